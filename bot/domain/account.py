@@ -1,0 +1,134 @@
+"""What the venue says we own and owe: executions, balances, and one validated reading of the whole account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from bot.domain.legs import LegRow, Side
+from bot.domain.orders import OrderRow
+
+__all__ = ["AccountFacts", "AccountReading", "Coin", "ExecKind", "Execution", "Wallet"]
+
+
+class ExecKind(Enum):
+    """Why an execution happened (Bybit: enum, execType). Only the kinds in `MOVES_LEGS` move a leg."""
+
+    TRADE = "Trade"
+    ADL = "AdlTrade"
+    FUNDING = "Funding"
+    BUST = "BustTrade"
+    DELIVERY = "Delivery"
+    SETTLE = "Settle"
+    BLOCK = "BlockTrade"
+    MOVE = "MovePosition"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def moves_legs(self) -> bool:
+        return self in _MOVES_LEGS
+
+
+_MOVES_LEGS = frozenset(
+    {
+        ExecKind.TRADE,
+        ExecKind.ADL,
+        ExecKind.BUST,
+        ExecKind.DELIVERY,
+        ExecKind.SETTLE,
+        ExecKind.BLOCK,
+        ExecKind.MOVE,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One execution row, from the stream or from REST; the same fact whichever way it came (Bybit: order/execution).
+
+    `fee` > 0 is a cost; for Funding rows `fee` > 0 was paid and < 0 received. `closed_qty` > 0 says that it closed part of a leg.
+    `qty` is always positive; for Funding rows it is the size of the leg charged, and nothing moves.
+    """
+
+    exec_id: str
+    kind: ExecKind
+    symbol: str
+    order_id: str
+    order_link_id: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_currency: str
+    closed_qty: Decimal
+    is_maker: bool
+    exec_ms: int
+    seq: int = -1
+    category: str = "linear"
+    raw_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coin:
+    """One coin of the unified account. `wallet` includes borrowed coins; `equity` subtracts `spot_borrow` (Bybit: account/wallet-balance)."""
+
+    coin: str
+    wallet: Decimal
+    equity: Decimal
+    spot_borrow: Decimal
+    borrowed: Decimal
+    unrealised: Decimal
+    accrued_interest: Decimal
+    usd_value: Decimal
+    is_collateral: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """Account totals in USD and the coins. Rates are fractions (0.05 = 5 %); None where the venue says nothing."""
+
+    coins: tuple[Coin, ...]
+    total_equity: Decimal
+    margin_balance: Decimal | None
+    available: Decimal | None
+    initial_margin: Decimal | None
+    maintenance_margin: Decimal | None
+    im_rate: Decimal | None
+    mm_rate: Decimal | None
+
+    def coin(self, name: str) -> Coin | None:
+        """The coin's row, or None where the venue left it out."""
+        return next((c for c in self.coins if c.coin == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """What does not change while we trade, and must be verified before we do (Bybit: user/apikey-info, account/account-info)."""
+
+    uid: str
+    hedge_mode: bool | None  # None: could not be told from the rows
+    margin_mode: str
+    unified: bool
+    read_only: bool
+    can_withdraw: bool
+    can_trade: bool
+    ip_bound: bool
+    expires_in_days: int | None  # None: does not expire
+    taker_fee: Decimal | None
+    maker_fee: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReading:
+    """One validated reading of the whole account, taken in this order: executions, legs, orders, wallet, executions again.
+
+    Both legs are always present: a reply without both rows is not an observation and never gets here.
+    """
+
+    asked_ms: int
+    long: LegRow
+    short: LegRow
+    open_orders: tuple[OrderRow, ...]
+    executions: tuple[Execution, ...]
+    wallet: Wallet

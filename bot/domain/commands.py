@@ -1,0 +1,187 @@
+"""What goes out: the closed vocabulary of deeds and questions, and the records the engine keeps of its own thinking.
+
+A command is journalled before it can leave. Only `engine.gate` makes a `PlaceOrder`; a test holds that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from bot.domain.legs import Act, Leg
+from bot.domain.orders import TimeInForce
+
+__all__ = [
+    "CancelOrder",
+    "Command",
+    "Decided",
+    "LegsAdopted",
+    "Mode",
+    "ModeChanged",
+    "Note",
+    "OrderAbsent",
+    "Outcome",
+    "PlaceOrder",
+    "ReadAccount",
+    "ReadHistory",
+    "Refusal",
+    "SeekOrder",
+    "Stage",
+    "Thought",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """An order to send, complete: nothing about it is decided after this.
+
+    `qty` is on the quantity grid, `limit_price` on the price grid (None: a market order, only ever to shrink on a blind feed).
+    `order_link_id` is unique for ever and says which run, which number and which leg. `decision` is the number of the Decided that
+    asked for it.
+    """
+
+    order_link_id: str
+    symbol: str
+    leg: Leg
+    act: Act
+    qty: Decimal
+    limit_price: Decimal | None
+    time_in_force: TimeInForce
+    decision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    order_link_id: str
+    symbol: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAccount:
+    """Ask for one validated reading of the account: both legs, open orders, wallet, executions since `executions_since_ms`."""
+
+    why: str
+    executions_since_ms: int
+    with_facts: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadHistory:
+    """Ask for the contract's filters, the last `bars` closed candles of `minutes` and the last `funding_points` settled rates."""
+
+    minutes: int
+    bars: int
+    funding_points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeekOrder:
+    """Ask realtime, history and executions for one orderLinkId."""
+
+    order_link_id: str
+    symbol: str
+    sent_ms: int
+
+
+Command = PlaceOrder | CancelOrder | ReadAccount | ReadHistory | SeekOrder
+
+
+class Mode(Enum):
+    """What the engine may do; the table of permissions is `engine.modes`."""
+
+    STARTING = "STARTING"
+    OBSERVE = "OBSERVE"
+    TRADING = "TRADING"
+    BLIND = "BLIND"
+    REDUCING = "REDUCING"
+    HALTED = "HALTED"
+
+
+class Outcome(Enum):
+    """What a decision came to."""
+
+    HEDGE = "hedge"
+    HOLD = "hold"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One step of the pipeline: what went in, what came out, and why. Numbers are the step's own units; None is "unavailable"."""
+
+    name: str
+    value: float | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """One decision with everything that led to it; a refusal to act is a decision too.
+
+    `inputs` are the exact numbers given to the strategy (None: unavailable), so that it can be taken again bit for bit. `long_target`
+    and `short_target` are absolute leg sizes in BTC: what the orders that follow work towards. Deltas in BTC, price in USDT.
+    """
+
+    number: int
+    trigger: str
+    outcome: Outcome
+    reason: str
+    inputs: dict[str, float | None]
+    stages: tuple[Stage, ...]
+    delta: Decimal | None
+    target_delta: Decimal | None
+    gap: Decimal | None
+    long_target: Decimal | None
+    short_target: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The gate said no to an order that a decision asked for."""
+
+    decision: int
+    leg: Leg
+    act: Act
+    qty: Decimal
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeChanged:
+    before: Mode
+    after: Mode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegsAdopted:
+    """The venue's legs were taken over as truth, because executions did not explain them (or there were no books yet)."""
+
+    long_qty: Decimal
+    short_qty: Decimal
+    long_entry: Decimal | None
+    short_entry: Decimal | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAbsent:
+    """The four clauses of the proof hold: this order never existed."""
+
+    order_link_id: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something a person should know. `severity` is info, warning or critical; `kind` is stable and names a page of the runbook."""
+
+    severity: str
+    kind: str
+    text: str
+
+
+Thought = Decided | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
+"""The engine's own records: journalled and folded like events, but they leave nothing."""

@@ -1,0 +1,244 @@
+"""What comes in: the closed vocabulary of facts that the engine folds and thinks about.
+
+Shore rooms build these values; the engine alone gives them meaning. Times ending in `_ms` are UTC milliseconds; `at_ms` is when the
+venue says it happened. When it reached us is not here: the wheel stamps that once, as `now_ms`, for every record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from bot.domain.account import AccountFacts, AccountReading, Execution, Wallet
+from bot.domain.instrument import Instrument
+from bot.domain.legs import LegRow
+from bot.domain.orders import OrderRow, Verdict
+
+__all__ = [
+    "AccountRead",
+    "BadInput",
+    "Bar",
+    "BarClosed",
+    "Channel",
+    "ChannelChanged",
+    "Event",
+    "ExecutionSeen",
+    "FundingPoint",
+    "HistoryRead",
+    "LatchSeen",
+    "LegSeen",
+    "OperatorAsked",
+    "OrderAnswered",
+    "OrderSeen",
+    "OrderSought",
+    "ReadFailed",
+    "Started",
+    "Stopping",
+    "Ticked",
+    "TickerSeen",
+    "Verb",
+    "WalletSeen",
+]
+
+
+class Channel(Enum):
+    """A way by which facts reach us; each has a health of its own."""
+
+    PUBLIC = "public stream"
+    PRIVATE = "private stream"
+
+
+class Verb(Enum):
+    """What an operator may ask of a running engine."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    REHEDGE = "rehedge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The process is up. `run` names this run and is part of every orderLinkId it makes."""
+
+    run: str
+    version: str
+    mode: str
+    settings_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopping:
+    """The process was asked to leave: finish what is in flight, start nothing, keep the hedge."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticked:
+    """The engine's own pulse, so that silence too is noticed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerSeen:
+    """The merged ticker: every field known (a delta is merged before it gets here). Rates are fractions per funding interval."""
+
+    at_ms: int
+    last: Decimal
+    mark: Decimal
+    index: Decimal
+    bid: Decimal
+    ask: Decimal
+    funding_rate: Decimal | None
+    next_funding_ms: int | None
+    funding_interval_h: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One closed candle; `start_ms` is its opening time."""
+
+    start_ms: int
+    minutes: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarClosed:
+    bar: Bar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingPoint:
+    """One settled funding rate (fraction per interval, positive: longs pay)."""
+
+    at_ms: int
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRead:
+    """What REST knows of the past, oldest first, and the contract's filters: the engine starts warm."""
+
+    instrument: Instrument
+    bars: tuple[Bar, ...]
+    funding: tuple[FundingPoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSeen:
+    execution: Execution
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSeen:
+    order: OrderRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegSeen:
+    """A position push. Advisory: it may repeat without change and says nothing that an execution does not."""
+
+    row: LegRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalletSeen:
+    wallet: Wallet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRead:
+    """A validated reading of the account, in answer to ReadAccount. `facts` is present when they were asked for."""
+
+    reading: AccountReading
+    facts: AccountFacts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFailed:
+    """A question had no usable answer. `what` names the command that asked."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAnswered:
+    """The answer to an order request, or the proof that there was none."""
+
+    order_link_id: str
+    verdict: Verdict
+    code: int | None
+    reason: str
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSought:
+    """What the venue's books say of one orderLinkId: realtime, history and executions, all three answered validly.
+
+    `order` None with no executions is one valid negative; it becomes absence only with the other clauses of the proof.
+    """
+
+    order_link_id: str
+    order: OrderRow | None
+    executions: tuple[Execution, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelChanged:
+    """A stream came up (connected, authenticated where needed, every topic acknowledged) or went down."""
+
+    channel: Channel
+    up: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadInput:
+    """Something unusable arrived; it was counted and dropped. `kind` is a small closed set of names, `sample` is clipped and unsafe text."""
+
+    kind: str
+    sample: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatchSeen:
+    """The halt latch on disk was found closed (or open again)."""
+
+    closed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAsked:
+    verb: Verb
+    reason: str
+    who: str
+
+
+Event = (
+    Started
+    | Stopping
+    | Ticked
+    | TickerSeen
+    | BarClosed
+    | HistoryRead
+    | ExecutionSeen
+    | OrderSeen
+    | LegSeen
+    | WalletSeen
+    | AccountRead
+    | ReadFailed
+    | OrderAnswered
+    | OrderSought
+    | ChannelChanged
+    | BadInput
+    | LatchSeen
+    | OperatorAsked
+)

@@ -1,0 +1,165 @@
+"""A picture of the engine at one moment, for people and machines that look but cannot touch.
+
+The dashboard, the metrics, the alerts and the command line read this and nothing else. None means "unavailable", never zero. Quantities
+are BTC, money is USDT, rates are fractions, ages are milliseconds of market time, unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.domain.commands import Decided, Mode
+
+__all__ = [
+    "BookView",
+    "BotView",
+    "FundingView",
+    "HealthView",
+    "LegView",
+    "LoanView",
+    "MarketView",
+    "OrderView",
+    "PnlView",
+    "Target",
+    "VolatilityView",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    last: Decimal | None
+    mark: Decimal | None
+    index: Decimal | None
+    bid: Decimal | None
+    ask: Decimal | None
+    age_ms: int | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegView:
+    qty: Decimal
+    entry_price: Decimal | None
+    unrealised: Decimal | None
+    realised: Decimal
+    fees: Decimal
+    funding: Decimal  # > 0 received
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the hedge is heading. `band` is the half-width in which nothing is traded."""
+
+    delta: Decimal | None
+    gap: Decimal | None
+    band: Decimal
+    hedge_ratio: float | None
+    long_qty: Decimal | None
+    short_qty: Decimal | None
+    hedging: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    spot: Decimal | None
+    long: LegView
+    short: LegView
+    delta: Decimal | None
+    cover: float | None  # (short - long) / spot
+    reconciled_age_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolatilityView:
+    """Per 24 hours. `raw` is the realised volatility of the window, `smoothed` what the regime is judged by."""
+
+    raw: float | None
+    smoothed: float | None
+    regime: str
+    bars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingView:
+    """`next_payment` > 0 will be received, at the present rate and legs."""
+
+    rate: Decimal | None
+    interval_h: int | None
+    apr: float | None
+    regime: str
+    next_ms: int | None
+    next_payment: Decimal | None
+    received: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanView:
+    """The unified account's USDT debt against the BTC. `ltv` is net: debt less USDT and unrealised, over spot value."""
+
+    structure: str
+    debt: Decimal | None
+    ltv: float | None
+    mm_rate: float | None
+    equity: Decimal | None
+    interest_per_day: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PnlView:
+    """Perps only, since the books began. The parts add up to `total` exactly."""
+
+    realised: Decimal
+    unrealised: Decimal | None
+    funding: Decimal
+    fees: Decimal  # > 0 was paid
+    total: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    order_link_id: str
+    at_ms: int
+    leg: str
+    act: str
+    qty: Decimal
+    filled: Decimal
+    avg_price: Decimal | None
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView:
+    """`streams` and `topics` map a name to (up or fresh?, age in ms or None). `bad_inputs` counts what was dropped, by kind."""
+
+    ready: bool
+    reasons: tuple[str, ...]  # why not ready, in words
+    streams: dict[str, bool]
+    reconcile_failures: int
+    unknown_orders: int
+    bad_inputs: dict[str, int]
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotView:
+    now_ms: int  # market time
+    started_ms: int | None
+    run: str
+    version: str
+    world: str  # paper, testnet, demo, mainnet
+    speed: float  # market seconds per real second
+    symbol: str
+    mode: Mode
+    why: str  # why this mode
+    market: MarketView
+    book: BookView
+    target: Target
+    volatility: VolatilityView
+    funding: FundingView
+    loan: LoanView
+    pnl: PnlView
+    health: HealthView
+    decisions: tuple[tuple[int, Decided], ...]  # (at_ms, decision), newest first
+    orders: tuple[OrderView, ...]  # newest first
