@@ -1,0 +1,110 @@
+"""Settings: one frozen value that says how this run behaves, and the one way to load it.
+
+Knows the whole: the mode, the arming phrase, the sections, and what must agree between them.
+Does not know how a variable is read (`variables`) or what each key means (`sections`).
+Begin at `load()`; `Settings()` alone is the pure defaults and reads nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot import sections
+from bot.sections import PREFIX, key
+from bot.worlds import ENDPOINTS, Endpoints, Mode, check_host
+
+__all__ = ["ARMING_PHRASE", "PREFIX", "Endpoints", "Mode", "NotArmed", "Settings", "SettingsError"]
+
+ARMING_PHRASE = "yes-trade-real-money"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. `problems` holds one sentence each, naming the variable, its value and its range."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class NotArmed(SettingsError):
+    """Mode is mainnet and the arming phrase is absent: a start with real money needs a second, deliberate word."""
+
+
+class Settings(BaseSettings):
+    """Everything a run needs to know, frozen. Build it with `variables.load()`; `Settings()` is the defaults."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+    mode: Mode = key(Mode.PAPER, "the world traded in", room="app")
+    arm_mainnet: str = key("", f"must read {ARMING_PHRASE} when mode is mainnet", room="app")
+    bybit: sections.BybitSettings = sections.BybitSettings()
+    paper: sections.PaperSettings = sections.PaperSettings()
+    book: sections.BookSettings = sections.BookSettings()
+    hedge: sections.HedgeSettings = sections.HedgeSettings()
+    volatility: sections.VolatilitySettings = sections.VolatilitySettings()
+    funding: sections.FundingSettings = sections.FundingSettings()
+    limits: sections.LimitsSettings = sections.LimitsSettings()
+    streams: sections.StreamsSettings = sections.StreamsSettings()
+    reconcile: sections.ReconcileSettings = sections.ReconcileSettings()
+    journal: sections.JournalSettings = sections.JournalSettings()
+    web: sections.WebSettings = sections.WebSettings()
+    log: sections.LogSettings = sections.LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is handed in: `variables.load()` reads the environment, so that tests and tools need not."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _hosts_belong_to_the_world(self) -> Self:
+        for name, url, kind, scheme in (
+            ("REST_URL", self.bybit.rest_url, "api", "http"),
+            ("WS_URL", self.bybit.ws_url, "stream", "ws"),
+        ):
+            if url:
+                try:
+                    check_host(url, self.mode, kind=kind, scheme=scheme)
+                except ValueError as error:
+                    raise ValueError(f"{PREFIX}BYBIT__{name} = {url!r} {error}") from None
+        return self
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's file, each mode its own, so that paper fills can never meet a real book."""
+        return Path(self.journal.path.replace("{mode}", self.mode))
+
+    def endpoints(self) -> Endpoints:
+        """Base URLs of the chosen world, or of the overrides. Paper without both overrides raises ValueError."""
+        rest_url, ws_url = self.bybit.rest_url.rstrip("/"), self.bybit.ws_url.rstrip("/")
+        if self.mode is Mode.PAPER:
+            if not (rest_url and ws_url):
+                raise ValueError("the paper venue's address is known only once it listens")
+            return Endpoints(rest_url, ws_url, ws_url)
+        own = ENDPOINTS[self.mode]
+        return Endpoints(rest_url or own.rest_url, ws_url or own.public_ws_url, ws_url or own.private_ws_url)
+
+    def require_runnable(self) -> None:
+        """Raise SettingsError if this world cannot be entered: keys absent, or NotArmed for an unarmed mainnet."""
+        if self.mode is Mode.PAPER:
+            return
+        if self.mode is Mode.MAINNET and self.arm_mainnet != ARMING_PHRASE:
+            raise NotArmed(
+                f"{PREFIX}MODE = mainnet trades real money and is refused until {PREFIX}ARM_MAINNET = {ARMING_PHRASE}"
+            )
+        if not self.bybit.credentials(self.mode)[0].get_secret_value():
+            names = " and ".join(f"{PREFIX}BYBIT__{self.mode.upper()}_API_{part}" for part in ("KEY", "SECRET"))
+            raise SettingsError(f"{PREFIX}MODE = {self.mode} needs {names} (or the same names ending in _FILE)")
