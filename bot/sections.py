@@ -18,9 +18,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bot.variables import PREFIX
 from bot.worlds import Mode
 
-PREFIX = "HEDGELOCK__"
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "your", "todo", "xxx", "<", "placeholder", "replace")
 
 
@@ -213,10 +213,17 @@ class VolatilitySettings(Section):
     estimator: Literal["rv", "ewma"] = key(
         "rv", "rv: realised variance of the window; ewma: exponentially weighted", room="strategy"
     )
-    bar_minutes: Literal[1, 3, 5, 15, 30, 60] = key(5, "length of a bar", room="strategy", unit="min")
+    bar_minutes: int = key(5, "length of a bar: 1, 3, 5, 15, 30 or 60", room="strategy", unit="min", ge=1, le=60)
     window_bars: int = key(288, "bars in the window; 288 x 5 min = 24 h", room="strategy", unit="bars", ge=12, le=1000)
     ewma_halflife_h: float = key(12.0, "half-life of ewma", room="strategy", unit="h", ge=1, le=240)
     min_hours: float = key(6.0, "history below which volatility is unavailable", room="strategy", unit="h", ge=1, le=24)
+
+    @field_validator("bar_minutes")
+    @classmethod
+    def _is_an_interval(cls, value: int) -> int:
+        if value not in (1, 3, 5, 15, 30, 60):  # Bybit: market/kline
+            raise ValueError("is not a bar length Bybit has: 1, 3, 5, 15, 30 or 60")
+        return value
 
     @model_validator(mode="after")
     def _window_holds_enough(self) -> Self:

@@ -7,27 +7,23 @@ Begin at `load()`; `Settings()` alone is the pure defaults and reads nothing.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from pydantic import model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot import sections
-from bot.sections import PREFIX, key
+from bot.keys import describe, explain
+from bot.sections import key
+from bot.variables import PREFIX, SettingsError, Variable, read
 from bot.worlds import ENDPOINTS, Endpoints, Mode, check_host
 
-__all__ = ["ARMING_PHRASE", "PREFIX", "Endpoints", "Mode", "NotArmed", "Settings", "SettingsError"]
+__all__ = ["ARMING_PHRASE", "PREFIX", "Endpoints", "Loaded", "Mode", "NotArmed", "Settings", "SettingsError", "load"]
 
 ARMING_PHRASE = "yes-trade-real-money"
-
-
-class SettingsError(Exception):
-    """The settings cannot be used. `problems` holds one sentence each, naming the variable, its value and its range."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 class NotArmed(SettingsError):
@@ -35,7 +31,7 @@ class NotArmed(SettingsError):
 
 
 class Settings(BaseSettings):
-    """Everything a run needs to know, frozen. Build it with `variables.load()`; `Settings()` is the defaults."""
+    """Everything a run needs to know, frozen. Build it with `load()`; `Settings()` is the defaults."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -66,7 +62,7 @@ class Settings(BaseSettings):
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is handed in: `variables.load()` reads the environment, so that tests and tools need not."""
+        """Only what is handed in: `load()` reads the environment, so that tests and tools need not."""
         return (init_settings,)
 
     @model_validator(mode="after")
@@ -108,3 +104,36 @@ class Settings(BaseSettings):
         if not self.bybit.credentials(self.mode)[0].get_secret_value():
             names = " and ".join(f"{PREFIX}BYBIT__{self.mode.upper()}_API_{part}" for part in ("KEY", "SECRET"))
             raise SettingsError(f"{PREFIX}MODE = {self.mode} needs {names} (or the same names ending in _FILE)")
+
+
+class Loaded(NamedTuple):
+    """The settings in force, and the variables they were made of (for showing where a value came from)."""
+
+    settings: Settings
+    found: Mapping[str, Variable]
+
+
+def load(
+    *,
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Loaded:
+    """The settings of this process: defaults, then .env, then the environment, then `overrides` (the command line).
+
+    Raises SettingsError holding every problem found, each naming its variable.
+    """
+    keys = describe(Settings)
+    found = read(
+        [key.name for key in keys],
+        [key.name for key in keys if key.is_secret],
+        environ=os.environ if environ is None else environ,
+        env_file=env_file,
+        overrides=overrides,
+    )
+    source = EnvSettingsSource(Settings)
+    source.env_vars = {name.lower(): variable.text for name, variable in found.items()}
+    try:
+        return Loaded(Settings(**source()), found)
+    except ValidationError as error:
+        raise SettingsError(*explain(error, Settings, found)) from None
