@@ -13,7 +13,9 @@ from typing import Final, NamedTuple
 NAN: Final = float("nan")
 
 # Policy.hedge_mode
-SPLIT: Final = 0  # target is the user's; h(sigma) splits the trade between the legs (the original meaning of h)
+SPLIT: Final = (
+    0  # target is the user's; h(sigma) splits the trade between the legs (the original meaning of h)
+)
 COVERAGE: Final = 1  # h(sigma) is the share of the spot that is covered: target = Q (1 - h m)
 TARGET: Final = 2  # target is the user's; volatility is not consulted; legs shrink before they grow
 
@@ -127,6 +129,8 @@ class Policy(NamedTuple):
     h_mid: float
     h_high: float
     funding_mode: int
+    funding_exit: int
+    """1: a book that pays EXTREME funding gives its hedge up, down to the LTV floor."""
     pay_fall_ratio: float
     """A paying tier is left downwards at this share of its threshold (0.8)."""
     insurance_drop: float

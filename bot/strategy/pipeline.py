@@ -1,14 +1,269 @@
 """The precedence of all rules, in one function.
 
 manual override > emergency > margin ladder > LTV floor > funding multiplier > volatility policy > user target;
-then gap, band, allocation, leg order, execution class.
+then gap, band, allocation, leg order, execution class. `stages` holds the seven rules of the target, `trade` turns the
+target into leg changes; this file is their table of contents and the guard before it.
 """
 
-from bot.strategy.decision import Decision, DecisionInputs
+import math
 
-__all__ = ["Decision", "DecisionInputs", "decide"]
+from bot.strategy import codes, decision, funding, hedge, insurance, ladder, stages, trade
+from bot.strategy.decision import (
+    Account,
+    Book,
+    Decision,
+    DecisionInputs,
+    Instrument,
+    Market,
+    Memory,
+    Operator,
+    Policy,
+    Stage,
+)
+
+__all__ = [
+    "DEFAULT_POLICY",
+    "FIRST_MEMORY",
+    "NO_OPERATOR",
+    "Account",
+    "Book",
+    "Decision",
+    "DecisionInputs",
+    "Instrument",
+    "Market",
+    "Memory",
+    "Operator",
+    "Policy",
+    "Stage",
+    "decide",
+]
+
+DEFAULT_POLICY = Policy(
+    hedge_mode=decision.SPLIT,
+    target_delta_btc=0.0,
+    sigma_low=0.02,
+    sigma_high=0.04,
+    sigma_fall_ratio=0.85,
+    h_low=0.20,
+    h_mid=0.40,
+    h_high=0.60,
+    funding_mode=decision.SIGN_AWARE,
+    funding_exit=1,
+    pay_fall_ratio=0.8,
+    insurance_drop=0.30,
+    insurance_ltv=0.65,
+    ltv_monitor=0.50,
+    ltv_warning=0.65,
+    ltv_critical=0.75,
+    ltv_emergency=0.85,
+    ltv_leave=0.03,
+    mm_alert=0.30,
+    mm_top_up=0.50,
+    mm_reduce=0.70,
+    mm_close=0.85,
+    mm_leave=0.03,
+    mm_per_price=0.00555,
+    band_btc=0.010,
+    band_inner_share=0.5,
+    urgent_bands=3.0,
+    rehedge_interval_ms=0,
+    schedule_ignores_band=0,
+    min_interval_ms=0,
+    price_stale_after_ms=10_000,
+)
+
+FIRST_MEMORY = Memory(-1, -1, -1, -1, math.nan, math.nan, 1)
+"""Before the first decision. It goes to the centre: a fresh book is not noise around a target."""
+
+NO_OPERATOR = Operator(decision.MANUAL_OFF, math.nan, 0, 0)
 
 
 def decide(inputs: DecisionInputs) -> Decision:
-    """Decide the next hedge. Pure: equal inputs give equal decisions."""
-    raise NotImplementedError
+    """Decide the next hedge. Pure: equal inputs give equal decisions, to the last bit."""
+    refusal = missing_input(inputs)
+    if refusal != 0:
+        return refused(inputs, refusal)
+    policy, market, account = inputs.policy, inputs.market, inputs.account
+    operator, spot_btc, last = inputs.operator, inputs.book.spot_btc, inputs.memory
+
+    ltv = worst_ltv(account, spot_btc, market.price)
+    mm_rate = margin_rate(account)
+    ltv_level = ltv_level_of(policy, last.ltv_level, ltv)
+    margin_level = margin_level_of(policy, last.margin_level, mm_rate)
+    vol_level = hedge.vol_level(
+        last.vol_level, market.sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio
+    )
+    cap_btc = stages.short_cap_btc(
+        policy, inputs.instrument, inputs.book, market.price, account, margin_level
+    )
+
+    user = stages.user_stage(policy, spot_btc)
+    vol = stages.volatility_stage(policy, user.after_btc, spot_btc, vol_level, market.sigma_24h)
+    paid_apr = funding.paid_apr(market.funding_apr, spot_btc - vol.after_btc)
+    pay_level = funding.pay_level(last.pay_level, paid_apr, policy.pay_fall_ratio)
+    fund = stages.funding_stage(policy, vol.after_btc, spot_btc, market, pay_level, last.funding_multiplier)
+    floor = stages.ltv_stage(policy, fund.after_btc, spot_btc, market.price, account, ltv_level)
+    margin = stages.margin_stage(floor.after_btc, spot_btc, cap_btc, margin_level)
+    emergency = stages.emergency_stage(operator, margin.after_btc, spot_btc, cap_btc, ltv_level)
+    manual = stages.manual_stage(operator, emergency.after_btc, spot_btc)
+
+    mood = trade.mood_of(operator, ltv_level, margin_level, fund.reason, floor.reason, emergency.reason)
+    recentre = trade.recentring(last, policy, vol_level, ltv_level, margin_level, fund.value)
+    trade_plan = trade.plan(
+        inputs,
+        mood,
+        recentre,
+        manual.after_btc,
+        trade.split_share(policy, mood, vol.value, fund.value),
+        cap_btc,
+        trade.unknown_reason(inputs, fund.reason, floor.reason, margin.reason),
+        codes.SIGMA_UNKNOWN if vol.reason == codes.VOL_UNKNOWN else 0,
+    )
+    memory = Memory(
+        vol_level,
+        pay_level,
+        ltv_level,
+        margin_level,
+        fund.value,
+        policy.target_delta_btc,
+        recentre * trade.still_away(inputs, manual.after_btc),
+    )
+    return answer(user, vol, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
+
+
+def ltv_level_of(policy: Policy, previous: int, ltv: float) -> int:
+    """`ladder.SAFE` .. `ladder.EMERGENCY` with the policy's thresholds."""
+    return ladder.ladder_level(
+        previous,
+        ltv,
+        policy.ltv_monitor,
+        policy.ltv_warning,
+        policy.ltv_critical,
+        policy.ltv_emergency,
+        policy.ltv_leave,
+    )
+
+
+def margin_level_of(policy: Policy, previous: int, mm_rate: float) -> int:
+    """`ladder.MARGIN_CALM` .. `ladder.MARGIN_CLOSE` with the policy's thresholds."""
+    return ladder.ladder_level(
+        previous,
+        mm_rate,
+        policy.mm_alert,
+        policy.mm_top_up,
+        policy.mm_reduce,
+        policy.mm_close,
+        policy.mm_leave,
+    )
+
+
+def answer(
+    user: Stage,
+    vol: Stage,
+    fund: Stage,
+    floor: Stage,
+    margin: Stage,
+    emergency: Stage,
+    manual: Stage,
+    ltv: float,
+    mm_rate: float,
+    trade_plan: trade.Plan,
+    memory: Memory,
+) -> Decision:
+    """Bind the stages and the plan into one answer (by position: this is the costly half of a decision)."""
+    return Decision(
+        trade_plan.action,
+        trade_plan.reason,
+        user,
+        vol,
+        fund,
+        floor,
+        margin,
+        emergency,
+        manual,
+        trade_plan.h_effective,
+        ltv,
+        mm_rate,
+        trade_plan.delta_btc,
+        manual.after_btc,
+        trade_plan.gap_btc,
+        trade_plan.trade_steps,
+        trade_plan.long_change_steps,
+        trade_plan.short_change_steps,
+        trade_plan.first_leg,
+        trade_plan.delta_after_btc,
+        trade_plan.urgent,
+        trade_plan.execution,
+        memory,
+    )
+
+
+def missing_input(inputs: DecisionInputs) -> int:
+    """The first thing without which no decision is possible; 0 when there is none."""
+    book, instrument, policy = inputs.book, inputs.instrument, inputs.policy
+    if not 0.0 <= book.spot_btc < math.inf:
+        return codes.SPOT_UNKNOWN
+    if book.long_steps < 0 or book.short_steps < 0:
+        return codes.LEGS_UNKNOWN
+    if not 0.0 < inputs.market.price < math.inf:
+        return codes.PRICE_UNKNOWN
+    if not (0.0 < instrument.step_btc < math.inf and instrument.min_notional_usdt < math.inf):
+        return codes.INSTRUMENT_INVALID
+    if inputs.operator.manual_mode == decision.MANUAL_TARGET and not math.isfinite(
+        inputs.operator.manual_target_btc
+    ):
+        return codes.MANUAL_TARGET_UNKNOWN
+    if policy.hedge_mode != decision.COVERAGE and not math.isfinite(policy.target_delta_btc):
+        return codes.USER_TARGET_UNKNOWN
+    if not (policy.band_btc >= 0.0 and 0.0 <= policy.band_inner_share <= 1.0):
+        return codes.POLICY_INVALID
+    return 0
+
+
+def worst_ltv(account: Account, spot_btc: float, price: float) -> float:
+    """The worse of our LTV and the reported one. NaN while the debt is unknown and nothing is reported."""
+    computed = insurance.loan_ltv(account.debt_usdt, spot_btc, price, account.collateral_ratio)
+    if math.isnan(computed):
+        return account.ltv_reported
+    if account.ltv_reported > computed:
+        return account.ltv_reported
+    return computed
+
+
+def margin_rate(account: Account) -> float:
+    """Maintenance margin / margin balance; no maintenance margin: 0; a spent balance: infinity. NaN unknown."""
+    if account.mm_usdt == 0.0:
+        return 0.0
+    if account.margin_usdt <= 0.0:
+        return math.inf
+    return account.mm_usdt / account.margin_usdt
+
+
+def refused(inputs: DecisionInputs, reason: int) -> Decision:
+    """No trade, the memory untouched, every figure unknown."""
+    none = Stage(math.nan, math.nan, math.nan, 0)
+    return Decision(
+        action=decision.REFUSE,
+        reason=reason,
+        user=none,
+        volatility=none,
+        funding=none,
+        ltv_floor=none,
+        margin=none,
+        emergency=none,
+        manual=none,
+        h_effective=math.nan,
+        ltv=math.nan,
+        mm_rate=math.nan,
+        delta_btc=math.nan,
+        target_btc=math.nan,
+        gap_btc=math.nan,
+        trade_steps=0,
+        long_change_steps=0,
+        short_change_steps=0,
+        first_leg=decision.LEG_NONE,
+        delta_after_btc=math.nan,
+        urgent=0,
+        execution=decision.POST_ONLY_CHASE,
+        memory=inputs.memory,
+    )
