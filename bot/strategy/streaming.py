@@ -19,7 +19,7 @@ class Running(NamedTuple):
     lost: float
     """Low-order bits that `total` could not hold."""
     minutes: float
-    count: int
+    n: int
 
 
 class Ewma(NamedTuple):
@@ -32,7 +32,7 @@ class Ewma(NamedTuple):
 class Moments(NamedTuple):
     """Count, mean and sum of squared deviations (Welford), for the de-meaned parts of Yang-Zhang."""
 
-    count: int
+    n: int
     mean: float
     deviations: float
 
@@ -53,18 +53,15 @@ def running_remove(state: Running, term: float, minutes: float) -> Running:
     """Take back a term added before; the last one leaves an exact zero."""
     if not (math.isfinite(term) and math.isfinite(minutes)):
         return state
-    if state.count <= 1:
+    if state.n <= 1:
         return Running(0.0, 0.0, 0.0, 0)
     return _accumulate(state, -term, -minutes, -1)
 
 
 def _accumulate(state: Running, term: float, minutes: float, count: int) -> Running:
     total = state.total + term
-    if abs(state.total) >= abs(term):
-        lost = state.lost + ((state.total - total) + term)
-    else:
-        lost = state.lost + ((term - total) + state.total)
-    return Running(total, lost, state.minutes + minutes, state.count + count)
+    large, small = (state.total, term) if abs(state.total) >= abs(term) else (term, state.total)
+    return Running(total, state.lost + ((large - total) + small), state.minutes + minutes, state.n + count)
 
 
 def running_of(terms: Sequence[float], minutes: Sequence[float]) -> Running:
@@ -82,7 +79,7 @@ def running_variance(state: Running) -> float:
 
 def running_sigma_24h(state: Running, min_minutes: float) -> float:
     """Sigma of the window; NaN below min_minutes of data."""
-    if state.count == 0 or state.minutes < min_minutes:
+    if state.n == 0 or state.minutes < min_minutes:
         return math.nan
     return sigma_24h(running_variance(state), state.minutes)
 
@@ -119,7 +116,7 @@ def ewma_sigma_24h(state: Ewma) -> float:
 
 def moments_add(state: Moments, value: float) -> Moments:
     """Welford's update."""
-    count = state.count + 1
+    count = state.n + 1
     step = value - state.mean
     mean = state.mean + step / count
     return Moments(count, mean, state.deviations + step * (value - mean))
@@ -127,9 +124,9 @@ def moments_add(state: Moments, value: float) -> Moments:
 
 def moments_remove(state: Moments, value: float) -> Moments:
     """Welford's downdate of a value added before."""
-    if state.count <= 1:
+    if state.n <= 1:
         return Moments(0, 0.0, 0.0)
-    count = state.count - 1
+    count = state.n - 1
     step = value - state.mean
     mean = state.mean - step / count
     return Moments(count, mean, max(0.0, state.deviations - step * (value - mean)))
@@ -137,6 +134,6 @@ def moments_remove(state: Moments, value: float) -> Moments:
 
 def moments_variance(state: Moments) -> float:
     """Sample variance (ddof 1); NaN below two values."""
-    if state.count < 2:
+    if state.n < 2:
         return math.nan
-    return state.deviations / (state.count - 1)
+    return state.deviations / (state.n - 1)
