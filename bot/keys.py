@@ -18,7 +18,16 @@ from bot.variables import PREFIX, Variable, nearest
 
 __all__ = ["Key", "describe", "effective", "explain"]
 
-_KINDS = {str: "text", int: "integer", float: "number", Decimal: "decimal", SecretStr: "secret"}
+_KINDS = {str: "text", bool: "yes or no", int: "integer", float: "number", Decimal: "decimal", SecretStr: "secret"}
+
+_WANTED = {
+    "text": "text",
+    "secret": "a secret",
+    "yes or no": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "decimal": "a decimal number",
+}
 
 
 class Key(NamedTuple):
@@ -36,6 +45,17 @@ class Key(NamedTuple):
     @property
     def is_secret(self) -> bool:
         return self.kind == "secret"
+
+    @property
+    def hint(self) -> str:
+        """What it is, what it may be and its default, in one line."""
+        allowed = f" ({self.allowed}{' ' + self.unit if self.unit else ''})" if self.allowed else ""
+        return f"{self.what}{allowed}{f' [{self.default}]' if self.default else ''}"
+
+    def facts(self) -> dict[str, str]:
+        """Everything a script may want to know about it besides name and value."""
+        fields = ("kind", "default", "allowed", "unit", "room", "what")
+        return {field: getattr(self, field) for field in fields}
 
 
 def describe(model: type[BaseModel], path: tuple[str, ...] = ()) -> list[Key]:
@@ -113,6 +133,8 @@ def _text(value: object) -> str:
             return "********" if value.get_secret_value() else ""
         case Enum():
             return str(value.value)
+        case bool():
+            return str(value).lower()
         case Decimal():
             return format(value, "f")
         case float():
@@ -127,5 +149,4 @@ def _reason(kind: str, row: Key, text: str) -> str:
         return f"is not one of {row.allowed}{nearest(text.lower(), row.allowed.split(', '))}"
     if kind.startswith(("greater_than", "less_than")):
         return f"is out of range: allowed {row.allowed}{unit} (default {row.default})"
-    wanted = {"integer": "a whole number", "number": "a number", "decimal": "a decimal number"}.get(row.kind, row.kind)
-    return f"is not {wanted}: allowed {row.allowed}{unit} (default {row.default})"
+    return f"is not {_WANTED[row.kind]}: allowed {row.allowed}{unit} (default {row.default})"

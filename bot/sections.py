@@ -103,6 +103,11 @@ class BybitSettings(Section):
             raise ValueError("paper mode has no keys of its own; its simulator invents them")
         return getattr(self, f"{mode}_api_key"), getattr(self, f"{mode}_api_secret")
 
+    def secrets(self) -> list[str]:
+        """Every secret text that is set, for the logs to hide."""
+        texts = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        return [text for text in texts if text]
+
 
 class PaperSettings(Section):
     """The paper world: which history is played, how fast, and the book it starts with."""
@@ -330,6 +335,7 @@ class JournalSettings(Section):
 class WebSettings(Section):
     """The dashboard, /health and /metrics."""
 
+    enabled: bool = key(True, "false: no dashboard, no /health, no /metrics", room="monitoring")
     host: str = key("127.0.0.1", "address the dashboard listens on", room="monitoring")
     port: int = key(8009, "its port; 0 = any free one", room="monitoring", ge=0, le=65535)
     metrics_port: int = key(9096, "second port for /metrics; 0 = none", room="monitoring", ge=0, le=65535)
