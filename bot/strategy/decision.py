@@ -22,6 +22,12 @@ TARGET: Final = 2  # target is the user's; volatility is not consulted; legs shr
 # Policy.funding_mode
 SIGN_AWARE: Final = 0  # scale the hedge only by what it pays
 SYMMETRIC: Final = 1  # the original multipliers, sign ignored; they scale h
+FUNDING_OFF: Final = 2  # funding changes nothing
+
+# Policy.schedule
+BAND_ONLY: Final = 0  # the band alone decides, at every event
+BAND_AND_SCHEDULE: Final = 1  # besides, when the schedule is due any gap is traded whole
+SCHEDULE_ONLY: Final = 2  # only when due, and then whole (the original, hourly)
 
 # Operator.manual_mode
 MANUAL_OFF: Final = 0
@@ -156,10 +162,10 @@ class Policy(NamedTuple):
     """Where a band trade stops, as a share of H: 0 centre, 0.5 half-way, 1 edge."""
     urgent_bands: float
     """A gap beyond this many H that reduces |delta| is executed at market (3)."""
+    schedule: int
+    """BAND_ONLY, BAND_AND_SCHEDULE or SCHEDULE_ONLY."""
     rehedge_interval_ms: int
-    """0: the band alone decides. Otherwise a hedge waits for this schedule (the original: 3,600,000)."""
-    schedule_ignores_band: int
-    """1: when the schedule is due trade to the target whatever the band (the original)."""
+    """The schedule's interval (the original: 3,600,000)."""
     min_interval_ms: int
     """Least time between two routine hedges."""
     price_stale_after_ms: int

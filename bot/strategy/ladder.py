@@ -21,6 +21,22 @@ MARGIN_TOP_UP = 2
 MARGIN_REDUCE = 3
 MARGIN_CLOSE = 4
 
+# what a level asks for, as bits of `loan_actions` and `margin_actions`
+ALERT = 1
+SWEEP = 2
+FULL_COVER = 4
+NO_LONGS = 8
+AT_MARKET = 16
+SPEND_RESERVE = 32
+LAST_RESORT = 64
+TOP_UP = 128
+REDUCE_SHORT = 256
+CLOSE_SHORT = 512
+
+SWEEP_FROM_LTV = 0.60
+SWEEP_TO_LTV = 0.50
+WARNING_TO_LTV = 0.55
+
 
 def ladder_level(
     previous: int, value: float, first: float, second: float, third: float, fourth: float, leave: float
@@ -34,6 +50,56 @@ def ladder_level(
     rise = reached(value, first, second, third, fourth)
     hold = reached(value, first - leave, second - leave, third - leave, fourth - leave)
     return settle(previous, rise, hold)
+
+
+def loan_actions(level: int) -> int:
+    """What an LTV level asks for. It never asks to shrink the short that protects the collateral.
+
+    MONITOR: tell, and sweep gains into the loan. WARNING: cover the whole spot, no long leg. CRITICAL: the same at market,
+    and the reserve as repayment. EMERGENCY: everything, and as a last resort sell spot against short. Unknown: tell.
+    """
+    if level == SAFE:
+        return 0
+    if level == MONITOR:
+        return ALERT | SWEEP
+    if level == WARNING:
+        return ALERT | SWEEP | FULL_COVER | NO_LONGS
+    if level == CRITICAL:
+        return ALERT | SWEEP | FULL_COVER | NO_LONGS | AT_MARKET | SPEND_RESERVE
+    if level == EMERGENCY:
+        return ALERT | SWEEP | FULL_COVER | NO_LONGS | AT_MARKET | SPEND_RESERVE | LAST_RESORT
+    return ALERT
+
+
+def margin_actions(level: int) -> int:
+    """What a margin level asks for: tell at 30 %, top up or borrow more at 50 %, reduce the short at 70 % and accept the
+    delta, bring it to a safe size at 85 %. Unknown: tell."""
+    if level == MARGIN_CALM:
+        return 0
+    if level == MARGIN_TOP_UP:
+        return ALERT | TOP_UP
+    if level == MARGIN_REDUCE:
+        return ALERT | TOP_UP | NO_LONGS | AT_MARKET | REDUCE_SHORT
+    if level == MARGIN_CLOSE:
+        return ALERT | TOP_UP | NO_LONGS | AT_MARKET | CLOSE_SHORT
+    return ALERT
+
+
+def sweep_target_ltv(level: int, ltv: float, sweep_from: float, sweep_to: float, warning_to: float) -> float:
+    """LTV that a sweep should reach now; NaN for no sweep.
+
+    MONITOR: from sweep_from (0.60) down to sweep_to (0.50). WARNING and CRITICAL: down to warning_to (0.55), or
+    sweep_to if that is higher. EMERGENCY: 0, sweep everything.
+    """
+    if not ltv >= 0.0:
+        return math.nan
+    if level == EMERGENCY:
+        return 0.0
+    if level >= WARNING:
+        return max(warning_to, sweep_to)
+    if level == MONITOR and ltv >= sweep_from:
+        return sweep_to
+    return math.nan
 
 
 def original_reserve_usdt(ltv: float, reserve_usdt: float) -> float:

@@ -7,7 +7,7 @@ target into leg changes; this file is their table of contents and the guard befo
 
 import math
 
-from bot.strategy import codes, decision, funding, hedge, insurance, ladder, stages, trade
+from bot.strategy import codes, decision, funding, hedge, insurance, ladder, risk, stages, trade
 from bot.strategy.decision import (
     Account,
     Book,
@@ -66,8 +66,8 @@ DEFAULT_POLICY = Policy(
     band_btc=0.010,
     band_inner_share=0.5,
     urgent_bands=3.0,
-    rehedge_interval_ms=0,
-    schedule_ignores_band=0,
+    schedule=decision.BAND_ONLY,
+    rehedge_interval_ms=3_600_000,
     min_interval_ms=0,
     price_stale_after_ms=10_000,
 )
@@ -87,7 +87,7 @@ def decide(inputs: DecisionInputs) -> Decision:
     operator, spot_btc, last = inputs.operator, inputs.book.spot_btc, inputs.memory
 
     ltv = worst_ltv(account, spot_btc, market.price)
-    mm_rate = margin_rate(account)
+    mm_rate = risk.maintenance_rate(account.mm_usdt, account.margin_usdt)
     ltv_level = ltv_level_of(policy, last.ltv_level, ltv)
     margin_level = margin_level_of(policy, last.margin_level, mm_rate)
     vol_level = hedge.vol_level(
@@ -228,15 +228,6 @@ def worst_ltv(account: Account, spot_btc: float, price: float) -> float:
     if account.ltv_reported > computed:
         return account.ltv_reported
     return computed
-
-
-def margin_rate(account: Account) -> float:
-    """Maintenance margin / margin balance; no maintenance margin: 0; a spent balance: infinity. NaN unknown."""
-    if account.mm_usdt == 0.0:
-        return 0.0
-    if account.margin_usdt <= 0.0:
-        return math.inf
-    return account.mm_usdt / account.margin_usdt
 
 
 def refused(inputs: DecisionInputs, reason: int) -> Decision:

@@ -47,6 +47,8 @@ def funding_stage(
     not the target. A book that pays EXTREME gives the whole hedge up, down to the floor of the stages above. While
     funding is unknown the last multiplier stays, 1 if there was none.
     """
+    if policy.funding_mode == decision.FUNDING_OFF:
+        return Stage(before_btc, 1.0, before_btc, codes.FUNDING_UNUSED)
     wanted_short, apr, regime = spot_btc - before_btc, market.funding_apr, market.funding_regime
     if math.isnan(apr) or regime < 0:
         m = 1.0 if math.isnan(last_multiplier) else last_multiplier

@@ -97,7 +97,7 @@ def recentring(
     beginning or ending, or a new user target. A figure that was unknown before is no change.
     """
     by_vol = policy.hedge_mode == decision.COVERAGE
-    by_funding = policy.hedge_mode != decision.SPLIT or policy.funding_mode == decision.SIGN_AWARE
+    by_funding = policy.hedge_mode != decision.SPLIT or policy.funding_mode != decision.SYMMETRIC
     return int(
         last.recentre == 1
         or (by_vol and last.vol_level >= 0 and last.vol_level != vol_level)
@@ -182,7 +182,7 @@ def plan(
     urgent = int(mood.at_once == 1 or far)
 
     due = hedge.schedule_due(inputs.now_ms, inputs.last_hedge_ms, policy.rehedge_interval_ms)
-    by_clock = policy.schedule_ignores_band == 1 and policy.rehedge_interval_ms > 0 and due
+    by_clock = due and policy.schedule != decision.BAND_ONLY
     whole = int(mood.whole == 1 or recentre == 1 or by_clock)
     wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, policy.band_inner_share, whole)
     wanted_steps = hedge.whole_steps(wanted_btc, step_btc)
@@ -266,7 +266,7 @@ def timing(inputs: DecisionInputs, at_once: int, urgent: int, due: bool) -> int:
     """The reason to wait, or 0. Only routine trades wait for the least interval; only `at_once` beats the schedule."""
     if at_once == 1:
         return 0
-    if inputs.policy.rehedge_interval_ms > 0 and not due:
+    if inputs.policy.schedule == decision.SCHEDULE_ONLY and not due:
         return codes.NOT_DUE
     if urgent == 0 and not hedge.interval_over(
         inputs.now_ms, inputs.last_hedge_ms, inputs.policy.min_interval_ms
