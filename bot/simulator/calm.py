@@ -1,0 +1,99 @@
+"""The calm box: prices and an instant inside which nothing the venue owes anybody can come due.
+
+A step inside the box only moves the clock. The box is drawn again after anything happened. Knows what could happen; does none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.simulator.figures import ONE
+from bot.simulator.margin import Prices, measure
+from bot.simulator.orders import Order
+from bot.simulator.state import Account, State
+
+__all__ = ["CalmBox", "draw"]
+
+_LOW, _HIGH = Decimal(0), Decimal("1e18")
+_REACH = tuple(Decimal(share) for share in ("0.5", "0.3", "0.2", "0.1", "0.05", "0.02", "0.01", "0.005", "0.002"))
+
+
+@dataclass(slots=True)
+class CalmBox:
+    """Open intervals: calm while low < price < high for each price and the clock is before `until_ms`."""
+
+    until_ms: int
+    last_low: Decimal = _LOW
+    last_high: Decimal = _HIGH
+    mark_low: Decimal = _LOW
+    mark_high: Decimal = _HIGH
+    index_low: Decimal = _LOW
+    index_high: Decimal = _HIGH
+
+    def below(self, source: str, price: Decimal) -> None:
+        """Something happens at `price` or above it."""
+        name = f"{source}_high"
+        setattr(self, name, min(getattr(self, name), price))
+
+    def above(self, source: str, price: Decimal) -> None:
+        """Something happens at `price` or below it."""
+        name = f"{source}_low"
+        setattr(self, name, max(getattr(self, name), price))
+
+
+def draw(state: State, until_ms: int) -> CalmBox:
+    """The box for the present orders, positions and debts."""
+    box = CalmBox(until_ms)
+    for account in state.accounts.values():
+        for order in account.orders.values():
+            _mind_order(state, box, order)
+        _mind_margin(state, box, account)
+    return box
+
+
+_SOURCE = {"MarkPrice": "mark", "IndexPrice": "index"}
+
+
+def _mind_order(state: State, box: CalmBox, order: Order) -> None:
+    source = "index" if order.category == "spot" else "last"
+    slack = (
+        state.contracts["spot"].tick_size if order.category == "spot" else Decimal(0)
+    )  # the spot price is the index, floored
+    if order.rests:
+        if order.side == "Buy":
+            box.above(source, order.price + slack)
+        else:
+            box.below(source, order.price)
+        return
+    if order.category == "linear":
+        source = _SOURCE.get(order.trigger_by, "last")
+    if order.trail:  # the trail follows every new best price
+        box.above("last", state.market.last)
+        box.below("last", state.market.last)
+    elif order.trigger_direction == 1:
+        box.below(source, order.trigger_price)
+    else:
+        box.above(source, order.trigger_price + slack)
+
+
+def _mind_margin(state: State, box: CalmBox, account: Account) -> None:
+    """Margin less maintenance is a function of mark plus one of index, each concave, so on a box it is least at a corner: the widest box
+    whose four corners are safe is safe inside."""
+    at_risk = any(leg.size for leg in account.legs.values()) or any(
+        purse.spot_borrow or purse.balance < 0 for purse in account.purses.values()
+    )
+    if not at_risk or not state.market.ready:
+        return
+    market = state.market
+    for reach in _REACH:
+        marks = (market.mark * (ONE - reach), market.mark * (ONE + reach))
+        indexes = (market.index * (ONE - reach), market.index * (ONE + reach))
+        corners = [Prices(mark, index) for mark in marks for index in indexes]
+        if not any(measure(account, corner, state.rules).breached for corner in corners):
+            box.above("mark", marks[0])
+            box.below("mark", marks[1])
+            box.above("index", indexes[0])
+            box.below("index", indexes[1])
+            return
+    box.above("mark", _HIGH)  # too close to judge from afar: look at every tick

@@ -1,0 +1,138 @@
+"""The public desk: what the venue itself knows about its market, no account needed.
+
+Knows instruments, book, band, risk tiers and the present prices. Candles and history come from the tape, at the face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.simulator.book import band, levels
+from bot.simulator.figures import fixed, plain
+from bot.simulator.instruments import RISK_TIERS, SYMBOL, instrument_row
+from bot.simulator.intake import category_of
+from bot.simulator.params import Ask, Reply
+from bot.simulator.state import State
+
+__all__ = ["PUBLIC", "book_data"]
+
+PublicHandler = Callable[[State, Ask], Reply]
+
+
+def instruments_info(state: State, ask: Ask) -> Reply:
+    category = ask.need("category")
+    if category in ("inverse", "option"):
+        return Reply(result={"category": category, "list": [], "nextPageCursor": ""})
+    category = category_of(ask)
+    contract = state.contracts[category]
+    wanted = ask.text("status", "Trading") == contract.status and ask.text("baseCoin", "BTC") == "BTC"
+    result: dict[str, Any] = {"category": category, "list": [instrument_row(contract)] if wanted else []}
+    if category == "linear":
+        result["nextPageCursor"] = ""
+    return Reply(result=result)
+
+
+def orderbook(state: State, ask: Ask) -> Reply:
+    category = category_of(ask)
+    limit = min(1000, max(1, ask.whole("limit", 25 if category == "linear" else 1) or 1))
+    return Reply(result=book_data(state, category, limit) | {"ts": state.now_ms, "cts": state.now_ms})
+
+
+def book_data(state: State, category: str, depth: int) -> dict[str, Any]:
+    """s, b, a, u, seq of the book: [price, size] text pairs, best first. Resting orders of accounts are not shown."""
+    contract = state.contracts[category]
+
+    def side(taker: str) -> list[list[str]]:
+        return [[contract.price_text(level.price), plain(level.qty)] for level in levels(state, category, taker, depth)]
+
+    number = state.mint.last_seq
+    return {"s": SYMBOL, "b": side("Sell"), "a": side("Buy"), "u": number, "seq": number}
+
+
+def price_limit(state: State, ask: Ask) -> Reply:
+    category = ask.text("category", "linear")
+    limits, contract = band(state, category), state.contracts[category]
+    return Reply(
+        ret_msg="",
+        result={
+            "symbol": SYMBOL,
+            "buyLmt": contract.price_text(limits.buy_limit),
+            "sellLmt": contract.price_text(limits.sell_limit),
+            "ts": str(state.now_ms),
+        },
+    )
+
+
+def risk_limit(state: State, ask: Ask) -> Reply:
+    listed = [
+        {
+            "id": tier.id,
+            "symbol": SYMBOL,
+            "riskLimitValue": plain(tier.limit),
+            "maintenanceMargin": plain(tier.mmr),
+            "initialMargin": plain(tier.imr),
+            "isLowestRisk": int(tier.id == 1),
+            "maxLeverage": fixed(tier.max_leverage, state.linear.price_like),
+            "mmDeduction": plain(tier.mm_deduction) if tier.mm_deduction else "",
+        }
+        for tier in RISK_TIERS
+    ]
+    return Reply(result={"category": ask.text("category", "linear"), "list": listed})
+
+
+def tickers(state: State, ask: Ask) -> Reply:
+    category = category_of(ask)
+    return Reply(result={"category": category, "list": [ticker_row(state, category)]})
+
+
+def ticker_row(state: State, category: str) -> dict[str, Any]:
+    """The present quotes; the day's high, low and volume belong to whoever keeps the tape's history and are filled in there."""
+    contract, market = state.contracts[category], state.market
+    ask1, bid1 = (levels(state, category, side, 1)[0] for side in ("Buy", "Sell"))
+    last = contract.price_text(state.centre(category))
+    row: dict[str, Any] = {
+        "symbol": SYMBOL,
+        "bid1Price": contract.price_text(bid1.price),
+        "bid1Size": plain(bid1.qty),
+        "ask1Price": contract.price_text(ask1.price),
+        "ask1Size": plain(ask1.qty),
+        "lastPrice": last,
+        "prevPrice24h": last,
+        "price24hPcnt": "0",
+        "highPrice24h": last,
+        "lowPrice24h": last,
+        "turnover24h": "0",
+        "volume24h": "0",
+    }
+    if category == "spot":
+        return row | {"usdIndexPrice": plain(market.index)}
+    return row | {
+        "indexPrice": contract.price_text(market.index),
+        "markPrice": contract.price_text(market.mark),
+        "prevPrice1h": last,
+        "openInterest": "50000",
+        "openInterestValue": plain(50000 * market.mark),
+        "fundingRate": plain(market.funding_rate),
+        "nextFundingTime": str(market.next_funding_ms),
+        "predictedDeliveryPrice": "",
+        "basisRate": "",
+        "deliveryFeeRate": "",
+        "deliveryTime": "0",
+        "basis": "",
+        "preOpenPrice": "",
+        "preQty": "",
+        "curPreListingPhase": "",
+        "fundingIntervalHour": str(contract.funding_interval_min // 60),
+        "basisRateYear": "",
+        "fundingCap": plain(contract.funding_cap),
+    }
+
+
+PUBLIC: dict[str, PublicHandler] = {
+    "/v5/market/instruments-info": instruments_info,
+    "/v5/market/orderbook": orderbook,
+    "/v5/market/price-limit": price_limit,
+    "/v5/market/risk-limit": risk_limit,
+    "/v5/market/tickers": tickers,
+}
