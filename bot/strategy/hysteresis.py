@@ -7,12 +7,24 @@ reaches, the level is the previous one clamped into [rise, hold]. It cannot flap
 
 def reached(value: float, first: float, second: float, third: float, fourth: float) -> int:
     """How many of four ascending thresholds `value` has reached (value >= threshold): 0 .. 4. NaN reaches none."""
-    return int(value >= first) + int(value >= second) + int(value >= third) + int(value >= fourth)
+    if not value >= first:
+        return 0
+    if not value >= second:
+        return 1
+    if not value >= third:
+        return 2
+    return 4 if value >= fourth else 3
 
 
 def exceeded(value: float, first: float, second: float, third: float, fourth: float) -> int:
     """How many of four ascending thresholds `value` lies strictly above: 0 .. 4. NaN exceeds none."""
-    return int(value > first) + int(value > second) + int(value > third) + int(value > fourth)
+    if not value > first:
+        return 0
+    if not value > second:
+        return 1
+    if not value > third:
+        return 2
+    return 4 if value > fourth else 3
 
 
 def settle(previous: int, rise: int, hold: int) -> int:

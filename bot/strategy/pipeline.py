@@ -109,6 +109,7 @@ def decide(inputs: DecisionInputs) -> Decision:
 
     mood = trade.mood_of(operator, ltv_level, margin_level, fund.reason, floor.reason, emergency.reason)
     recentre = trade.recentring(last, policy, vol_level, ltv_level, margin_level, fund.value)
+    least_steps = trade.least_order_steps(inputs)
     trade_plan = trade.plan(
         inputs,
         mood,
@@ -116,6 +117,7 @@ def decide(inputs: DecisionInputs) -> Decision:
         manual.after_btc,
         trade.split_share(policy, mood, vol.value, fund.value),
         cap_btc,
+        least_steps,
         trade.unknown_reason(inputs, fund.reason, floor.reason, margin.reason),
         codes.SIGMA_UNKNOWN if vol.reason == codes.VOL_UNKNOWN else 0,
     )
@@ -126,7 +128,7 @@ def decide(inputs: DecisionInputs) -> Decision:
         margin_level,
         fund.value,
         policy.target_delta_btc,
-        recentre * trade.still_away(inputs, manual.after_btc),
+        recentre and trade.still_away(inputs, manual.after_btc, least_steps),
     )
     return answer(user, vol, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
 

@@ -112,11 +112,11 @@ def _differs(previous: float, current: float) -> bool:
     return previous != current and not math.isnan(previous) and not math.isnan(current)
 
 
-def still_away(inputs: DecisionInputs, target_btc: float) -> int:
+def still_away(inputs: DecisionInputs, target_btc: float, least_steps: int) -> int:
     """1 while the legs that the exchange confirmed are an order or more away from the target."""
     book, step_btc = inputs.book, inputs.instrument.step_btc
     gap_btc = target_btc - book.spot_btc - (book.long_steps - book.short_steps) * step_btc
-    return int(abs(hedge.whole_steps(gap_btc, step_btc)) >= least_order_steps(inputs))
+    return int(abs(hedge.whole_steps(gap_btc, step_btc)) >= least_steps)
 
 
 def least_order_steps(inputs: DecisionInputs) -> int:
@@ -163,6 +163,7 @@ def plan(
     target_btc: float,
     h: float,
     short_cap_btc: float,
+    least_steps: int,
     unknown: int,
     blind: int,
 ) -> Plan:
@@ -172,8 +173,8 @@ def plan(
     something stronger than policy moves the legs.
     """
     book, policy, step_btc = inputs.book, inputs.policy, inputs.instrument.step_btc
-    long_steps = max(0, book.long_steps + book.long_in_flight_steps)
-    short_steps = max(0, book.short_steps + book.short_in_flight_steps)
+    long_steps = after_flight(book.long_steps, book.long_in_flight_steps)
+    short_steps = after_flight(book.short_steps, book.short_in_flight_steps)
     delta_btc = book.spot_btc + (long_steps - short_steps) * step_btc
     gap_btc = target_btc - delta_btc
     if math.isnan(h):
@@ -186,7 +187,6 @@ def plan(
     whole = int(mood.whole == 1 or recentre == 1 or by_clock)
     wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, policy.band_inner_share, whole)
     wanted_steps = hedge.whole_steps(wanted_btc, step_btc)
-    least_steps = least_order_steps(inputs)
     stale = unknown == codes.GROWTH_WHILE_PRICE_STALE
     cap_btc = math.nan if mood.cause == codes.MANUAL_TRADE else short_cap_btc
     grow_limit = 0 if stale else grow_limit_steps(gap_btc, short_steps, cap_btc, step_btc)
@@ -224,6 +224,12 @@ def plan(
     )
 
 
+def after_flight(steps: int, in_flight_steps: int) -> int:
+    """A leg with what is on its way counted as done; never below zero."""
+    after = steps + in_flight_steps
+    return after if after > 0 else 0
+
+
 def grow_limit_steps(gap_btc: float, short_steps: int, short_cap_btc: float, step_btc: float) -> int:
     """How far the growing leg may grow: the short leg up to what margin permits, the long leg freely."""
     if gap_btc >= 0.0 or math.isnan(short_cap_btc):
@@ -244,6 +250,8 @@ def leg_moves(
     grow_limit: int,
 ) -> Allocation:
     """Leg changes for a change of delta. Only what the exchange confirmed can be given back."""
+    if wanted_steps == 0 and collapses == 0:
+        return Allocation(0, 0)
     closable_long = min(book.long_steps, long_steps)
     closable_short = min(book.short_steps, short_steps)
     if collapses == 1 and closable_long > 0:
