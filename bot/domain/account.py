@@ -71,7 +71,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coin:
-    """One coin of the unified account. `wallet` includes borrowed coins; `equity` subtracts `spot_borrow` (Bybit: account/wallet-balance)."""
+    """One coin of the unified account (Bybit: account/wallet-balance).
+
+    `wallet` includes borrowed coins; `equity` subtracts `spot_borrow`.
+    """
 
     coin: str
     wallet: Decimal

@@ -16,6 +16,7 @@ __all__ = [
     "CancelOrder",
     "Command",
     "Decided",
+    "HedgeEnded",
     "LegsAdopted",
     "Mode",
     "ModeChanged",
@@ -120,7 +121,8 @@ class Decided:
     """One decision with everything that led to it; a refusal to act is a decision too.
 
     `inputs` are the exact numbers given to the strategy (None: unavailable), so that it can be taken again bit for bit. `long_target`
-    and `short_target` are absolute leg sizes in BTC: what the orders that follow work towards. Deltas in BTC, price in USDT.
+    and `short_target` are absolute leg sizes in BTC: what the orders that follow work towards. `memory` is what hysteresis carries to the
+    next decision. Deltas in BTC, price in USDT.
     """
 
     number: int
@@ -134,6 +136,17 @@ class Decided:
     gap: Decimal | None
     long_target: Decimal | None
     short_target: Decimal | None
+    first_leg: Leg | None
+    memory: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HedgeEnded:
+    """The orders of a hedge have come to an end: its leg targets were reached, or it was given up."""
+
+    decision: int
+    reached: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +170,17 @@ class ModeChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegsAdopted:
-    """The venue's legs were taken over as truth, because executions did not explain them (or there were no books yet)."""
+    """The venue's legs were taken over as truth, because executions did not explain them (or there were no books yet).
+
+    Executions up to `seq` (or, where the venue gives no seq, up to `at_ms`) are contained in these legs.
+    """
 
     long_qty: Decimal
     short_qty: Decimal
     long_entry: Decimal | None
     short_entry: Decimal | None
+    seq: int
+    at_ms: int
     reason: str
 
 
@@ -183,5 +201,5 @@ class Note:
     text: str
 
 
-Thought = Decided | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
+Thought = Decided | HedgeEnded | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
 """The engine's own records: journalled and folded like events, but they leave nothing."""

@@ -11,7 +11,17 @@ HedgeLockError
 
 from __future__ import annotations
 
-__all__ = ["Broken", "HedgeLockError", "IllegalStep", "OutcomeUnknown", "Refused", "SetUp", "Unavailable"]
+__all__ = [
+    "AlreadyRunning",
+    "Broken",
+    "HedgeLockError",
+    "IllegalStep",
+    "JournalFailed",
+    "OutcomeUnknown",
+    "Refused",
+    "SetUp",
+    "Unavailable",
+]
 
 
 class HedgeLockError(Exception):
@@ -60,3 +70,11 @@ class SetUp(HedgeLockError):
         super().__init__(f"{problem}. {mend}")
         self.problem = problem
         self.mend = mend
+
+
+class AlreadyRunning(SetUp):
+    """Another daemon holds the journal or the account."""
+
+
+class JournalFailed(HedgeLockError):
+    """The disk did not take a record, or gave one back that cannot be read."""

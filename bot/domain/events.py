@@ -24,6 +24,7 @@ __all__ = [
     "ChannelChanged",
     "Event",
     "ExecutionSeen",
+    "FactsLost",
     "FundingPoint",
     "HistoryRead",
     "LatchSeen",
@@ -201,10 +202,17 @@ class ChannelChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadInput:
-    """Something unusable arrived; it was counted and dropped. `kind` is a small closed set of names, `sample` is clipped and unsafe text."""
+    """Something unusable arrived and was dropped. `kind` is of a small closed set, `sample` is clipped and unsafe text."""
 
     kind: str
     sample: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsLost:
+    """The inbox overflowed and dropped `count` facts: what they said must be read from REST."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +247,7 @@ Event = (
     | OrderSought
     | ChannelChanged
     | BadInput
+    | FactsLost
     | LatchSeen
     | OperatorAsked
 )

@@ -1,0 +1,135 @@
+"""The blotter: every order of ours, what was heard about it, and how much of it is still in flight.
+
+It knows that what is in flight counts as done when deciding, that an order nobody answered for is in flight at its full size, and that an
+ended order whose executions have not all arrived is in flight for the difference.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bot.domain.account import Execution
+from bot.domain.commands import PlaceOrder
+from bot.domain.legs import Act, Leg
+from bot.domain.money import ZERO
+from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, next_state, signal_of_status
+
+__all__ = ["KEPT_ENDED", "Blotter", "OurOrder"]
+
+KEPT_ENDED = 200
+"""How many ended orders stay readable in memory; the journal has them all."""
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(slots=True)
+class OurOrder:
+    """One order of ours. `executed` is what executions say; `reported` is cumExecQty, news that executions must confirm."""
+
+    place: PlaceOrder
+    sent_ms: int
+    state: OrderState = OrderState.INTENDED
+    executed: Decimal = ZERO
+    executed_value: Decimal = ZERO
+    reported: Decimal = ZERO
+    reason: str = ""
+    heard_ms: int = 0
+    sought_ms: int = 0
+    cancel_asked: bool = False
+    negatives: int = 0
+    """Valid "no such order" answers heard after the lease ended."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def in_flight(self) -> Decimal:
+        """How much of it may still become an execution, in BTC."""
+        ceiling = self.reported if self.has_ended else self.place.qty
+        return max(ZERO, ceiling - self.executed)
+
+    @property
+    def is_settled(self) -> bool:
+        """Ended, and every execution it reported is booked: nothing of it is in flight."""
+        return self.has_ended and not self.in_flight
+
+    @property
+    def avg_price(self) -> Decimal | None:
+        return self.executed_value / self.executed if self.executed else None
+
+    def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
+        """Move along the table; raises IllegalStep for a pair that cannot be."""
+        self.state = next_state(self.state, signal)
+        self.heard_ms = now_ms
+        if reason:
+            self.reason = reason
+
+
+@dataclass(slots=True)
+class Blotter:
+    orders: dict[str, OurOrder] = field(default_factory=dict)
+    sent_today: deque[int] = field(default_factory=deque)
+    """When orders were sent, over the last day, oldest first."""
+
+    def place(self, order: PlaceOrder, now_ms: int) -> None:
+        self.orders[order.order_link_id] = OurOrder(place=order, sent_ms=now_ms, heard_ms=now_ms)
+        self.sent_today.append(now_ms)
+        while self.sent_today[0] <= now_ms - _DAY_MS:
+            self.sent_today.popleft()
+        self._forget_old()
+
+    def hear(self, order_link_id: str, signal: Signal, now_ms: int, reason: str = "") -> None:
+        """Hear something of an order; one that is not ours is nobody's business here."""
+        if (ours := self.orders.get(order_link_id)) is not None:
+            ours.hear(signal, now_ms, reason)
+
+    def see(self, row: OrderRow, now_ms: int) -> None:
+        """Take in the venue's row for an order. An undocumented status says nothing."""
+        ours = self.orders.get(row.order_link_id)
+        signal = signal_of_status(row.status)
+        if ours is None or signal is None:
+            return
+        ours.hear(signal, now_ms, _why(row))
+        ours.reported = max(ours.reported, row.filled_qty)
+
+    def book(self, execution: Execution) -> None:
+        """Count an execution, seen for the first time, towards its order: also after the order has ended."""
+        if (ours := self.orders.get(execution.order_link_id)) is not None and execution.kind.moves_legs:
+            ours.executed += execution.qty
+            ours.executed_value += execution.qty * execution.price
+
+    def unsettled(self) -> Iterator[OurOrder]:
+        """Orders of which something may still happen."""
+        return (o for o in self.orders.values() if not o.is_settled)
+
+    def in_flight(self, leg: Leg) -> Decimal:
+        """The signed change of a leg that is on its way, in BTC."""
+        return sum(
+            (o.in_flight if o.place.act is Act.GROW else -o.in_flight for o in self.unsettled() if o.place.leg is leg),
+            ZERO,
+        )
+
+    def may_grow_by(self, leg: Leg) -> Decimal:
+        """The most by which orders on their way could still grow a leg, in BTC: the worst case for limits."""
+        return sum(
+            (o.in_flight for o in self.unsettled() if o.place.leg is leg and o.place.act is Act.GROW),
+            ZERO,
+        )
+
+    def sent_since(self, since_ms: int) -> int:
+        """How many orders were sent after `since_ms`."""
+        return sum(1 for at_ms in self.sent_today if at_ms > since_ms)
+
+    def _forget_old(self) -> None:
+        ended = [link for link, order in self.orders.items() if order.is_settled]
+        for link in ended[: max(0, len(ended) - KEPT_ENDED)]:
+            del self.orders[link]
+
+
+def _why(row: OrderRow) -> str:
+    said = (row.reject_reason, row.cancel_type)
+    return " ".join(word for word in said if word and word not in ("EC_NoError", "UNKNOWN"))

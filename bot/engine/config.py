@@ -1,0 +1,75 @@
+"""What the engine is told once, when it is built. Nothing here changes while it runs.
+
+All durations are market milliseconds: whoever builds the engine has already scaled the plant's patience by the clock's rate, so that on
+a tape at 120 times real time the engine waits as many real seconds for a reply as it would live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.strategy.decision import Policy
+
+__all__ = ["EngineConfig", "Limits", "Patience", "VolatilityWindow"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Hard limits; none can be switched off. Quantities in BTC, the collar and the slippage cap in basis points of mark and best quote."""
+
+    max_leg: Decimal
+    max_order: Decimal
+    price_collar_bp: Decimal
+    slippage_cap_bp: Decimal
+    max_orders_per_minute: int
+    max_orders_per_day: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the engine waits, in market milliseconds."""
+
+    ticker_stale_ms: int
+    reading_stale_ms: int
+    reconcile_every_ms: int
+    read_timeout_ms: int
+    seek_after_ms: int
+    seek_every_ms: int
+    lease_ms: int
+    """After this, a request that was never answered can no longer become an order (Bybit: guide, recv_window, plus visibility lag)."""
+    retry_after_ms: int
+    """Least pause between two orders for the same leg target when the first filled nothing."""
+    hedge_ms: int
+    """How long the orders of one decision may take before it is given up and taken anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolatilityWindow:
+    """Realised volatility from `bars` closed candles of `minutes`; smoothed with a half-life; unknown below `min_bars`."""
+
+    minutes: int
+    bars: int
+    min_bars: int
+    halflife_hours: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    symbol: str
+    coin: str
+    quote: str
+    fixed_spot: Decimal | None
+    """The BTC to hedge, where it is not the wallet's; None: the wallet's equity in `coin`."""
+    collateral_ratio: float
+    loan_apr: float
+    rehedge_every_ms: int
+    """A decision is written at least this often, whether or not it trades."""
+    policy: Policy
+    limits: Limits
+    patience: Patience
+    volatility: VolatilityWindow
+    funding_points: int
+    """Settled rates asked for at the start."""
+    funding_normal_apr: float
+    """|APR| at which NEUTRAL ends and NORMAL begins."""

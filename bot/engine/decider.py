@@ -1,0 +1,220 @@
+"""The decider: state becomes the strategy's inputs, the strategy's answer becomes a record.
+
+The strategy is asked on every pulse, because that costs microseconds; a decision is written when it trades, when a level changed, when a
+review is due, or when somebody asked. What is written holds every number that led to it, so it can be taken again bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+from bot.domain.commands import Decided, Outcome, Stage
+from bot.domain.legs import Leg
+from bot.engine.modes import MODES
+from bot.engine.state import Hedge, State
+from bot.strategy import decision as words
+from bot.strategy import pipeline, reasons
+from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory
+
+__all__ = ["decide", "flatten", "fold", "inputs_of", "unflatten"]
+
+_OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
+_STAGES = ("user", "volatility", "funding", "ltv_floor", "margin", "emergency", "manual")
+
+
+def decide(state: State, now_ms: int) -> Iterator[Decided]:
+    """A decision, if one is worth writing down now. Nothing is decided while anything is in flight."""
+    if state.instrument is None or any(state.blotter.unsettled()):
+        return
+    inputs = inputs_of(state, now_ms)
+    answer = pipeline.decide(inputs)
+    if trigger := _trigger(state, answer, now_ms):
+        yield _record(state, trigger, inputs, answer)
+
+
+def fold(state: State, record: Decided, now_ms: int) -> None:
+    """Remember a decision, and begin its hedge where it has one and the mode may send."""
+    state.decisions_made = record.number
+    state.decisions.appendleft((now_ms, record))
+    state.last_decided, state.last_decided_ms = record, now_ms
+    state.memory = Memory(**_typed(Memory, record.memory))
+    state.asked_to_rehedge = ""
+    permission = MODES[state.mode]
+    may_send = permission.grow or permission.shrink
+    if record.outcome is not Outcome.HEDGE or not may_send or state.spot is None:
+        return
+    assert record.long_target is not None
+    assert record.short_target is not None
+    state.hedge = Hedge(
+        decision=record.number,
+        targets={Leg.LONG: record.long_target, Leg.SHORT: record.short_target},
+        first_leg=record.first_leg,
+        spot=state.spot,
+        started_ms=now_ms,
+    )
+
+
+def inputs_of(state: State, now_ms: int) -> DecisionInputs:
+    """What the strategy reads, as numbers; what is unavailable is NaN or negative, never zero."""
+    market, ticker = state.market, state.market.ticker
+    seen_ms = market.ticker_seen_ms
+    return DecisionInputs(
+        now_ms=now_ms,
+        last_hedge_ms=-1 if state.last_hedge_ms is None else state.last_hedge_ms,
+        book=_book(state),
+        market=Market(
+            price=float(ticker.mark) if ticker else math.nan,
+            price_age_ms=math.nan if seen_ms is None else float(now_ms - seen_ms),
+            sigma_24h=market.sigma_24h,
+            funding_apr=market.funding_apr,
+            funding_regime=market.funding_regime.regime,
+        ),
+        account=_account(state),
+        instrument=_instrument(state),
+        operator=pipeline.NO_OPERATOR,
+        policy=state.config.policy,
+        memory=state.memory,
+    )
+
+
+def _book(state: State) -> Book:
+    if not state.ledger.is_open or state.instrument is None:
+        return Book(_number(state.spot), -1, -1, 0, 0)
+    steps = state.instrument.steps
+    legs = state.ledger.legs
+    return Book(
+        spot_btc=_number(state.spot),
+        long_steps=steps(legs[Leg.LONG].qty),
+        short_steps=steps(legs[Leg.SHORT].qty),
+        long_in_flight_steps=steps(state.blotter.in_flight(Leg.LONG)),
+        short_in_flight_steps=steps(state.blotter.in_flight(Leg.SHORT)),
+    )
+
+
+def _account(state: State) -> Account:
+    wallet = state.wallet
+    quote = wallet.coin(state.config.quote) if wallet else None
+    return Account(
+        # In a unified account the debt is whatever the quote coin is under water, perp profit and loss included.
+        debt_usdt=math.nan if wallet is None else max(0.0, -_number(quote.equity)) if quote else 0.0,
+        collateral_ratio=state.config.collateral_ratio,
+        ltv_reported=math.nan,
+        margin_usdt=_number(wallet.margin_balance) if wallet else math.nan,
+        mm_usdt=_number(wallet.maintenance_margin) if wallet else math.nan,
+    )
+
+
+def _instrument(state: State) -> Instrument:
+    rules = state.instrument
+    assert rules is not None
+    return Instrument(float(rules.qty_step), rules.steps(rules.min_qty), float(rules.min_notional))
+
+
+def _trigger(state: State, answer: Decision, now_ms: int) -> str:
+    """Why this answer is worth a record; empty: it is not."""
+    last, last_ms = state.last_decided, state.last_decided_ms
+    if last is None or last_ms is None:
+        return "first look"
+    if state.asked_to_rehedge:
+        return state.asked_to_rehedge
+    if answer.action == words.TRADE and (
+        _targets(state, answer) != (last.long_target, last.short_target)
+        or now_ms - last_ms >= state.config.patience.hedge_ms
+    ):
+        return "trade"
+    if changed := [
+        name for name in Memory._fields if _moved(getattr(state.memory, name), getattr(answer.memory, name))
+    ]:
+        return ", ".join(name.replace("_", " ") for name in changed)
+    if _OUTCOMES[answer.action] is Outcome.REFUSE and reasons.text(answer.reason) != last.reason:
+        return "refusal"
+    if now_ms - last_ms >= state.config.rehedge_every_ms:
+        return "review"
+    return ""
+
+
+def _record(state: State, trigger: str, inputs: DecisionInputs, answer: Decision) -> Decided:
+    trades = answer.action == words.TRADE
+    long_target, short_target = _targets(state, answer) if trades else (None, None)
+    return Decided(
+        number=state.decisions_made + 1,
+        trigger=trigger,
+        outcome=_OUTCOMES[answer.action],
+        reason=reasons.text(answer.reason),
+        inputs=flatten(inputs),
+        stages=tuple(
+            Stage(name=name.replace("_", " "), value=_maybe(stage.value), reason=reasons.text(stage.reason))
+            for name in _STAGES
+            for stage in (getattr(answer, name),)
+        ),
+        delta=_btc(state, answer.delta_btc),
+        target_delta=_btc(state, answer.target_btc),
+        gap=_btc(state, answer.gap_btc),
+        long_target=long_target,
+        short_target=short_target,
+        first_leg=Leg(answer.first_leg) if trades and answer.first_leg else None,
+        memory={name: _maybe(float(value)) for name, value in answer.memory._asdict().items()},
+    )
+
+
+def _targets(state: State, answer: Decision) -> tuple[Decimal, Decimal]:
+    """The absolute leg sizes that the answer's changes lead to."""
+    rules, legs = state.instrument, state.ledger.legs
+    assert rules is not None
+    return (
+        legs[Leg.LONG].qty + rules.qty(answer.long_change_steps),
+        legs[Leg.SHORT].qty + rules.qty(answer.short_change_steps),
+    )
+
+
+def flatten(inputs: DecisionInputs) -> dict[str, float | None]:
+    """The inputs as one flat table, `part.field` -> number; NaN becomes None. `unflatten` is its inverse, bit for bit."""
+    flat: dict[str, float | None] = {}
+    for name, value in inputs._asdict().items():
+        if isinstance(value, tuple):
+            flat |= {f"{name}.{field}": _maybe(float(v)) for field, v in value._asdict().items()}  # type: ignore[attr-defined]
+        else:
+            flat[name] = _maybe(float(value))
+    return flat
+
+
+def unflatten(flat: dict[str, float | None]) -> DecisionInputs:
+    """The strategy's inputs from a journalled decision. Raises KeyError where a field is missing."""
+    parts: dict[str, Any] = {}
+    for name, hint in get_type_hints(DecisionInputs).items():
+        if hasattr(hint, "_fields"):
+            parts[name] = hint(**_typed(hint, {f: flat[f"{name}.{f}"] for f in hint._fields}))
+        else:
+            parts[name] = _as(hint, flat[name])
+    return DecisionInputs(**parts)
+
+
+def _typed(shape: Any, numbers: dict[str, float | None]) -> dict[str, Any]:
+    hints = get_type_hints(shape)
+    return {name: _as(hints[name], numbers[name]) for name in shape._fields}
+
+
+def _as(kind: type, number: float | None) -> float | int:
+    if number is None:
+        return math.nan
+    return int(number) if kind is int else float(number)
+
+
+def _moved(before: float, after: float) -> bool:
+    return before != after and not (math.isnan(before) and math.isnan(after))
+
+
+def _number(value: Decimal | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _maybe(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _btc(state: State, value: float) -> Decimal | None:
+    """A strategy's BTC figure on the wallet's grid of satoshis, for people; None where it is unknown."""
+    return None if math.isnan(value) else Decimal(f"{value:.8f}").normalize()

@@ -1,0 +1,317 @@
+"""The wheel: fold, think, turn.
+
+`fold` is the only writer of state; it takes the world's events and our own commands and thoughts alike. `think` only reads, and yields
+what to record next. `turn` is the few lines that the live bot, the paper bot, the backtest and the seeded worlds all call. A restart folds
+the journal and then asks the venue for the truth: recovery is the ordinary start-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from bot.domain.account import Execution
+from bot.domain.commands import (
+    CancelOrder,
+    Command,
+    Decided,
+    HedgeEnded,
+    LegsAdopted,
+    ModeChanged,
+    Note,
+    OrderAbsent,
+    PlaceOrder,
+    ReadAccount,
+    ReadHistory,
+    Refusal,
+    SeekOrder,
+    Thought,
+)
+from bot.domain.errors import Broken
+from bot.domain.events import (
+    AccountRead,
+    BadInput,
+    BarClosed,
+    Channel,
+    ChannelChanged,
+    Event,
+    ExecutionSeen,
+    FactsLost,
+    HistoryRead,
+    LatchSeen,
+    LegSeen,
+    OperatorAsked,
+    OrderAnswered,
+    OrderSeen,
+    OrderSought,
+    ReadFailed,
+    Started,
+    Stopping,
+    Ticked,
+    TickerSeen,
+    Verb,
+    WalletSeen,
+)
+from bot.domain.orders import OrderState, Signal, Verdict
+from bot.domain.ports import Diary
+from bot.domain.records import Record
+from bot.engine import decider, hedging, reconciler, sight
+from bot.engine.config import EngineConfig
+from bot.engine.modes import MODES
+from bot.engine.state import State
+
+__all__ = ["Engine"]
+
+_SIGNALS = {
+    Verdict.ACCEPTED: Signal.ACCEPTED,
+    Verdict.REFUSED: Signal.REFUSED,
+    Verdict.UNKNOWN: Signal.NO_ANSWER,
+}
+
+
+class Engine:
+    """One engine trades one symbol of one account. `diary` is where it writes before anything leaves."""
+
+    def __init__(self, config: EngineConfig, diary: Diary) -> None:
+        self.state = State.blank(config)
+        self._diary = diary
+
+    def turn(self, event: Event, now_ms: int) -> tuple[Command, ...]:
+        """Take one event in and return the commands it leads to, each already on disk if it can send an order.
+
+        Raises JournalFailed where the diary cannot be written; then nothing may leave.
+        """
+        commands: list[Command] = []
+        try:
+            for execution in _unbooked(event, self.state):
+                self._take(execution, now_ms)
+            self._take(event, now_ms)
+            for record in self.think(event, now_ms):
+                self._take(record, now_ms)
+                if isinstance(record, Command):
+                    commands.append(record)
+        except Broken as broken:
+            self._halt(str(broken), now_ms)
+        if any(isinstance(command, PlaceOrder | CancelOrder) for command in commands):
+            self._diary.commit()
+        return tuple(commands)
+
+    def recover(self, record: Record, now_ms: int) -> None:
+        """Fold one record of the journal, written by an earlier run at `now_ms`."""
+        try:
+            self.fold(record, now_ms)
+        except Broken as broken:
+            self.state.broken = str(broken)
+
+    def _take(self, record: Record, now_ms: int) -> None:
+        if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution.exec_id):
+            return  # the venue repeats itself; the journal does not
+        if not isinstance(record, Ticked):
+            self._diary.append(record, now_ms)
+        self.fold(record, now_ms)
+
+    def _halt(self, reason: str, now_ms: int) -> None:
+        """Our own books contradict themselves: stop, and say so, whatever else was being thought."""
+        self.state.broken = reason
+        self._take(Note(severity="critical", kind="books broken", text=reason), now_ms)
+        for change in sight.change(self.state, now_ms):
+            self._take(change, now_ms)
+
+    # ---------------------------------------------------------------------------------------------------- think
+
+    def think(self, event: Event, now_ms: int) -> Iterator[Command | Thought]:
+        """What follows from what is now known. Reads state only; the caller folds each record before the next is drawn."""
+        state = self.state
+        if isinstance(event, AccountRead):
+            yield from reconciler.adoption(state, event.reading)
+        if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):
+            return  # these are only looked at on the pulse
+        yield from reconciler.absences(state, now_ms)
+        yield from sight.change(state, now_ms)
+        yield from reconciler.questions(state, now_ms)
+        yield from hedging.wind_up(state, now_ms)
+        if MODES[state.mode].decide and not state.stopping:
+            if state.hedge is None:
+                yield from decider.decide(state, now_ms)
+            yield from hedging.next_order(state, now_ms)
+        elif state.stopping:
+            yield from hedging.cancel_resting(state)
+
+    # ---------------------------------------------------------------------------------------------------- fold
+
+    def fold(self, record: Record, now_ms: int) -> None:
+        """Write one record into the state."""
+        state = self.state
+        state.records += 1
+        match record:
+            case TickerSeen():
+                state.market.see_ticker(record, now_ms)
+            case BarClosed():
+                state.market.see_bar(record.bar)
+            case ExecutionSeen():
+                self._book(record.execution, now_ms)
+            case OrderSeen():
+                state.blotter.see(record.order, now_ms)
+            case OrderAnswered():
+                state.blotter.hear(record.order_link_id, _SIGNALS[record.verdict], now_ms, record.reason)
+                if record.verdict is not Verdict.ACCEPTED:
+                    state.readings.urgent = f"order {record.verdict.value}"
+            case OrderSought():
+                self._hear_sought(record, now_ms)
+            case AccountRead():
+                self._hear_reading(record, now_ms)
+            case HistoryRead():
+                state.instrument = record.instrument
+                state.market.load(record.bars, record.funding)
+            case WalletSeen():
+                state.wallet, state.wallet_ms = record.wallet, now_ms
+            case ReadFailed():
+                self._hear_failure(record)
+            case ChannelChanged():
+                self._hear_channel(record, now_ms)
+            case BadInput():
+                state.bad_inputs[record.kind] += 1
+            case FactsLost():
+                # As after a new connection: nothing grows until REST has told what was missed.
+                state.channels[Channel.PRIVATE].since_ms = now_ms
+                state.readings.urgent = f"{record.count} facts lost"
+            case Started():
+                self._start(record, now_ms)
+            case Stopping():
+                state.stopping = record.reason
+            case LatchSeen():
+                state.latched = record.reason if record.closed else ""
+            case OperatorAsked():
+                self._hear_operator(record)
+            case Ticked() | LegSeen() | Refusal() | Note():
+                pass  # a pulse, advice, and words for people change nothing
+            case PlaceOrder() | CancelOrder() | ReadAccount() | ReadHistory() | SeekOrder():
+                self._sent(record, now_ms)
+            case Decided():
+                decider.fold(state, record, now_ms)
+            case HedgeEnded():
+                state.hedge = None
+            case LegsAdopted():
+                state.ledger.adopt(record)
+                state.readings.disagreements = 0
+            case OrderAbsent():
+                state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
+            case ModeChanged():
+                state.mode, state.why = record.after, record.reason
+            case _:
+                assert_never(record)
+
+    def _book(self, execution: Execution, now_ms: int) -> None:
+        if self.state.ledger.knows(execution.exec_id):
+            return
+        self.state.ledger.book(execution)
+        self.state.blotter.book(execution)
+        if execution.kind.moves_legs and execution.order_link_id not in self.state.blotter.orders:
+            self.state.readings.urgent = "an execution that is not ours"
+            if self.state.hedge is not None:
+                self.state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
+
+    def _hear_sought(self, sought: OrderSought, now_ms: int) -> None:
+        ours = self.state.blotter.orders.get(sought.order_link_id)
+        if ours is None:
+            return
+        if sought.order is not None:
+            self.state.blotter.see(sought.order, now_ms)
+        elif not sought.executions and now_ms > ours.sent_ms + self.state.config.patience.lease_ms:
+            ours.negatives += 1
+            self.state.readings.urgent = f"{sought.order_link_id} is nowhere"
+
+    def _hear_reading(self, record: AccountRead, now_ms: int) -> None:
+        state, reading = self.state, record.reading
+        for row in reading.open_orders:
+            state.blotter.see(row, now_ms)
+        state.wallet, state.wallet_ms = reading.wallet, now_ms
+        if record.facts is not None:
+            state.facts = record.facts
+        readings = state.readings
+        asked_ms = readings.asked_ms if readings.asked_ms is not None else now_ms
+        readings.asked_ms, readings.answered_ms, readings.failures, readings.urgent = None, now_ms, 0, ""
+        if reconciler.agrees(state, reading):
+            readings.agreed_ms, readings.agreed_asked_ms, readings.disagreements = now_ms, asked_ms, 0
+        elif state.ledger.is_open:
+            readings.disagreements += 1
+            readings.urgent = "legs disagree"
+
+    def _hear_failure(self, record: ReadFailed) -> None:
+        readings = self.state.readings
+        readings.failures += 1
+        if record.what == ReadAccount.__name__:
+            readings.asked_ms = None
+        elif record.what == ReadHistory.__name__:
+            readings.history_asked_ms = None
+
+    def _hear_channel(self, record: ChannelChanged, now_ms: int) -> None:
+        channel = self.state.channels[record.channel]
+        channel.up, channel.since_ms, channel.reason = record.up, now_ms, record.reason
+        if record.up and record.channel is Channel.PRIVATE:
+            # Nothing is replayed on a new connection: what happened in the gap comes from REST, before trading resumes.
+            self.state.readings.urgent = "private stream up"
+        if record.up and record.channel is Channel.PUBLIC and self.state.instrument is not None:
+            self.state.market.has_gap = True
+
+    def _hear_operator(self, record: OperatorAsked) -> None:
+        match record.verb:
+            case Verb.PAUSE:
+                self.state.paused = f"paused by {record.who}: {record.reason}"
+            case Verb.RESUME:
+                # A person has looked: books that contradicted themselves begin anew from the venue's legs.
+                self.state.paused = ""
+                if self.state.broken:
+                    self.state.broken, self.state.ledger.is_open = "", False
+            case Verb.REHEDGE:
+                self.state.asked_to_rehedge = f"asked by {record.who}"
+            case _:
+                assert_never(record.verb)
+
+    def _sent(self, command: Command, now_ms: int) -> None:
+        state = self.state
+        match command:
+            case PlaceOrder():
+                state.orders_made += 1
+                state.blotter.place(command, now_ms)
+                hedging.fold_sent(state, now_ms)
+            case ReadAccount():
+                state.readings.asked_ms = now_ms
+            case ReadHistory():
+                state.readings.history_asked_ms = now_ms
+            case SeekOrder():
+                state.blotter.orders[command.order_link_id].sought_ms = now_ms
+            case CancelOrder():
+                state.blotter.orders[command.order_link_id].cancel_asked = True
+            case _:
+                assert_never(command)
+
+    def _start(self, record: Started, now_ms: int) -> None:
+        """A new run: what an earlier one left unanswered is unknown, and nothing is up until it says so."""
+        state = self.state
+        state.run, state.version, state.world = record.run, record.version, record.mode
+        state.started_ms, state.orders_made, state.stopping = now_ms, 0, ""
+        for order in state.blotter.orders.values():
+            if order.state is OrderState.INTENDED:
+                order.hear(Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
+        for channel in state.channels.values():
+            channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
+        state.readings = type(state.readings)()
+        state.instrument = state.facts = None
+        state.market.forget_freshness()
+
+
+def _unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
+    """Executions that came by REST and are new to the books: booked by the same step as the stream's."""
+    match event:
+        case AccountRead():
+            found = event.reading.executions
+        case OrderSought():
+            found = event.executions
+        case _:
+            return
+    if not state.ledger.is_open:
+        return  # the first reading's executions are contained in the legs it adopts
+    for execution in sorted(found, key=lambda e: (e.exec_ms, e.seq)):
+        if not state.ledger.knows(execution.exec_id):
+            yield ExecutionSeen(execution=execution)

@@ -1,0 +1,140 @@
+"""The gate: the only place where an order is made.
+
+It turns a wish ("take the short leg to 0.321") into a PlaceOrder inside every limit, or into a Refusal that names the rule. A wrong order
+cannot be written by accident because nothing else can write one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from bot.domain.commands import PlaceOrder, Refusal
+from bot.domain.events import TickerSeen
+from bot.domain.instrument import Instrument
+from bot.domain.legs import Act, Leg, wire_side
+from bot.domain.orders import TimeInForce
+from bot.engine.config import Limits
+from bot.engine.modes import Permission
+
+__all__ = ["Surroundings", "Wish", "admit"]
+
+_BP = Decimal(10_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a decision wants done to one leg: `qty` BTC, before any rounding."""
+
+    decision: int
+    leg: Leg
+    act: Act
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the gate looks at. `may_grow_by` is the worst case of what is on its way for this leg; `delta` counts it as done."""
+
+    order_link_id: str
+    instrument: Instrument | None
+    permission: Permission
+    mode: str
+    ticker: TickerSeen | None
+    ticker_fresh: bool
+    limits: Limits
+    leg_qty: Decimal
+    may_grow_by: Decimal
+    unsettled: int
+    delta: Decimal | None
+    sent_last_minute: int
+    sent_last_day: int
+
+
+def admit(wish: Wish, around: Surroundings) -> PlaceOrder | Refusal:
+    """The order that fulfils the wish inside every limit, or the refusal that names the first rule broken."""
+    if (rule := _broken_rule(wish, around)) is not None:
+        return Refusal(decision=wish.decision, leg=wish.leg, act=wish.act, qty=wish.qty, rule=rule[0], reason=rule[1])
+    assert around.instrument is not None
+    return PlaceOrder(
+        order_link_id=around.order_link_id,
+        symbol=around.instrument.symbol,
+        leg=wish.leg,
+        act=wish.act,
+        qty=around.instrument.qty(_steps(wish, around)),
+        limit_price=_price_cap(wish, around),
+        time_in_force=TimeInForce.IOC,
+        decision=wish.decision,
+    )
+
+
+def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
+    """The first rule that this order would break, and how; None where it breaks none."""
+    if around.instrument is None:
+        return "instrument", "the contract's filters are unknown"
+    if around.instrument.status != "Trading" and wish.act is Act.GROW:
+        return "instrument", f"the contract is {around.instrument.status}, not Trading"
+    shrinks_risk = wish.act is Act.SHRINK and _shrinks_delta(wish, around)
+    if not (around.permission.grow or (shrinks_risk and around.permission.shrink)):
+        return "mode", f"{around.mode} does not allow to {wish.act.value} the {wish.leg.name.lower()} leg"
+    if around.unsettled:
+        return "one in motion", f"{around.unsettled} order(s) still in flight"
+    if not shrinks_risk and not around.ticker_fresh:
+        return "freshness", "the price is stale"
+    if around.sent_last_minute >= around.limits.max_orders_per_minute:
+        return "order rate", f"{around.sent_last_minute} orders in the last minute"
+    if around.sent_last_day >= around.limits.max_orders_per_day:
+        return "order rate", f"{around.sent_last_day} orders in the last day"
+    return _broken_size(wish, around) or _broken_price(wish, around)
+
+
+def _broken_size(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
+    assert around.instrument is not None
+    qty = around.instrument.qty(_steps(wish, around))
+    if qty < around.instrument.min_qty:
+        return "minimum", f"{wish.qty} is below the smallest order of {around.instrument.min_qty}"
+    if wish.act is Act.GROW:
+        worst = around.leg_qty + around.may_grow_by + qty
+        if worst > around.limits.max_leg:
+            return "leg limit", f"the leg could reach {worst}, above the limit of {around.limits.max_leg}"
+        if around.ticker is not None and qty * around.ticker.mark < around.instrument.min_notional:
+            return "minimum", f"{qty} is worth less than {around.instrument.min_notional} USDT"
+    elif qty > around.leg_qty:
+        return "over-close", f"{qty} is more than the leg's {around.leg_qty}"
+    return None
+
+
+def _broken_price(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
+    cap = _price_cap(wish, around)
+    if cap is None or around.ticker is None:
+        return None
+    off_bp = abs(cap - around.ticker.mark) / around.ticker.mark * _BP
+    if off_bp > around.limits.price_collar_bp:
+        return "price collar", f"{cap} is {off_bp:.0f} bp off the mark {around.ticker.mark}"
+    return None
+
+
+def _steps(wish: Wish, around: Surroundings) -> int:
+    """The quantity in steps: never more than asked, never more than one order may be. The rest is for the next order."""
+    assert around.instrument is not None
+    one_order = min(wish.qty, around.limits.max_order, around.instrument.max_limit_qty)
+    return around.instrument.steps(one_order)
+
+
+def _price_cap(wish: Wish, around: Surroundings) -> Decimal | None:
+    """The worst price accepted. None, a market order, only to shrink on a blind feed: the venue bounds its slippage by mark."""
+    if around.ticker is None or not around.ticker_fresh:
+        return None
+    assert around.instrument is not None
+    slip = around.limits.slippage_cap_bp / _BP
+    if wire_side(wish.leg, wish.act).side == "Buy":
+        return around.instrument.price_at_most(around.ticker.ask * (1 + slip))
+    return around.instrument.price_at_least(around.ticker.bid * (1 - slip))
+
+
+def _shrinks_delta(wish: Wish, around: Surroundings) -> bool:
+    """Whether the order makes |delta| smaller and does not carry it across zero to a larger size."""
+    if around.delta is None:
+        return False
+    change = -wish.qty if wish.leg is Leg.LONG else wish.qty
+    return abs(around.delta + change) < abs(around.delta)

@@ -1,0 +1,120 @@
+"""Hedging: one hedge in motion, worked towards absolute leg targets, one order at a time.
+
+Legs shrink before they grow. Because the targets are absolute, a restart in the middle continues the same hedge, and an order that filled
+in part is followed by one for the rest. What is in flight is waited for; nothing is sent beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.commands import CancelOrder, HedgeEnded, Note, PlaceOrder, Refusal
+from bot.domain.legs import Act, Leg
+from bot.domain.orders import OrderState
+from bot.engine import gate, sight
+from bot.engine.modes import MODES
+from bot.engine.state import Hedge, State
+
+__all__ = ["cancel_resting", "fold_sent", "next_order", "wind_up"]
+
+MAX_ORDERS = 12
+"""Orders that one hedge may take before it is given up."""
+
+_PASSING_RULES = frozenset({"mode", "freshness", "one in motion", "order rate"})
+"""Refusals that time may lift: the hedge waits, until its own patience ends."""
+
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
+
+
+def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
+    """End the hedge in motion where it has reached its targets or can no longer do so."""
+    hedge = state.hedge
+    if hedge is None or any(state.blotter.unsettled()):
+        return
+    if _wish(state, hedge) is None:
+        yield HedgeEnded(decision=hedge.decision, reached=True, reason="leg targets reached")
+    elif reason := _hopeless(state, hedge, now_ms):
+        yield HedgeEnded(decision=hedge.decision, reached=False, reason=reason)
+        yield Note(severity="warning", kind="hedge given up", text=f"decision {hedge.decision}: {reason}")
+
+
+def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | HedgeEnded]:
+    """The next order of the hedge in motion, if one may be sent now."""
+    hedge = state.hedge
+    if hedge is None or any(state.blotter.unsettled()) or _is_pausing(state, hedge, now_ms):
+        return
+    wish = _wish(state, hedge)
+    if wish is None:
+        return
+    answer = gate.admit(wish, _surroundings(state, wish, now_ms))
+    if isinstance(answer, PlaceOrder):
+        yield answer
+    elif answer.rule not in _PASSING_RULES:
+        yield answer
+        yield HedgeEnded(decision=hedge.decision, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
+
+
+def cancel_resting(state: State) -> Iterator[CancelOrder]:
+    """Cancel what rests on the book; said once per order."""
+    for order in state.blotter.unsettled():
+        if order.state in (OrderState.OPEN, OrderState.PARTIAL) and not order.cancel_asked:
+            yield CancelOrder(order_link_id=order.place.order_link_id, symbol=order.place.symbol)
+
+
+def fold_sent(state: State, now_ms: int) -> None:
+    """Count an order towards the hedge in motion."""
+    state.last_hedge_ms = now_ms
+    if state.hedge is not None:
+        state.hedge.attempts += 1
+        state.hedge.last_order_ms = now_ms
+
+
+def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
+    """What is still to be done: shrinking first, the favoured leg first among equals. None: nothing."""
+    wishes = []
+    for leg, target in hedge.targets.items():
+        change = target - state.ledger.legs[leg].qty
+        if change:
+            act = Act.GROW if change > 0 else Act.SHRINK
+            wishes.append(gate.Wish(decision=hedge.decision, leg=leg, act=act, qty=abs(change)))
+    wishes.sort(key=lambda wish: (wish.act is not Act.SHRINK, wish.leg is not hedge.first_leg))
+    return wishes[0] if wishes else None
+
+
+def _hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
+    if hedge.spoiled:
+        return hedge.spoiled
+    if hedge.spot != state.spot:
+        return "the spot holding changed"
+    if hedge.attempts >= MAX_ORDERS:
+        return f"{hedge.attempts} orders did not reach its targets"
+    if now_ms - hedge.started_ms > state.config.patience.hedge_ms:
+        return "it took too long"
+    return ""
+
+
+def _is_pausing(state: State, hedge: Hedge, now_ms: int) -> bool:
+    """After an order that filled nothing the market is given a moment."""
+    last = next((o for o in reversed(state.blotter.orders.values()) if o.place.decision == hedge.decision), None)
+    if last is None or last.executed:
+        return False
+    return now_ms - hedge.last_order_ms < state.config.patience.retry_after_ms
+
+
+def _surroundings(state: State, wish: gate.Wish, now_ms: int) -> gate.Surroundings:
+    initial = ("L" if wish.leg is Leg.LONG else "S") + ("g" if wish.act is Act.GROW else "s")
+    return gate.Surroundings(
+        order_link_id=f"{state.run}-{state.orders_made + 1}{initial}",
+        instrument=state.instrument,
+        permission=MODES[state.mode],
+        mode=state.mode.value,
+        ticker=state.market.ticker,
+        ticker_fresh=sight.ticker_is_fresh(state, now_ms),
+        limits=state.config.limits,
+        leg_qty=state.ledger.legs[wish.leg].qty,
+        may_grow_by=state.blotter.may_grow_by(wish.leg),
+        unsettled=sum(1 for _ in state.blotter.unsettled()),
+        delta=state.delta,
+        sent_last_minute=state.blotter.sent_since(now_ms - _MINUTE_MS),
+        sent_last_day=state.blotter.sent_since(now_ms - _DAY_MS),
+    )

@@ -1,0 +1,126 @@
+"""The ledger: executions become legs, fees, funding and profit.
+
+It knows that only executions move legs, that each execId is booked once whatever repeats, and that a leg's profit is reckoned from its
+average entry. It refuses to guess: an execution that does not fit raises Broken, and differences with the venue are the reconciler's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import assert_never
+
+from bot.domain.account import ExecKind, Execution
+from bot.domain.commands import LegsAdopted
+from bot.domain.errors import Broken
+from bot.domain.legs import Act, Leg, leg_moved_by
+from bot.domain.money import ZERO
+
+__all__ = ["Ledger", "LegBook"]
+
+
+@dataclass(slots=True)
+class LegBook:
+    """One leg's books. `qty` >= 0 in BTC; money in USDT; `fees` > 0 was paid; `funding` > 0 was received."""
+
+    qty: Decimal = ZERO
+    entry_price: Decimal | None = None
+    realised: Decimal = ZERO
+    fees: Decimal = ZERO
+    funding: Decimal = ZERO
+
+    def unrealised(self, leg: Leg, mark: Decimal | None) -> Decimal | None:
+        """Profit at `mark` if closed there, before fees; None where mark or entry is unknown."""
+        if not self.qty:
+            return ZERO
+        if mark is None or self.entry_price is None:
+            return None
+        return (mark - self.entry_price) * self.qty * _sign(leg)
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Both legs of the one symbol traded."""
+
+    symbol: str
+    legs: dict[Leg, LegBook] = field(default_factory=lambda: {Leg.LONG: LegBook(), Leg.SHORT: LegBook()})
+    is_open: bool = False
+    """False until the venue's legs were adopted once: before that the books know nothing."""
+    last_exec_ms: int = 0
+    _booked: set[str] = field(default_factory=set)
+    _adopted_seq: int = -1
+    _adopted_ms: int = 0
+
+    @property
+    def net(self) -> Decimal:
+        """Long less short, in BTC."""
+        return self.legs[Leg.LONG].qty - self.legs[Leg.SHORT].qty
+
+    def knows(self, exec_id: str) -> bool:
+        """Whether this execution is already in the books."""
+        return exec_id in self._booked
+
+    def adopt(self, record: LegsAdopted) -> None:
+        """Take the venue's legs as the truth. Realised profit, fees and funding to date are kept."""
+        for leg, qty, entry in (
+            (Leg.LONG, record.long_qty, record.long_entry),
+            (Leg.SHORT, record.short_qty, record.short_entry),
+        ):
+            self.legs[leg].qty = qty
+            self.legs[leg].entry_price = entry if qty else None
+        self._adopted_seq, self._adopted_ms = record.seq, record.at_ms
+        self.last_exec_ms = max(self.last_exec_ms, record.at_ms)
+        self.is_open = True
+
+    def book(self, execution: Execution) -> None:
+        """Book one execution. Repeats and executions already contained in adopted legs change nothing.
+
+        Raises Broken for an execution of an undocumented kind, or one that closes more than the leg holds.
+        """
+        if self.knows(execution.exec_id):
+            return
+        self._booked.add(execution.exec_id)
+        if execution.symbol != self.symbol or execution.category != "linear" or self._is_in_adopted(execution):
+            return
+        self.last_exec_ms = max(self.last_exec_ms, execution.exec_ms)
+        if execution.kind is ExecKind.UNKNOWN:
+            raise Broken(f"execution {execution.exec_id} is of the undocumented kind {execution.raw_kind!r}")
+        if execution.kind is ExecKind.FUNDING:
+            # The row's side is the side of the leg charged; a positive fee was paid (Bybit: order/execution).
+            leg = Leg.LONG if execution.side == "Buy" else Leg.SHORT
+            self.legs[leg].funding -= execution.fee
+            return
+        leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
+        self._move(leg, act, execution)
+
+    def _is_in_adopted(self, execution: Execution) -> bool:
+        if execution.seq >= 0 and self._adopted_seq >= 0:
+            return execution.seq <= self._adopted_seq
+        return execution.exec_ms <= self._adopted_ms
+
+    def _move(self, leg: Leg, act: Act, execution: Execution) -> None:
+        book = self.legs[leg]
+        book.fees += execution.fee
+        match act:
+            case Act.GROW:
+                cost = execution.price * execution.qty
+                held = book.entry_price * book.qty if book.entry_price is not None else ZERO
+                book.qty += execution.qty
+                book.entry_price = (held + cost) / book.qty
+            case Act.SHRINK:
+                if execution.qty > book.qty:
+                    raise Broken(
+                        f"execution {execution.exec_id} closes {execution.qty} of the {leg.name.lower()} leg, "
+                        f"which holds {book.qty}"
+                    )
+                if book.entry_price is not None:
+                    book.realised += (execution.price - book.entry_price) * execution.qty * _sign(leg)
+                book.qty -= execution.qty
+                if not book.qty:
+                    book.entry_price = None
+            case _:
+                assert_never(act)
+
+
+def _sign(leg: Leg) -> int:
+    return 1 if leg is Leg.LONG else -1

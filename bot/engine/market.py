@@ -1,0 +1,148 @@
+"""The market as the engine sees it: the last ticker and its age, the window of closed bars, settled funding.
+
+Bars feed a running sum, so each costs the same however long the window is. A gap is kept as one long return with its own time and is
+reported, never filled in.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from bot.domain.events import Bar, FundingPoint, TickerSeen
+from bot.engine.config import VolatilityWindow
+from bot.strategy import funding as rates
+from bot.strategy import streaming, volatility
+
+__all__ = ["MarketBook"]
+
+_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_KEPT_FUNDING = 21
+"""Settlements kept: a week of eight-hour ones."""
+
+_APR_POINTS = 3
+"""The funding APR that decides is the mean of this many settlements with the running rate: a filter against one odd print."""
+
+_REGIME_FALL_RATIO, _REGIME_CONFIRMATIONS, _REGIME_DWELL_MS = 0.8, 2, 0
+"""A funding regime is left at 0.8 of its threshold, and changes when two settlements in a row agree."""
+
+
+@dataclass(slots=True)
+class MarketBook:
+    window: VolatilityWindow
+    funding_normal_apr: float
+    ticker: TickerSeen | None = None
+    ticker_seen_ms: int | None = None
+    last_bar: Bar | None = None
+    bars: int = 0
+    has_gap: bool = False
+    """Bars are missing: they are to be read again from REST."""
+    funding: deque[FundingPoint] = field(default_factory=lambda: deque(maxlen=_KEPT_FUNDING))
+    funding_regime: rates.RegimeState = rates.NO_REGIME
+    _terms: deque[tuple[float, float]] = field(default_factory=deque)
+    _sum: streaming.Running = streaming.EMPTY_RUNNING
+    _smoothed: streaming.Ewma = streaming.EMPTY_EWMA
+
+    def see_ticker(self, ticker: TickerSeen, now_ms: int) -> None:
+        """Keep the newest ticker. When the next settlement moves on, the rate that just ran has settled."""
+        before = self.ticker
+        if before is not None and before.next_funding_ms is not None and before.funding_rate is not None:
+            has_settled = ticker.next_funding_ms is not None and ticker.next_funding_ms > before.next_funding_ms
+            if has_settled:
+                self._settle(FundingPoint(at_ms=before.next_funding_ms, rate=before.funding_rate))
+        self.ticker, self.ticker_seen_ms = ticker, now_ms
+
+    def see_bar(self, bar: Bar) -> None:
+        """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap."""
+        last = self.last_bar
+        if last is not None:
+            if bar.start_ms <= last.start_ms:
+                return
+            minutes = (bar.start_ms - last.start_ms) / _MINUTE_MS
+            self.has_gap |= minutes > self.window.minutes
+            self._add(volatility.square_return(float(last.close), float(bar.close)), minutes)
+        self.last_bar = bar
+        self.bars += 1
+
+    def load(self, bars: tuple[Bar, ...], funding: tuple[FundingPoint, ...]) -> None:
+        """Begin anew from history, oldest first."""
+        self.last_bar, self.bars = None, 0
+        self._terms.clear()
+        self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
+        for bar in bars:
+            self.see_bar(bar)
+        self.has_gap = False
+        self.funding.clear()
+        self.funding_regime = rates.NO_REGIME
+        for point in funding:
+            self._settle(point)
+
+    def forget_freshness(self) -> None:
+        """A new run has seen nothing yet, whatever its journal remembers."""
+        self.ticker_seen_ms = None
+
+    @property
+    def raw_sigma_24h(self) -> float:
+        """Realised volatility of the window per 24 h (0.025 = 2.5 %); NaN below the least number of bars."""
+        if len(self._terms) < self.window.min_bars:
+            return math.nan
+        return streaming.running_sigma_24h(self._sum, 0.0)
+
+    @property
+    def sigma_24h(self) -> float:
+        """The smoothed volatility by which the regime is judged; NaN while unknown."""
+        return math.nan if math.isnan(self.raw_sigma_24h) else streaming.ewma_sigma_24h(self._smoothed)
+
+    @property
+    def interval_h(self) -> int | None:
+        """The contract's funding interval in hours, never assumed."""
+        return self.ticker.funding_interval_h if self.ticker else None
+
+    @property
+    def running_apr(self) -> float:
+        """The running funding rate per year (0.1095 = 10.95 %); NaN while rate or interval are unknown."""
+        if self.ticker is None or self.ticker.funding_rate is None or self.interval_h is None:
+            return math.nan
+        return rates.apr(float(self.ticker.funding_rate), float(self.interval_h))
+
+    @property
+    def funding_apr(self) -> float:
+        """The APR that decides: running rate and last settlements, averaged."""
+        if math.isnan(self.running_apr) or self.interval_h is None:
+            return math.nan
+        hours = float(self.interval_h)
+        recent = [rates.apr(float(point.rate), hours) for point in list(self.funding)[-_APR_POINTS + 1 :]]
+        return math.fsum([*recent, self.running_apr]) / (len(recent) + 1)
+
+    def _add(self, term: float, minutes: float) -> None:
+        self._terms.append((term, minutes))
+        self._sum = streaming.running_add(self._sum, term, minutes)
+        if len(self._terms) > self.window.bars:
+            self._sum = streaming.running_remove(self._sum, *self._terms.popleft())
+        if self.bars % self.window.bars == 0:
+            self._sum = streaming.running_of([t for t, _ in self._terms], [m for _, m in self._terms])
+        if not math.isnan(self.raw_sigma_24h):
+            halflife_minutes = self.window.halflife_hours * 60
+            self._smoothed = streaming.ewma_smooth(self._smoothed, self.raw_sigma_24h, minutes, halflife_minutes)
+
+    def _settle(self, point: FundingPoint) -> None:
+        if self.funding and point.at_ms <= self.funding[-1].at_ms:
+            return
+        hours = self._settled_hours(point)
+        self.funding.append(point)
+        self.funding_regime = rates.regime_update(
+            self.funding_regime,
+            rates.apr(float(point.rate), hours),
+            point.at_ms,
+            self.funding_normal_apr,
+            _REGIME_FALL_RATIO,
+            _REGIME_CONFIRMATIONS,
+            _REGIME_DWELL_MS,
+        )
+
+    def _settled_hours(self, point: FundingPoint) -> float:
+        """How long a settled rate ran: since the settlement before it; for the first, what the ticker says, else unknown."""
+        if self.funding:
+            return (point.at_ms - self.funding[-1].at_ms) / _HOUR_MS
+        return float(self.interval_h) if self.interval_h is not None else math.nan

@@ -1,0 +1,54 @@
+"""Modes: what the engine may do, as a table of permissions, and the one function that says which mode the facts call for.
+
+`shrink` means a reduce-only order that makes |delta| smaller; stale data never forbids that. Everything else that sends is `grow`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bot.domain.commands import Mode
+
+__all__ = ["MODES", "Facts", "Permission", "mode_for"]
+
+
+class Permission(NamedTuple):
+    grow: bool
+    shrink: bool
+    cancel: bool
+    decide: bool
+    """May it take decisions at all (OBSERVE decides and shows, but sends nothing)?"""
+
+
+MODES: dict[Mode, Permission] = {
+    Mode.STARTING: Permission(grow=False, shrink=False, cancel=True, decide=False),
+    Mode.OBSERVE: Permission(grow=False, shrink=False, cancel=True, decide=True),
+    Mode.TRADING: Permission(grow=True, shrink=True, cancel=True, decide=True),
+    Mode.BLIND: Permission(grow=False, shrink=True, cancel=True, decide=True),
+    Mode.REDUCING: Permission(grow=False, shrink=True, cancel=True, decide=True),
+    Mode.HALTED: Permission(grow=False, shrink=False, cancel=True, decide=False),
+}
+
+
+class Facts(NamedTuple):
+    """What the mode depends on; each text is empty when all is well, else the reason in words, worst first."""
+
+    halted: str
+    not_started: str
+    observing: str
+    blind: str
+    reducing: str
+
+
+def mode_for(facts: Facts) -> tuple[Mode, str]:
+    """The mode that the facts call for, and why. A halt outranks everything; sight outranks the wish to reduce only."""
+    for mode, reason in (
+        (Mode.HALTED, facts.halted),
+        (Mode.STARTING, facts.not_started),
+        (Mode.OBSERVE, facts.observing),
+        (Mode.BLIND, facts.blind),
+        (Mode.REDUCING, facts.reducing),
+    ):
+        if reason:
+            return mode, reason
+    return Mode.TRADING, "all inputs fresh, books agree"

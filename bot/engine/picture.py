@@ -1,0 +1,208 @@
+"""The picture of the engine at one moment, for those who look but cannot touch."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from bot.domain.legs import Leg
+from bot.domain.money import ZERO
+from bot.domain.view import (
+    BookView,
+    BotView,
+    FundingView,
+    HealthView,
+    LegView,
+    LoanView,
+    MarketView,
+    OrderView,
+    PnlView,
+    Target,
+    VolatilityView,
+)
+from bot.engine import sight
+from bot.engine.ledger import LegBook
+from bot.engine.state import State
+
+__all__ = ["view"]
+
+SHOWN_DECISIONS = 50
+SHOWN_ORDERS = 50
+
+_VOL_REGIMES = {0: "LOW", 1: "MID", 2: "HIGH"}
+_FUNDING_REGIMES = {0: "NEUTRAL", 1: "NORMAL", 2: "HEATED", 3: "MANIA", 4: "EXTREME"}
+_DAYS = 365
+
+
+def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
+    """Everything a person or a metric may want to know, at market time `now_ms`."""
+    return BotView(
+        now_ms=now_ms,
+        started_ms=state.started_ms,
+        run=state.run,
+        version=state.version,
+        world=state.world,
+        speed=speed,
+        symbol=state.config.symbol,
+        mode=state.mode,
+        why=state.why,
+        market=_market(state, now_ms),
+        book=_book(state, now_ms),
+        target=_target(state),
+        volatility=_volatility(state),
+        funding=_funding(state),
+        loan=_loan(state),
+        pnl=_pnl(state),
+        health=_health(state, now_ms),
+        decisions=tuple(state.decisions)[:SHOWN_DECISIONS],
+        orders=_orders(state),
+    )
+
+
+def _market(state: State, now_ms: int) -> MarketView:
+    ticker, seen_ms = state.market.ticker, state.market.ticker_seen_ms
+    return MarketView(
+        last=ticker.last if ticker else None,
+        mark=ticker.mark if ticker else None,
+        index=ticker.index if ticker else None,
+        bid=ticker.bid if ticker else None,
+        ask=ticker.ask if ticker else None,
+        age_ms=None if seen_ms is None else now_ms - seen_ms,
+        stale=not sight.ticker_is_fresh(state, now_ms),
+    )
+
+
+def _leg(state: State, leg: Leg) -> LegView:
+    book = state.ledger.legs[leg]
+    return LegView(
+        qty=book.qty,
+        entry_price=book.entry_price,
+        unrealised=_unrealised(state, leg, book),
+        realised=book.realised,
+        fees=book.fees,
+        funding=book.funding,
+    )
+
+
+def _unrealised(state: State, leg: Leg, book: LegBook) -> Decimal | None:
+    return book.unrealised(leg, state.market.ticker.mark if state.market.ticker else None)
+
+
+def _book(state: State, now_ms: int) -> BookView:
+    spot, agreed_ms = state.spot, state.readings.agreed_ms
+    return BookView(
+        spot=spot,
+        long=_leg(state, Leg.LONG),
+        short=_leg(state, Leg.SHORT),
+        delta=state.delta,
+        cover=float(-state.ledger.net / spot) if spot and state.ledger.is_open else None,
+        reconciled_age_ms=None if agreed_ms is None else now_ms - agreed_ms,
+    )
+
+
+def _target(state: State) -> Target:
+    last, hedge = state.last_decided, state.hedge
+    delta = last.target_delta if last else None
+    ratio = next((s.value for s in last.stages if s.name == "volatility"), None) if last else None
+    return Target(
+        delta=delta,
+        gap=delta - state.delta if delta is not None and state.delta is not None else None,
+        band=Decimal(str(state.config.policy.band_btc)),
+        hedge_ratio=ratio,
+        long_qty=hedge.targets[Leg.LONG] if hedge else None,
+        short_qty=hedge.targets[Leg.SHORT] if hedge else None,
+        hedging=hedge is not None,
+    )
+
+
+def _volatility(state: State) -> VolatilityView:
+    market = state.market
+    return VolatilityView(
+        raw=_known(market.raw_sigma_24h),
+        smoothed=_known(market.sigma_24h),
+        regime=_VOL_REGIMES.get(state.memory.vol_level, "UNKNOWN"),
+        bars=market.bars,
+    )
+
+
+def _funding(state: State) -> FundingView:
+    ticker = state.market.ticker
+    rate = ticker.funding_rate if ticker else None
+    payment = -rate * ticker.mark * state.ledger.net if ticker and rate is not None and state.ledger.is_open else None
+    return FundingView(
+        rate=rate,
+        interval_h=state.market.interval_h,
+        apr=_known(state.market.running_apr),
+        regime=_FUNDING_REGIMES.get(state.market.funding_regime.regime, "UNKNOWN"),
+        next_ms=ticker.next_funding_ms if ticker else None,
+        next_payment=payment,
+        received=sum((book.funding for book in state.ledger.legs.values()), ZERO),
+    )
+
+
+def _loan(state: State) -> LoanView:
+    """In a unified account the debt is whatever the quote coin is under water, perp profit and loss included."""
+    wallet, ticker, spot = state.wallet, state.market.ticker, state.spot
+    quote = wallet.coin(state.config.quote) if wallet else None
+    debt = max(ZERO, -quote.equity) if quote else (ZERO if wallet else None)
+    borrowed = quote.borrowed if quote else None
+    return LoanView(
+        structure="unified account borrow",
+        debt=debt,
+        ltv=float(debt / (spot * ticker.mark)) if debt is not None and spot and ticker else None,
+        mm_rate=float(wallet.mm_rate) if wallet and wallet.mm_rate is not None else None,
+        equity=wallet.total_equity if wallet else None,
+        interest_per_day=borrowed * Decimal(str(state.config.loan_apr)) / _DAYS if borrowed is not None else None,
+    )
+
+
+def _pnl(state: State) -> PnlView:
+    books = state.ledger.legs
+    unrealised = [_unrealised(state, leg, book) for leg, book in books.items()]
+    known = [part for part in unrealised if part is not None]
+    floating = sum(known, ZERO) if len(known) == len(unrealised) else None
+    realised = sum((b.realised for b in books.values()), ZERO)
+    funding = sum((b.funding for b in books.values()), ZERO)
+    fees = sum((b.fees for b in books.values()), ZERO)
+    return PnlView(
+        realised=realised,
+        unrealised=floating,
+        funding=funding,
+        fees=fees,
+        total=None if floating is None else realised + floating + funding - fees,
+    )
+
+
+def _health(state: State, now_ms: int) -> HealthView:
+    facts = sight.facts_of(state, now_ms)
+    return HealthView(
+        ready=not (facts.halted or facts.not_started),
+        reasons=tuple(reason for reason in facts if reason),
+        streams={channel.value: health.up for channel, health in state.channels.items()},
+        reconcile_failures=state.readings.failures,
+        unknown_orders=sum(1 for o in state.blotter.unsettled() if o.state.value == "unknown"),
+        bad_inputs=dict(state.bad_inputs),
+        records=state.records,
+    )
+
+
+def _orders(state: State) -> tuple[OrderView, ...]:
+    newest = list(state.blotter.orders.values())[: -SHOWN_ORDERS - 1 : -1]
+    return tuple(
+        OrderView(
+            order_link_id=o.place.order_link_id,
+            at_ms=o.sent_ms,
+            leg=o.place.leg.name.lower(),
+            act=o.place.act.value,
+            qty=o.place.qty,
+            filled=o.executed,
+            avg_price=o.avg_price,
+            state=o.state.value,
+            reason=o.reason,
+        )
+        for o in newest
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value

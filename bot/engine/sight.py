@@ -1,0 +1,90 @@
+"""Sight: which mode the facts call for, and why.
+
+Data has an age of its own: a live socket proves nothing about a topic, and a new connection proves nothing about what was missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.domain.commands import ModeChanged
+from bot.domain.events import Channel
+from bot.engine.modes import Facts, mode_for
+from bot.engine.state import State
+
+__all__ = ["change", "facts_of", "ticker_is_fresh"]
+
+
+def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
+    """The change of mode that the facts call for, if there is one."""
+    mode, reason = mode_for(facts_of(state, now_ms))
+    if (mode, reason) != (state.mode, state.why):
+        yield ModeChanged(before=state.mode, after=mode, reason=reason)
+
+
+def facts_of(state: State, now_ms: int) -> Facts:
+    """Everything the mode depends on, in words that do not change while the fact does not."""
+    return Facts(
+        halted=state.broken or state.latched,
+        not_started=_not_started(state),
+        observing=_observing(state),
+        blind=_blind(state, now_ms),
+        reducing=_reducing(state),
+    )
+
+
+def ticker_is_fresh(state: State, now_ms: int) -> bool:
+    """Whether the last ticker is young enough to grow a leg on."""
+    seen_ms = state.market.ticker_seen_ms
+    return seen_ms is not None and now_ms - seen_ms <= state.config.patience.ticker_stale_ms
+
+
+def _not_started(state: State) -> str:
+    if state.started_ms is None:
+        return "not started"
+    if state.instrument is None:
+        return "waiting for the contract's filters and price history"
+    if state.facts is None or not state.ledger.is_open or state.readings.agreed_ms is None:
+        return "waiting for a first reading of the account that agrees with our books"
+    if state.facts.hedge_mode is False:
+        return "the account is in one-way mode: switch BTCUSDT to hedge mode"
+    if state.market.ticker is None:
+        return "waiting for the first price"
+    for channel, health in state.channels.items():
+        if not health.up and health.since_ms == state.started_ms:
+            return f"waiting for the {channel.value}"
+    return ""
+
+
+def _observing(state: State) -> str:
+    if state.paused:
+        return state.paused
+    if state.facts is not None and state.facts.read_only:
+        return "the API key is read-only"
+    if state.facts is not None and not state.facts.can_trade:
+        return "the API key may not trade"
+    return ""
+
+
+def _blind(state: State, now_ms: int) -> str:
+    for channel, health in state.channels.items():
+        if not health.up:
+            return f"{channel.value} down: {health.reason}"
+    if not ticker_is_fresh(state, now_ms):
+        return "the price is stale"
+    readings = state.readings
+    if readings.disagreements:
+        return "the venue's legs disagree with our books"
+    if readings.agreed_asked_ms < state.channels[Channel.PRIVATE].since_ms:
+        return "not reconciled since the private stream came up"
+    if readings.agreed_ms is None or now_ms - readings.agreed_ms > state.config.patience.reading_stale_ms:
+        return "the last reading of the account that agreed is too old"
+    return ""
+
+
+def _reducing(state: State) -> str:
+    if state.stopping:
+        return f"stopping: {state.stopping}"
+    if state.instrument is not None and state.instrument.status != "Trading":
+        return f"the contract is {state.instrument.status}, not Trading"
+    return ""

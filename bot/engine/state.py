@@ -1,0 +1,135 @@
+"""Everything the engine knows, in one place; `Engine.fold` is its only writer."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from bot.domain.account import AccountFacts, Wallet
+from bot.domain.commands import Decided, Mode
+from bot.domain.events import Channel
+from bot.domain.instrument import Instrument
+from bot.domain.legs import Leg
+from bot.engine.blotter import Blotter
+from bot.engine.config import EngineConfig
+from bot.engine.ledger import Ledger
+from bot.engine.market import MarketBook
+from bot.strategy.decision import Memory
+from bot.strategy.pipeline import FIRST_MEMORY
+
+__all__ = ["ChannelState", "Hedge", "Readings", "State"]
+
+KEPT_DECISIONS = 100
+
+
+@dataclass(slots=True)
+class ChannelState:
+    up: bool = False
+    since_ms: int = 0
+    reason: str = "not connected yet"
+
+
+@dataclass(slots=True)
+class Readings:
+    """The questions asked of the venue's books, and how the answers compared with ours."""
+
+    asked_ms: int | None = None
+    """When the unanswered question was asked; None: none is open."""
+    answered_ms: int | None = None
+    agreed_ms: int | None = None
+    """When the venue's legs last equalled ours."""
+    agreed_asked_ms: int = 0
+    """When the question behind that answer was asked."""
+    disagreements: int = 0
+    """Readings in a row whose legs executions could not explain."""
+    failures: int = 0
+    urgent: str = "start"
+    """Why a reading is wanted before its time; empty: it is not."""
+    history_asked_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Hedge:
+    """The hedge in motion: absolute leg targets, so that doing it twice is doing it once."""
+
+    decision: int
+    targets: dict[Leg, Decimal]
+    first_leg: Leg | None
+    spot: Decimal
+    started_ms: int
+    attempts: int = 0
+    last_order_ms: int = 0
+    spoiled: str = ""
+    """Why its targets no longer mean what they meant."""
+
+
+@dataclass(slots=True)
+class State:
+    config: EngineConfig
+    ledger: Ledger
+    blotter: Blotter
+    market: MarketBook
+    instrument: Instrument | None = None
+    wallet: Wallet | None = None
+    wallet_ms: int = 0
+    facts: AccountFacts | None = None
+    channels: dict[Channel, ChannelState] = field(default_factory=lambda: {c: ChannelState() for c in Channel})
+    readings: Readings = field(default_factory=Readings)
+
+    mode: Mode = Mode.STARTING
+    why: str = "not started"
+    broken: str = ""
+    """Our books contradicted themselves: halted until a person resumes."""
+    latched: str = ""
+    """The latch on disk is closed: halted until it is lifted."""
+    paused: str = ""
+    stopping: str = ""
+
+    run: str = ""
+    version: str = ""
+    world: str = ""
+    started_ms: int | None = None
+    orders_made: int = 0
+    decisions_made: int = 0
+
+    hedge: Hedge | None = None
+    memory: Memory = FIRST_MEMORY
+    last_decided: Decided | None = None
+    last_decided_ms: int | None = None
+    last_hedge_ms: int | None = None
+    asked_to_rehedge: str = ""
+    decisions: deque[tuple[int, Decided]] = field(default_factory=lambda: deque(maxlen=KEPT_DECISIONS))
+    bad_inputs: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+
+    @classmethod
+    def blank(cls, config: EngineConfig) -> State:
+        return cls(
+            config=config,
+            ledger=Ledger(symbol=config.symbol),
+            blotter=Blotter(),
+            market=MarketBook(window=config.volatility, funding_normal_apr=config.funding_normal_apr),
+        )
+
+    @property
+    def spot(self) -> Decimal | None:
+        """The BTC to hedge; None while the wallet has not said."""
+        if self.config.fixed_spot is not None:
+            return self.config.fixed_spot
+        coin = self.wallet.coin(self.config.coin) if self.wallet else None
+        return coin.equity if coin else None
+
+    @property
+    def delta(self) -> Decimal | None:
+        """Spot + long - short of the booked legs; None while the spot or the books are unknown."""
+        if self.spot is None or not self.ledger.is_open:
+            return None
+        return self.spot + self.ledger.net
+
+    @property
+    def delta_in_flight(self) -> Decimal | None:
+        """Delta with everything on its way counted as done."""
+        if self.delta is None:
+            return None
+        return self.delta + self.blotter.in_flight(Leg.LONG) - self.blotter.in_flight(Leg.SHORT)

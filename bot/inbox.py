@@ -1,0 +1,64 @@
+"""The one way in.
+
+A newer ticker replaces an unread older one, and is handed on at most every `ticker_every_s` real seconds; every other fact queues in order.
+The queue has a bound. A fact that does not fit is dropped and counted: the next event read says so, and everything is read from REST before
+anything grows. Losing a fact silently is the one thing that cannot happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from bot.domain.clock import elapsed_s
+from bot.domain.events import Event, FactsLost, TickerSeen
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """A bounded queue of events for one reader. `put` never waits; `next` does."""
+
+    def __init__(self, *, bound: int = 10_000, ticker_every_s: float = 0.5) -> None:
+        self._facts: deque[Event] = deque()
+        self._bound = bound
+        self._ticker: TickerSeen | None = None
+        self._ticker_every_s = ticker_every_s
+        self._ticker_given_s = float("-inf")
+        self._overflowed = 0
+        self._arrived = asyncio.Event()
+        self.deepest = 0
+        """The most facts that ever waited."""
+
+    def __len__(self) -> int:
+        return len(self._facts) + (self._ticker is not None)
+
+    def put(self, event: Event) -> None:
+        """Take an event in, without waiting."""
+        if isinstance(event, TickerSeen):
+            self._ticker = event
+        elif len(self._facts) >= self._bound:
+            self._overflowed += 1
+        else:
+            self._facts.append(event)
+            self.deepest = max(self.deepest, len(self._facts))
+        self._arrived.set()
+
+    async def next(self) -> Event:
+        """The next event: facts first, in order; then the newest ticker when its time has come."""
+        while True:
+            if self._overflowed:
+                lost, self._overflowed = self._overflowed, 0
+                return FactsLost(count=lost)
+            if self._facts:
+                return self._facts.popleft()
+            wait_s = self._ticker_given_s + self._ticker_every_s - elapsed_s()
+            if self._ticker is not None and wait_s <= 0:
+                ticker, self._ticker, self._ticker_given_s = self._ticker, None, elapsed_s()
+                return ticker
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(wait_s if self._ticker is not None else None):
+                    await self._arrived.wait()
+            except TimeoutError:
+                continue

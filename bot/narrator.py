@@ -1,0 +1,144 @@
+"""The narrator: what the journal records, told to a person; one line per decision, with everything that led to it.
+
+Knows how each record reads as a log line. Decides nothing, and stays silent about the bulk: prices, readings that agree, pulses.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from bot.domain.commands import Decided, HedgeEnded, LegsAdopted, ModeChanged, Note, OrderAbsent, PlaceOrder, Refusal
+from bot.domain.events import (
+    BadInput,
+    ChannelChanged,
+    ExecutionSeen,
+    FactsLost,
+    OperatorAsked,
+    OrderAnswered,
+    ReadFailed,
+    Started,
+    Stopping,
+)
+from bot.domain.orders import Verdict
+from bot.domain.records import Record
+
+__all__ = ["tell"]
+
+_log = structlog.get_logger("hedgelock")
+
+
+def tell(record: Record, now_ms: int) -> None:
+    """Log a record that a person wants to hear of."""
+    match record:
+        case Decided():
+            _log.info("decision", **_decision(record), market_time=_clock(now_ms))
+        case HedgeEnded():
+            level = _log.info if record.reached else _log.warning
+            level("hedge ended", decision=record.decision, reached=record.reached, why=record.reason)
+        case PlaceOrder():
+            _log.info(
+                "order",
+                id=record.order_link_id,
+                does=f"{record.act.value} {record.leg.name.lower()} by {record.qty} BTC",
+                limit=str(record.limit_price) if record.limit_price is not None else "market",
+                decision=record.decision,
+            )
+        case OrderAnswered():
+            if record.verdict is not Verdict.ACCEPTED:
+                _log.warning(
+                    "order not accepted",
+                    id=record.order_link_id,
+                    verdict=record.verdict.value,
+                    code=record.code,
+                    why=record.reason,
+                )
+        case ExecutionSeen():
+            _tell_execution(record)
+        case Refusal():
+            _log.warning("order refused by the gate", decision=record.decision, rule=record.rule, why=record.reason)
+        case ModeChanged():
+            _log.info("mode", now=record.after.value, before=record.before.value, why=record.reason)
+        case LegsAdopted():
+            _log.info("legs adopted", long=str(record.long_qty), short=str(record.short_qty), why=record.reason)
+        case OrderAbsent():
+            _log.warning("order never existed", id=record.order_link_id, proof=record.proof)
+        case Note():
+            {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
+                record.text, kind=record.kind
+            )
+        case ChannelChanged():
+            (_log.info if record.up else _log.warning)(
+                f"{record.channel.value} {'up' if record.up else 'down'}", why=record.reason
+            )
+        case BadInput():
+            _log.warning("bad input dropped", kind=record.kind, sample=record.sample, once=record.kind)
+        case FactsLost():
+            _log.error("facts lost: the inbox overflowed", count=record.count)
+        case ReadFailed():
+            _log.warning("read failed", what=record.what, why=record.reason, once=f"{record.what} {record.reason}")
+        case OperatorAsked():
+            _log.info("operator", verb=record.verb.value, who=record.who, why=record.reason)
+        case Started():
+            _log.info("run", run=record.run, version=record.version, world=record.mode)
+        case Stopping():
+            _log.info("stopping: finishing what is in flight, keeping the hedge", why=record.reason)
+        case _:
+            pass
+
+
+def _decision(record: Decided) -> dict[str, Any]:
+    inputs = record.inputs
+    stages = {stage.name: stage for stage in record.stages}
+    facts: dict[str, Any] = {
+        "number": record.number,
+        "outcome": record.outcome.value,
+        "why": record.reason,
+        "trigger": record.trigger,
+        "delta": _text(record.delta),
+        "target": _text(record.target_delta),
+        "gap": _text(record.gap),
+        "price": inputs.get("market.price"),
+        "sigma_24h": _percent(inputs.get("market.sigma_24h")),
+        "h": stages["volatility"].value if "volatility" in stages else None,
+        "funding_apr": _percent(inputs.get("market.funding_apr")),
+    }
+    if record.long_target is not None and record.short_target is not None:
+        facts["legs_to"] = f"long {record.long_target} short {record.short_target}"
+    return facts
+
+
+def _tell_execution(record: ExecutionSeen) -> None:
+    execution = record.execution
+    if not execution.kind.moves_legs:
+        _log.info(
+            execution.kind.value.lower(),
+            leg="long" if execution.side == "Buy" else "short",
+            usdt=str(-execution.fee),
+            on=f"{execution.qty} BTC",
+            rate_price=str(execution.price),
+        )
+        return
+    _log.info(
+        "fill",
+        id=execution.order_link_id or "another hand",
+        side=execution.side,
+        qty=str(execution.qty),
+        price=str(execution.price),
+        fee=str(execution.fee),
+        kind=execution.kind.value,
+    )
+
+
+def _clock(now_ms: int) -> str:
+    return datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{value:.2%}"
