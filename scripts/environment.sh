@@ -12,6 +12,13 @@ usable_python() {
     "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
+# A half-made or half-removed .venv still answers as the machine's own Python; installing into that would be vandalism.
+usable_venv() {
+    [ -x "$venv/bin/python" ] && "$venv/bin/python" -c '
+import os, sys
+sys.exit(sys.version_info < (3, 11) or os.path.realpath(sys.prefix) != sys.argv[1])' "$venv" >/dev/null 2>&1
+}
+
 find_python() {
     local candidate
     for candidate in ${PYTHON:-python3.11 python3.12 python3.13 python3}; do
@@ -30,7 +37,7 @@ lock_digest() { "$1" -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv
 
 is_ready() {
     local stamp=$venv/.installed-$1
-    usable_python "$venv/bin/python" && [ -f "$stamp" ] &&
+    [ -f "$stamp" ] && usable_venv &&
         [ "$(cat "$stamp")" = "$(lock_digest "$venv/bin/python" "$root/$1")" ]
 }
 
@@ -42,15 +49,15 @@ make_environment() {
     exec 9<"$root/scripts/environment.sh"
     "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
     if ! is_ready "$lock"; then
-        if ! usable_python "$venv/bin/python"; then
+        if ! usable_venv || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
             say "making .venv with $python ($("$python" --version 2>&1))"
             rm -rf "$venv"
             "$python" -m venv "$venv"
         fi
         rm -f "$venv"/.installed-*
         say "installing the packages of $lock, each checked by its hash (a minute or two, only when the lock changes)"
-        if ! "$venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check --root-user-action ignore \
-            --only-binary :all: --require-hashes --requirement "$root/$lock"; then
+        if ! "$venv/bin/python" -m pip --require-virtualenv --disable-pip-version-check install -qq --no-input \
+            --root-user-action ignore --only-binary :all: --require-hashes -r "$root/$lock"; then
             say "pip could not install $lock (its words are above); nothing was started. Mend the cause and call again."
             return 1
         fi
