@@ -1,0 +1,164 @@
+"""Who may ask, and how: the checks every request passes before a handler sees it, and the headers every answer carries.
+
+A page of a hostile site can send requests to a loopback port (cross-site requests, DNS rebinding), so loopback alone is no guard:
+the Host header must be one of ours. Nothing here allows another origin to read.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from bot.domain.clock import elapsed_s
+from bot.domain.errors import SetUp
+
+__all__ = ["AUTHORISED", "Lockout", "allowed_hosts", "check_exposure", "guards", "is_loopback", "put_headers"]
+
+AUTHORISED = web.RequestKey("authorised", bool)
+"""True where no token is asked for, or the right one was shown."""
+
+OPEN_PATHS = ("/health", "/static/")
+"""Served without a token: verdicts without reasons, and files without data. The page itself is `/`."""
+
+TOKEN_MIN_LENGTH = 22
+"""Characters; 128 random bits in base64 are 22."""
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and literal loopback addresses; a name that needs a resolver is not trusted to be one."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(host: str, token: str | None) -> None:
+    """Balances are nobody else's business: raises SetUp for a listener beyond this machine without a token, and for a short token."""
+    if token is not None and len(token) < TOKEN_MIN_LENGTH:
+        raise SetUp(
+            f"the dashboard's token is shorter than {TOKEN_MIN_LENGTH} characters",
+            "Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
+        )
+    if token is None and not is_loopback(host):
+        raise SetUp(
+            f"the dashboard would listen on {host}, beyond this machine, without a token",
+            "Listen on 127.0.0.1, or set a token and put a TLS proxy in front",
+        )
+
+
+def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset[str]:
+    """The Host headers that mean us: loopback names and the bound address with our port, and what was configured, as written."""
+    names = {"127.0.0.1", "localhost", "[::1]"}
+    if not _is_wildcard(bound_host):
+        names.add(f"[{bound_host}]" if ":" in bound_host else bound_host)
+    return frozenset({f"{name}:{port}".lower() for name in names} | {host.lower() for host in extra})
+
+
+def guards(hosts: Callable[[], frozenset[str]], token: str | None) -> list[Middleware]:
+    """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound."""
+    return [_host_guard(hosts), _body_guard, _token_guard(token)]
+
+
+async def put_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """A signal on every prepared response, errors included."""
+    response.headers.update(_HEADERS)
+    response.headers.pop(hdrs.SERVER, None)
+
+
+class Lockout:
+    """Five wrong tokens in a minute from one address, and that address waits until the minute has passed."""
+
+    _TRIES = 5
+    _WITHIN_S = 60.0
+    _ADDRESSES = 1_000
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def locked(self, address: str, now_s: float) -> bool:
+        failures = self._failures.get(address)
+        if failures is None:
+            return False
+        while failures and now_s - failures[0] >= self._WITHIN_S:
+            failures.popleft()
+        return len(failures) >= self._TRIES
+
+    def failed(self, address: str, now_s: float) -> None:
+        self._failures.setdefault(address, deque(maxlen=self._TRIES)).append(now_s)
+        self._failures.move_to_end(address)
+        while len(self._failures) > self._ADDRESSES:
+            self._failures.popitem(last=False)
+
+
+def _host_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.headers.get(hdrs.HOST, "").lower() not in hosts():
+            raise web.HTTPMisdirectedRequest(text="This host name is not one of HedgeLock's allowed hosts.\n")
+        return await handler(request)
+
+    return check
+
+
+@web.middleware
+async def _body_guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing that is read here takes a body; one that comes is not read."""
+    if request.body_exists:
+        response = web.Response(status=413, text="No route here takes a body.\n")
+        response.force_close()
+        return response
+    return await handler(request)
+
+
+def _token_guard(token: str | None) -> Middleware:
+    lockout = Lockout()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request[AUTHORISED] = token is None or _shows(request, token, lockout)
+        if request[AUTHORISED] or request.path == "/" or request.path.startswith(OPEN_PATHS):
+            return await handler(request)
+        raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+
+    return check
+
+
+def _shows(request: web.Request, token: str, lockout: Lockout) -> bool:
+    """Is the right bearer token shown? A wrong one is remembered against its address; raises 429 while that is locked out."""
+    shown = request.headers.get(hdrs.AUTHORIZATION, "")
+    if not shown:
+        return False
+    address = request.remote or ""
+    if lockout.locked(address, elapsed_s()):
+        raise web.HTTPTooManyRequests(text="Too many wrong tokens; wait a minute.\n", headers={hdrs.RETRY_AFTER: "60"})
+    if hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()):
+        return True
+    lockout.failed(address, elapsed_s())
+    return False
+
+
+def _is_wildcard(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return host == ""

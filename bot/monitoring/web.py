@@ -1,0 +1,225 @@
+"""The server: binds, routes, serves, and looks at the engine twice a second.
+
+GET and HEAD only: nothing here changes anything. Routes are a table below; checks are in `guard`, names of fields in `present`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import mimetypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from aiohttp import hdrs, web
+
+from bot.domain.clock import elapsed_s
+from bot.domain.errors import SetUp
+from bot.domain.view import BotView
+from bot.monitoring import guard, health, present
+from bot.monitoring.health import Verdict
+from bot.monitoring.listener import Listener, Routes, WebOptions
+from bot.monitoring.metrics import Metrics
+from bot.monitoring.pulse import Vitals
+from bot.monitoring.push import Broadcast
+from bot.monitoring.trail import Trail
+
+__all__ = ["Web", "WebOptions"]
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.5
+_PATIENCE_S = 10.0  # after a look that failed
+
+
+class Web:
+    """The dashboard and its API.
+
+    `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block.
+    """
+
+    def __init__(self, options: WebOptions, *, view: Callable[[], BotView], vitals: Callable[[], Vitals]) -> None:
+        guard.check_exposure(options.host, options.token)
+        self._options = options
+        self._view = view
+        self._vitals = vitals
+        self._trail = Trail()
+        self._broadcast = Broadcast(max_clients=options.max_stream_clients, beat_s=options.stream_beat_s)
+        self._metrics = Metrics(view, vitals, lambda: self._broadcast.clients)
+        self._static = _static_files()
+        self._front: Listener | None = None
+        self._side: Listener | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that was bound; raises RuntimeError before `bind`."""
+        if self._front is None:
+            raise RuntimeError("the dashboard is not bound yet")
+        return self._front.port
+
+    @property
+    def metrics_port(self) -> int | None:
+        """The second listener's port, None where there is none."""
+        return self._side.port if self._side else None
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = self._options.host if guard.is_loopback(self._options.host) else "127.0.0.1"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    @property
+    def listeners(self) -> int:
+        """How many pages listen to the stream."""
+        return self._broadcast.clients
+
+    async def bind(self) -> None:
+        """Open the listeners; raises SetUp naming the port and the mend. Calling it again changes nothing."""
+        if self._front is not None:
+            return
+        options = self._options
+        front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT")
+        await front.open({**self._pages(), **self._api(), **self._checks()})
+        self._front = front
+        if options.metrics_port:
+            side = Listener(options, port=options.metrics_port, setting="HEDGELOCK__WEB__METRICS_PORT")
+            try:
+                await side.open(self._checks())
+            except SetUp:
+                await self.close()
+                raise
+            self._side = side
+
+    async def run(self) -> None:
+        """Bind, then serve until cancelled."""
+        await self.bind()
+        try:
+            await self._look()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Let the listeners go, within about a second."""
+        self._broadcast.close()
+        for listener in (self._front, self._side):
+            if listener is not None:
+                await listener.close()
+        self._front = self._side = None
+
+    async def _look(self) -> None:
+        """Look at the engine at an even pace, whatever comes of it."""
+        told = b""
+        while True:
+            try:
+                told = self._tell(told)
+            except Exception:  # noqa: BLE001
+                # The window may break; the house must stand. Listeners are told, /health answers 500, and we look again.
+                _log.exception("the engine's view could not be shown")
+                told = b""
+                self._broadcast.publish("trouble", present.encode({"reason": "the engine's view could not be read"}))
+                await asyncio.sleep(_PATIENCE_S)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _tell(self, told: bytes) -> bytes:
+        """Feed the trail, the counters and, where something changed, the stream. Returns what was told last."""
+        view = self._view()
+        self._trail.offer(view, elapsed_s())
+        self._metrics.see(view)
+        document = present.document(view, self._vitals())
+        news = present.fingerprint(document)
+        if news != told:
+            self._broadcast.publish("status", present.encode(document))
+        return news
+
+    # -- routes: path -> handler ---------------------------------------------------------------------------------
+
+    def _pages(self) -> Routes:
+        return {"/": self._index, "/static/{name}": self._file}
+
+    def _api(self) -> Routes:
+        return {
+            "/api/v1/status": self._status,
+            "/api/v1/stream": self._broadcast.serve,
+            "/api/v1/trail": self._trail_points,
+        }
+
+    def _checks(self) -> Routes:
+        return {
+            "/health": self._overall,
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/health/trading": self._trading,
+            "/metrics": self._scrape,
+        }
+
+    async def _index(self, _request: web.Request) -> web.StreamResponse:
+        return self._static["index.html"].response()
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        file = self._static.get(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        return file.response()
+
+    async def _status(self, _request: web.Request) -> web.StreamResponse:
+        return _json(present.document(self._view(), self._vitals()))
+
+    async def _trail_points(self, _request: web.Request) -> web.StreamResponse:
+        return _json(self._trail.document())
+
+    async def _overall(self, request: web.Request) -> web.StreamResponse:
+        view, vitals = self._view(), self._vitals()
+        verdict = health.overall(view, vitals)
+        about: dict[str, object] = {"service": "hedgelock", "version": view.version}
+        if request[guard.AUTHORISED]:
+            about |= {"world": view.world, "mode": view.mode.value, "trading": health.trading(view).ok}
+        return _verdict(request, verdict, about | {"up_s": round(vitals.up_s, 1)})
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        return _verdict(request, health.live(self._vitals()))
+
+    async def _ready(self, request: web.Request) -> web.StreamResponse:
+        return _verdict(request, health.ready(self._view()))
+
+    async def _trading(self, request: web.Request) -> web.StreamResponse:
+        return _verdict(request, health.trading(self._view()))
+
+    async def _scrape(self, request: web.Request) -> web.StreamResponse:
+        body, content_type = self._metrics.page(request.headers.get(hdrs.ACCEPT, ""))
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """One of the page's own files, in memory: no disk on the loop, no path to wander."""
+
+    body: bytes
+    content_type: str
+
+    def response(self) -> web.Response:
+        return web.Response(body=self.body, content_type=self.content_type, charset="utf-8")
+
+
+def _static_files() -> Mapping[str, _File]:
+    mimetypes.add_type("text/javascript", ".js")
+    folder = resources.files("bot.monitoring") / "static"
+    return {
+        entry.name: _File(
+            body=entry.read_bytes(), content_type=mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
+        )
+        for entry in folder.iterdir()
+        if entry.is_file()
+    }
+
+
+def _json(value: object, *, status: int = 200) -> web.Response:
+    return web.Response(body=present.encode(value), status=status, content_type="application/json", charset="utf-8")
+
+
+def _verdict(request: web.Request, verdict: Verdict, about: Mapping[str, object] | None = None) -> web.Response:
+    """200 or 503. The reasons are for those who may read."""
+    document: dict[str, object] = {"status": "ok" if verdict.ok else "unwell", **(about or {})}
+    if request[guard.AUTHORISED]:
+        document["reasons"] = list(verdict.reasons)
+    return _json(document, status=200 if verdict.ok else 503)

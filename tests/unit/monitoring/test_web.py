@@ -1,0 +1,269 @@
+"""The server, asked over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.commands import Mode
+from bot.domain.errors import SetUp
+from bot.domain.view import BotView
+from bot.monitoring.listener import WebOptions
+from bot.monitoring.web import Web
+from tests.unit.monitoring.conftest import TOKEN, Desk, Open
+
+ROUTES = [
+    ("/", "text/html; charset=utf-8"),
+    ("/static/app.js", "text/javascript; charset=utf-8"),
+    ("/static/style.css", "text/css; charset=utf-8"),
+    ("/api/v1/status", "application/json; charset=utf-8"),
+    ("/api/v1/trail", "application/json; charset=utf-8"),
+    ("/health", "application/json; charset=utf-8"),
+    ("/health/live", "application/json; charset=utf-8"),
+    ("/health/ready", "application/json; charset=utf-8"),
+    ("/health/trading", "application/json; charset=utf-8"),
+    ("/metrics", "text/plain; version=0.0.4; charset=utf-8"),
+]
+
+
+async def test_every_route_answers_and_says_what_it_is(open_desk: Open) -> None:
+    """GET and HEAD, and nothing else: this part looks, it cannot touch."""
+    desk = await open_desk()
+
+    for path, content_type in ROUTES:
+        async with desk.client.get(desk.url(path)) as response:
+            assert (path, 200, content_type) == (path, response.status, response.headers["Content-Type"])
+        async with desk.client.head(desk.url(path)) as response:
+            assert (path, 200, b"") == (path, response.status, await response.read())
+        for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS"):
+            async with desk.client.request(method, desk.url(path)) as response:
+                assert (path, method, 405) == (path, method, response.status)
+
+
+async def test_every_answer_carries_the_headers(open_desk: Open) -> None:
+    """Errors too: an attacker chooses which page to frame."""
+    desk = await open_desk()
+
+    for path in ("/", "/api/v1/status", "/no/such/page", "/static/../web.py", "/static/%2e%2e%2fweb.py"):
+        async with desk.client.get(desk.url(path)) as response:
+            assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+            assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
+            assert "unsafe" not in response.headers["Content-Security-Policy"]
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Cache-Control"] == "no-store"
+            assert "Access-Control-Allow-Origin" not in response.headers
+            assert "Server" not in response.headers
+
+
+async def test_the_page_brings_no_script_of_its_own(open_desk: Open) -> None:
+    """The policy forbids inline script and style, so the page must not need any, nor anybody else's host."""
+    desk = await open_desk()
+
+    _, page = await desk.get("/")
+
+    assert "<script>" not in page
+    assert "style=" not in page
+    assert "http://" not in page.replace("http://www.w3.org/", "")
+    assert "https://" not in page
+
+
+HOSTS = [
+    ("a page of a hostile site, rebound", "evil.test", 421),
+    ("with our port", "evil.test:{port}", 421),
+    ("no port", "127.0.0.1", 421),
+    ("another port", "127.0.0.1:1", 421),
+    ("loopback", "127.0.0.1:{port}", 200),
+    ("its name, as it likes", "LocalHost:{port}", 200),
+    ("the sixth", "[::1]:{port}", 200),
+    ("configured", "hedgelock:8009", 200),
+]
+
+
+@pytest.mark.parametrize(("name", "host", "wanted"), HOSTS, ids=[case[0] for case in HOSTS])
+async def test_only_our_names_are_answered(open_desk: Open, name: str, host: str, wanted: int) -> None:
+    """Listening on loopback is no guard by itself: a browser can be made to call any name there."""
+    desk = await open_desk(allowed_hosts=("hedgelock:8009",))
+
+    for path in ("/", "/api/v1/status", "/metrics", "/health"):
+        status, _ = await desk.get(path, Host=host.format(port=desk.web.port))
+        assert (path, wanted) == (path, status)
+
+
+async def test_a_body_is_not_read(open_desk: Open) -> None:
+    """Nothing that looks needs a body."""
+    desk = await open_desk()
+
+    async with desk.client.get(desk.url("/api/v1/status"), data=b"x" * 100_000) as response:
+        assert response.status == 413
+
+
+async def test_a_drip_of_headers_is_cut_off(open_desk: Open) -> None:
+    """Too long a line is refused, not collected."""
+    desk = await open_desk()
+
+    status, _ = await desk.get("/api/v1/status", X_Long="x" * 20_000)
+
+    assert status == 400
+
+
+async def test_places_are_counted(open_desk: Open) -> None:
+    """The connection after the last place is closed at once; a place that is left is free again."""
+    desk = await open_desk(max_connections=2)
+    first, second = [await _knock(desk) for _ in range(2)]
+
+    with pytest.raises(ConnectionError):
+        await _knock(desk)
+    first.close()
+    third = await _knock_until_let_in(desk)
+
+    second.close()
+    third.close()
+
+
+async def _knock(desk: Desk) -> asyncio.StreamWriter:
+    """Ask once and keep the connection; raises ConnectionError where the door stays shut."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.port)
+    writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{desk.web.port}\r\n\r\n".encode())
+    line = await asyncio.wait_for(reader.readline(), 5)
+    if not line:
+        raise ConnectionError("closed without an answer")
+    assert line == b"HTTP/1.1 200 OK\r\n"
+    return writer
+
+
+async def _knock_until_let_in(desk: Desk) -> asyncio.StreamWriter:
+    async with asyncio.timeout(5):
+        while True:
+            with contextlib.suppress(ConnectionError):
+                return await _knock(desk)
+
+
+async def test_health_is_a_status_code_with_reasons(open_desk: Open) -> None:
+    """What curl -f and a person both understand."""
+    desk = await open_desk()
+    view = desk.seen
+    desk.seen = replace(view, health=replace(view.health, ready=False, reasons=("private stream is down",)))
+
+    status, text = await desk.get("/health")
+
+    assert (status, json.loads(text)["reasons"]) == (503, ["private stream is down"])
+    assert (await desk.get("/health/ready"))[0] == 503
+    assert (await desk.get("/health/live"))[0] == 200
+
+
+async def test_halted_is_healthy_and_not_trading(open_desk: Open) -> None:
+    """A supervisor leaves it alone; an alert does not."""
+    desk = await open_desk()
+    desk.seen = replace(desk.seen, mode=Mode.HALTED, why="the latch is closed")
+
+    assert (await desk.get("/health"))[0] == 200
+    status, text = await desk.get("/health/trading")
+
+    assert (status, json.loads(text)["reasons"]) == (503, ["mode is HALTED: the latch is closed"])
+
+
+async def test_a_taken_port_is_said_with_its_mend(open_desk: Open) -> None:
+    """The person who starts a second bot reads what to change."""
+    desk = await open_desk()
+    second = Web(WebOptions(port=desk.web.port), view=lambda: desk.seen, vitals=lambda: desk.vitals)
+
+    with pytest.raises(SetUp, match=rf"127.0.0.1:{desk.web.port} is taken .*HEDGELOCK__WEB__PORT"):
+        await second.run()
+
+
+async def test_a_taken_metrics_port_lets_the_first_port_go(open_desk: Open) -> None:
+    """A start that fails leaves nothing listening."""
+    desk = await open_desk()
+    port = _free_port()
+    second = Web(WebOptions(port=port, metrics_port=desk.web.port), view=lambda: desk.seen, vitals=lambda: desk.vitals)
+
+    with pytest.raises(SetUp, match="HEDGELOCK__WEB__METRICS_PORT"):
+        await second.bind()
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+async def test_the_metrics_port_shows_metrics_and_health_only(open_desk: Open) -> None:
+    """Prometheus has a door of its own, and it leads nowhere else."""
+    desk = await open_desk(metrics_port=_free_port())
+    side = f"http://127.0.0.1:{desk.web.metrics_port}"
+
+    for path, wanted in (
+        ("/metrics", 200),
+        ("/health", 200),
+        ("/health/live", 200),
+        ("/", 404),
+        ("/api/v1/status", 404),
+    ):
+        async with desk.client.get(side + path) as response:
+            assert (path, wanted) == (path, response.status)
+
+
+EXPOSED = [
+    ("every address", "0.0.0.0", None),
+    ("the sixth's every address", "::", None),
+    ("a name", "hedgelock.internal", None),
+    ("a token too short", "127.0.0.1", "password"),
+]
+
+
+@pytest.mark.parametrize(("name", "host", "token"), EXPOSED, ids=[case[0] for case in EXPOSED])
+def test_nothing_is_shown_beyond_this_machine_without_a_token(name: str, host: str, token: str | None) -> None:
+    """Refused at start, not discovered later."""
+
+    def never() -> BotView:
+        raise AssertionError
+
+    with pytest.raises(SetUp, match="token"):
+        Web(WebOptions(host=host, token=token), view=never, vitals=never)  # type: ignore[arg-type]
+
+
+async def test_with_a_token_balances_need_it(open_desk: Open) -> None:
+    """The page and the bare verdicts are free; every number needs the token."""
+    desk = await open_desk(token=TOKEN)
+    right = {"Authorization": f"Bearer {TOKEN}"}
+
+    for path in ("/api/v1/status", "/api/v1/stream", "/api/v1/trail", "/metrics"):
+        assert (path, 401) == (path, (await desk.get(path))[0])
+    for path in ("/", "/static/app.js", "/health", "/health/live"):
+        assert (path, 200) == (path, (await desk.get(path))[0])
+    assert "reasons" not in (await desk.get("/health"))[1]
+    assert "mode" not in (await desk.get("/health"))[1]
+    assert (await desk.get("/api/v1/status", **right))[0] == 200
+    assert "reasons" in (await desk.get("/health", **right))[1]
+
+
+async def test_guessing_is_stopped_after_five(open_desk: Open) -> None:
+    """The sixth guess in a minute is not looked at, even if it is right."""
+    desk = await open_desk(token=TOKEN)
+
+    answers = [(await desk.get("/api/v1/status", Authorization=f"Bearer guess{n}"))[0] for n in range(6)]
+
+    assert answers == [401] * 5 + [429]
+    assert (await desk.get("/api/v1/status", Authorization=f"Bearer {TOKEN}"))[0] == 429
+    assert (await desk.get("/health"))[0] == 200
+
+
+async def test_a_view_that_fails_fails_alone(open_desk: Open) -> None:
+    """The window may break; the server stands and says so."""
+    desk = await open_desk()
+    desk.seen = None  # type: ignore[assignment]
+
+    assert (await desk.get("/health"))[0] == 500
+    status, text = await desk.get("/health/live")
+
+    assert status == 200
+    assert "Traceback" not in text
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
