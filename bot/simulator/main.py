@@ -1,0 +1,195 @@
+"""`hedgelock simulate`: build a venue, a tape and a face from options, and serve until told to stop.
+
+Knows every part by name and none of their rules. The first line on stdout is JSON, so that a parent can wait for the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from bot.domain.clock import wall_ms
+from bot.simulator.auth import ApiKey, Keyring
+from bot.simulator.history import PriceSource
+from bot.simulator.keys import KeyInfo
+from bot.simulator.server import ServerOptions, SimulatorServer
+from bot.simulator.tape import DEFAULT_START_MS, Bar, Tape, read_bars, read_rates, sample_bars, sample_rates
+from bot.simulator.venue import Venue
+
+__all__ = ["PAPER_ACCOUNT", "AccountOptions", "SimulatorOptions", "build", "serve"]
+
+PARENT_LOOK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountOptions:
+    """One account: its keys and the book it starts with. Amounts in coin; legs are entered at the tape's first price.
+
+    `loan_usdt` is borrowed inside the unified account and spent: USDT balance = `cash_usdt`, liability = `loan_usdt`.
+    The owner's key is for foreign hands: same account, same powers, another name.
+    """
+
+    name: str = "paper"
+    api_key: str = "hedgelock-paper"
+    api_secret: str = field(default="hedgelock-paper-secret", repr=False)
+    owner_key: str = "hedgelock-owner"
+    owner_secret: str = field(default="hedgelock-owner-secret", repr=False)
+    rsa_public_key: str = ""
+    btc: Decimal = Decimal("0.27")
+    cash_usdt: Decimal = Decimal(0)
+    loan_usdt: Decimal = Decimal(16200)
+    funding_usdt: Decimal = Decimal(0)
+    long_btc: Decimal = Decimal("0.213")
+    short_btc: Decimal = Decimal("0.213")
+    hedge_mode: bool = True
+    leverage: Decimal = Decimal(25)
+
+
+PAPER_ACCOUNT = AccountOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatorOptions:
+    """What `hedgelock simulate` can be told.
+
+    `port`: 0 = any free one. `tape`: "sample", "live", or the path of a bar file (CSV, also .gz; see `tape.read_bars`), whose settled
+    funding rates stand beside it in NAME.funding.csv if there are any. `start_ms`: UTC ms on the tape; None = its default. `epoch`:
+    "tape" keeps the tape's own dates, "now" moves them so that the tape begins now. `parent_pid`: stop when that process is gone.
+    `live_host`: the V5 host whose public streams drive a live tape; "" = mainnet.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tape: str = "sample"
+    live_host: str = ""
+    start_ms: int | None = None
+    speed: float = 120.0
+    epoch: Literal["tape", "now"] = "tape"
+    tick_ms: int = 1000
+    seed: int = 1
+    accounts: tuple[AccountOptions, ...] = (PAPER_ACCOUNT,)
+    paused: bool = False
+    parent_pid: int | None = None
+
+
+def build(options: SimulatorOptions, source: PriceSource | None = None) -> SimulatorServer:
+    """The whole simulator, with its first price known and its accounts open, not yet listening. Raises TapeError, ValueError."""
+    source = source or _tape(options)
+    venue = Venue(seed=options.seed, now_ms=source.start_ms)
+    keyring = Keyring(key for account in options.accounts for key in _keys(account))
+    server = SimulatorServer(
+        venue,
+        source,
+        keyring,
+        ServerOptions(host=options.host, port=options.port, speed=options.speed, paused=options.paused),
+    )
+    server.player.step_ticks(1)
+    for account in options.accounts:
+        _open(venue, account)
+    if options.epoch == "now" and options.tape != "live":
+        server.player.pace.set(at_ms=max(wall_ms(), source.start_ms))
+    return server
+
+
+async def serve(options: SimulatorOptions) -> None:
+    """Serve until SIGTERM, SIGINT or the death of the parent; writes one JSON line {"listening", "market_ms", "speed"} first."""
+    async with asyncio.TaskGroup() as tasks:
+        server = build(options)
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, server.stop)
+        serving = tasks.create_task(server.run())
+        waiting = tasks.create_task(server.wait_listening())
+        await asyncio.wait((serving, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if serving.done():
+            return
+        clock = server.control.clock()
+        _say({"listening": server.url, "market_ms": clock["market_ms"], "speed": clock["speed"]})
+        watch = tasks.create_task(_stop_with_parent(server, options.parent_pid)) if options.parent_pid else None
+        await serving
+        if watch is not None:
+            watch.cancel()
+
+
+async def _stop_with_parent(server: SimulatorServer, parent_pid: int) -> None:
+    while _alive(parent_pid):  # noqa: ASYNC110 — no event tells of another process's death
+        await asyncio.sleep(PARENT_LOOK_S)
+    server.stop()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _say(line: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _tape(options: SimulatorOptions) -> Tape:
+    if options.tape == "sample":
+        bars, rates, default_ms = sample_bars(), sample_rates(), DEFAULT_START_MS
+    else:
+        path = Path(options.tape)
+        bars, rates = read_bars(path), _rates_beside(path)
+        default_ms = bars[0].at_ms
+    start_ms = options.start_ms if options.start_ms is not None else default_ms
+    shift_ms = _shift_to_now(bars, start_ms) if options.epoch == "now" else 0
+    return Tape(bars, rates, seed=options.seed, start_ms=start_ms, shift_ms=shift_ms, tick_ms=options.tick_ms)
+
+
+def _shift_to_now(bars: list[Bar], start_ms: int) -> int:
+    """Whole bars between the start and now, so that candles keep their grid."""
+    bar_ms = bars[1].at_ms - bars[0].at_ms if len(bars) > 1 else 1
+    return (wall_ms() - start_ms) // bar_ms * bar_ms
+
+
+def _rates_beside(path: Path) -> list[tuple[int, Decimal]]:
+    name = path.name.removesuffix(".gz").removesuffix(".csv") + ".funding.csv"
+    for beside in (path.with_name(name), path.with_name(name + ".gz")):
+        if beside.exists():
+            return read_rates(beside)
+    return []
+
+
+def _keys(account: AccountOptions) -> list[ApiKey]:
+    created_ms = int(datetime(2025, 8, 1, tzinfo=UTC).timestamp() * 1000)
+    trader = KeyInfo(
+        api_key=account.api_key, note=account.name, created_ms=created_ms, rsa_public_key=account.rsa_public_key
+    )
+    owner = KeyInfo(api_key=account.owner_key, note=f"{account.name} owner", created_ms=created_ms)
+    return [
+        ApiKey(account=account.name, info=trader, secret=account.api_secret),
+        ApiKey(account=account.name, info=owner, secret=account.owner_secret),
+    ]
+
+
+def _open(venue: Venue, account: AccountOptions) -> None:
+    if account.hedge_mode:
+        legs: dict[int, tuple[Decimal, Decimal | None]] = {1: (account.long_btc, None), 2: (account.short_btc, None)}
+    else:
+        legs = {0: (account.long_btc - account.short_btc, None)}
+    venue.open_account(
+        account.name,
+        coins={"BTC": account.btc, "USDT": account.cash_usdt},
+        borrowed={"USDT": account.loan_usdt},
+        legs=legs,
+        hedge_mode=account.hedge_mode,
+        leverage=account.leverage,
+        funding_coins={"USDT": account.funding_usdt},
+    )
