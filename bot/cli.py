@@ -1,4 +1,4 @@
-"""The `hedgelock` command: verbs, their options and how an answer looks on a terminal.
+"""The `hedgelock` command: verbs and their options.
 
 Knows which settings an option overrides, which room carries a verb out, and what exit code tells the outcome.
 Does not decide anything: a verb loads settings, calls one function and prints. Rooms are imported inside the verb,
@@ -9,28 +9,22 @@ A new verb is a function under `@app.command()`; its docstring is its help.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import platform
 import sys
-from collections.abc import Coroutine, Mapping
+from decimal import Decimal
+from enum import StrEnum
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from typer.core import TyperCommand
 
 from bot import __version__
 from bot.exit_codes import ExitCode
-
-if TYPE_CHECKING:
-    from bot.settings import Loaded
 
 __all__ = ["app", "main"]
 
@@ -62,6 +56,13 @@ app = typer.Typer(
 
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
+
+
+class Epoch(StrEnum):
+    """Which dates the local Bybit lives in."""
+
+    TAPE = "tape"
+    NOW = "now"
 
 
 def main() -> None:
@@ -100,7 +101,9 @@ def run(
     books are compared with the venue before the first order; then one line per decision. Ctrl-C or SIGTERM stops it
     within seconds: what is in flight is finished, resting orders are cancelled, the hedge stays on.
     """
-    settings, _ = loaded = _load(
+    from bot import launch
+
+    loaded = launch.load_or_fail(
         env_file,
         mode=mode,
         paper__speed=speed,
@@ -109,10 +112,62 @@ def run(
         web__port=port,
         web__enabled=False if no_web else None,
     )
-    _runnable(loaded)
+    launch.require_runnable(loaded)
+    launch.open_logs(loaded)
     from bot.app import run as run_daemon
 
-    _finish(run_daemon(settings))
+    launch.finish(run_daemon(loaded.settings))
+
+
+@app.command(short_help="Serve the local Bybit alone, for any client")
+def simulate(
+    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="Port, 0 = any free one", show_default=False)] = None,
+    tape: Annotated[str | None, typer.Option(help="sample, live, or a bar file", show_default=False)] = None,
+    start: Annotated[str | None, typer.Option(help="First moment played, UTC", show_default=False)] = None,
+    speed: Annotated[float | None, typer.Option(help="Market seconds per real second", show_default=False)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random draw", show_default=False)] = None,
+    epoch: Annotated[Epoch, typer.Option(help="tape: keep its dates; now: begin today")] = Epoch.TAPE,
+    paused: Annotated[bool, typer.Option("--paused", help="Wait for the control endpoint to let time run")] = False,
+    parent_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
+    env_file: EnvFile = None,
+) -> None:
+    """Serve the local Bybit alone: V5 REST and websockets on one loopback port, no keys of the real world.
+
+    The first line on stdout is JSON with the address. Point any Bybit V5 client at it with the key hedgelock-paper and the
+    secret hedgelock-paper-secret. The book it opens with is HEDGELOCK__PAPER__SPOT_BTC and its neighbours (hedgelock config paper).
+    """
+    from bot import launch
+
+    loaded = launch.load_or_fail(
+        env_file, paper__tape=tape, paper__start=start, paper__speed=speed, paper__seed=seed, paper__port=port
+    )
+    launch.open_logs(loaded)
+    from bot.simulator.main import AccountOptions, SimulatorOptions, serve
+    from bot.simulator.tape import TapeError
+
+    paper = loaded.settings.paper
+    book = AccountOptions(
+        btc=paper.spot_btc,
+        cash_usdt=paper.cash_usdt,
+        loan_usdt=paper.loan_usdt,
+        long_btc=paper.long_btc,
+        short_btc=paper.short_btc,
+        leverage=Decimal(paper.leverage),
+    )
+    options = SimulatorOptions(
+        host=host,
+        port=paper.port,
+        tape=paper.tape,
+        start_ms=paper.start_ms,
+        speed=paper.speed,
+        epoch=epoch.value,
+        seed=paper.seed,
+        accounts=(book,),
+        paused=paused,
+        parent_pid=parent_pid,
+    )
+    launch.finish(serve(options), TapeError)
 
 
 @app.command(short_help="Ask the running daemon how it stands")
@@ -128,7 +183,10 @@ def status(
     from urllib.error import HTTPError, URLError
     from urllib.request import ProxyHandler, build_opener
 
-    web = _load(env_file, web__port=port).settings.web
+    from bot import launch
+    from bot.terminal import fail, print_sections
+
+    web = launch.load_or_fail(env_file, web__port=port).settings.web
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)
     url = f"http://{host}:{web.port}/api/v1/status"
     try:
@@ -137,16 +195,16 @@ def status(
         if not isinstance(sections, dict):
             raise ValueError("not an object")
     except HTTPError as error:
-        _fail(ExitCode.FAILURE, f"{url} answered {error.code}: is that HedgeLock?")
+        fail(ExitCode.FAILURE, f"{url} answered {error.code}: is that HedgeLock?")
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        _fail(ExitCode.FAILURE, f"no daemon answers at {url} ({reason})", "Start one with: hedgelock run")
+        fail(ExitCode.FAILURE, f"no daemon answers at {url} ({reason})", "Start one with: hedgelock run")
     except ValueError:
-        _fail(ExitCode.FAILURE, f"{url} did not answer in HedgeLock's words: is something else on that port?")
+        fail(ExitCode.FAILURE, f"{url} did not answer in HedgeLock's words: is something else on that port?")
     if as_json:
         typer.echo(json.dumps(sections, indent=2))
     else:
-        _print_sections(sections)
+        print_sections(sections)
 
 
 class _ListsKeys(TyperCommand):
@@ -173,9 +231,11 @@ def config(
     A setting is a variable HEDGELOCK__SECTION__NAME in the environment or in ./.env; the environment wins, the command
     line wins over both. A secret may stand in a file instead: put its path in the same name ending in _FILE.
     """
+    from bot import launch
     from bot.keys import effective
+    from bot.terminal import print_settings
 
-    settings, found = _load(env_file)
+    settings, found = launch.load_or_fail(env_file)
     rows = [
         (key, value, source)
         for key, value, source in effective(settings, found)
@@ -185,14 +245,7 @@ def config(
         facts = [{"name": key.name, "value": value, "source": source, **key.facts()} for key, value, source in rows]
         typer.echo(json.dumps(facts, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    table.add_column("setting", no_wrap=True)
-    table.add_column("value", overflow="fold")
-    table.add_column("from", overflow="fold")
-    for key, value, source in rows:
-        shown = f"{value} {key.unit}" if value and key.unit else value
-        table.add_row(key.name, escape(shown), escape(source), style="" if source == "default" else "bold")
-    Console().print(table)
+    print_settings(rows)
 
 
 @app.command(short_help="Print what this is made of")
@@ -208,76 +261,3 @@ def version(as_json: AsJson = False) -> None:
         typer.echo(json.dumps(facts, indent=2))
     else:
         typer.echo("\n".join(f"{name:11}{value}" for name, value in facts.items()))
-
-
-def _load(env_file: Path | None, **overrides: object) -> Loaded:
-    """Settings with the command line's overrides (section__name=value; None = not given), or exit code 3."""
-    from bot.settings import PREFIX, SettingsError, load
-
-    texts = {PREFIX + name.upper(): str(value) for name, value in overrides.items() if value is not None}
-    try:
-        return load(env_file=env_file, overrides=texts)
-    except SettingsError as error:
-        _fail(ExitCode.SETTINGS, *error.problems, "Every setting: hedgelock config --help, or config/README.md")
-
-
-def _runnable(loaded: Loaded) -> None:
-    """Refuse an unarmed mainnet or absent keys; then open the logs, with every secret hidden."""
-    from bot import logs
-    from bot.settings import NotArmed, SettingsError
-
-    settings = loaded.settings
-    try:
-        settings.require_runnable()
-    except NotArmed as error:
-        _fail(ExitCode.REFUSED, *error.problems)
-    except SettingsError as error:
-        _fail(ExitCode.SETTINGS, *error.problems)
-    logs.configure(level=settings.log.level, form=settings.log.format, secrets=settings.bybit.secrets())
-
-
-def _finish(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a room's coroutine to its end; its number is ours."""
-    try:
-        code = asyncio.run(work)
-    except KeyboardInterrupt:  # before the daemon listens for it, there is nothing to tidy
-        code = ExitCode.OK
-    raise typer.Exit(code)
-
-
-def _fail(code: ExitCode, *lines: str) -> NoReturn:
-    typer.echo("hedgelock: " + "\n           ".join(lines), err=True)
-    raise typer.Exit(code)
-
-
-def _print_sections(sections: Mapping[str, Any]) -> None:
-    """Whatever the daemon tells, as tables: an object is name and value, a list of objects is rows."""
-    console = Console()
-    plain = {name: value for name, value in sections.items() if not isinstance(value, dict | list)}
-    for title, section in {"": plain, **{name: value for name, value in sections.items() if name not in plain}}.items():
-        if not section:
-            continue
-        table = Table(title=title or None, title_justify="left", title_style="bold", box=None, show_header=False)
-        if isinstance(section, dict):
-            for name, value in section.items():
-                table.add_row(escape(name), _cell(value))
-        elif isinstance(section[0], dict):
-            table.show_header = True
-            for name in section[0]:
-                table.add_column(escape(name))
-            for row in section:
-                table.add_row(*(_cell(row.get(name)) for name in section[0]))
-        else:
-            for value in section:
-                table.add_row(_cell(value))
-        console.print(table)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "unavailable"
-    if isinstance(value, dict):
-        return ", ".join(f"{escape(str(name))} {_cell(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return "; ".join(map(_cell, value))
-    return escape(str(value))

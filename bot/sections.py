@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -125,6 +126,13 @@ class PaperSettings(Section):
     short_btc: Decimal = key(Decimal("0.213"), "short leg it starts with", room="simulator", unit="BTC", ge=0, le=100)
     leverage: int = key(25, "leverage of both legs", room="simulator", unit="x", ge=1, le=100)
     port: int = key(0, "port of the paper venue; 0 = any free one", room="simulator", ge=0, le=65535)
+
+    @field_validator("tape")
+    @classmethod
+    def _is_a_tape(cls, value: str) -> str:
+        if value not in ("sample", "live") and not Path(value).is_file():
+            raise ValueError("is neither sample, nor live, nor a file that exists")
+        return value
 
     @field_validator("start")
     @classmethod
