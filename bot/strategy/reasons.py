@@ -30,7 +30,7 @@ TEXT: Final[dict[int, str]] = {
     codes.MANUAL_HOLDS: "held by hand",
     codes.NO_ROOM_TO_GROW: "margin leaves the short leg no room to grow",
     codes.BAND_LEFT: "the gap left the no-trade band",
-    codes.POLICY_CHANGED: "the policy changed since the target was last reached",
+    codes.POLICY_CHANGED: "the policy is new or changed: the whole gap counts, not the band",
     codes.SCHEDULE_DUE: "the schedule is due",
     codes.LTV_DEFENCE: "LTV asks for full cover without a long leg",
     codes.EMERGENCY_TRADE: "emergency: long leg to zero, short leg to the spot",
