@@ -20,6 +20,7 @@ from bot.domain.clock import wall_ms
 from bot.simulator.auth import ApiKey, Keyring
 from bot.simulator.history import PriceSource
 from bot.simulator.keys import KeyInfo
+from bot.simulator.live import LiveHost, LiveTape
 from bot.simulator.server import ServerOptions, SimulatorServer
 from bot.simulator.tape import DEFAULT_START_MS, Bar, Tape, read_bars, read_rates, sample_bars, sample_rates
 from bot.simulator.venue import Venue
@@ -63,7 +64,7 @@ class SimulatorOptions:
     `port`: 0 = any free one. `tape`: "sample", "live", or the path of a bar file (CSV, also .gz; see `tape.read_bars`), whose settled
     funding rates stand beside it in NAME.funding.csv if there are any. `start_ms`: UTC ms on the tape; None = its default. `epoch`:
     "tape" keeps the tape's own dates, "now" moves them so that the tape begins now. `parent_pid`: stop when that process is gone.
-    `live_host`: the V5 host whose public streams drive a live tape; "" = mainnet.
+    `live_host`: the V5 host that drives a live tape; "" = mainnet. A live tape runs at its market's pace.
     """
 
     host: str = "127.0.0.1"
@@ -82,6 +83,7 @@ class SimulatorOptions:
 
 def build(options: SimulatorOptions, source: PriceSource | None = None) -> SimulatorServer:
     """The whole simulator, with its first price known and its accounts open, not yet listening. Raises TapeError, ValueError."""
+    live = source is not None
     source = source or _tape(options)
     venue = Venue(seed=options.seed, now_ms=source.start_ms)
     keyring = Keyring(key for account in options.accounts for key in _keys(account))
@@ -89,20 +91,27 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
         venue,
         source,
         keyring,
-        ServerOptions(host=options.host, port=options.port, speed=options.speed, paused=options.paused),
+        ServerOptions(
+            host=options.host, port=options.port, speed=1.0 if live else options.speed, paused=options.paused
+        ),
     )
     server.player.step_ticks(1)
     for account in options.accounts:
         _open(venue, account)
-    if options.epoch == "now" and options.tape != "live":
+    if options.epoch == "now" and not live:
         server.player.pace.set(at_ms=max(wall_ms(), source.start_ms))
     return server
 
 
 async def serve(options: SimulatorOptions) -> None:
-    """Serve until SIGTERM, SIGINT or the death of the parent; writes one JSON line {"listening", "market_ms", "speed"} first."""
+    """Serve until SIGTERM, SIGINT or the death of the parent; writes one JSON line {"listening", "market_ms", "speed"} first.
+
+    Raises TapeError or ValueError for options that cannot be served, LiveTapeError when a live host has no prices, OSError for a taken port.
+    """
+    live = await LiveTape.open(LiveHost.at(options.live_host)) if options.tape == "live" else None
     async with asyncio.TaskGroup() as tasks:
-        server = build(options)
+        server = build(options, live)
+        following = tasks.create_task(live.run()) if live is not None else None
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, server.stop)
@@ -114,10 +123,11 @@ async def serve(options: SimulatorOptions) -> None:
             return
         clock = server.control.clock()
         _say({"listening": server.url, "market_ms": clock["market_ms"], "speed": clock["speed"]})
-        watch = tasks.create_task(_stop_with_parent(server, options.parent_pid)) if options.parent_pid else None
+        watching = tasks.create_task(_stop_with_parent(server, options.parent_pid)) if options.parent_pid else None
         await serving
-        if watch is not None:
-            watch.cancel()
+        for task in (watching, following):
+            if task is not None:
+                task.cancel()
 
 
 async def _stop_with_parent(server: SimulatorServer, parent_pid: int) -> None:

@@ -7,6 +7,7 @@ given. No socket: whoever owns the loop calls `catch_up`, and every request does
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from bot.domain.clock import elapsed_s
 from bot.simulator.history import History, PriceSource
@@ -64,17 +65,18 @@ class Player:
 
     def catch_up(self) -> None:
         """Play every tick that is due by now, then let the venue's time follow."""
-        now_ms = self.pace.now_ms()
-        if now_ms <= self.venue.now_ms:
+        if self.pace.paused:
             return
+        now_ms = self.pace.now_ms()
         budget = MOST_TICKS_AT_ONCE
         for tick in self.source.due(now_ms):
             self._step(tick)
             budget -= 1
             if not budget:
-                self.pace.set(at_ms=self.venue.now_ms)
-                return
-        if now_ms > self.venue.now_ms:
+                break
+        if self.venue.now_ms > now_ms or not budget:
+            self.pace.set(at_ms=self.venue.now_ms)
+        elif now_ms > self.venue.now_ms:
             self.venue.advance(now_ms)
 
     def step_ms(self, by_ms: int) -> None:
@@ -97,8 +99,8 @@ class Player:
 
     def _step(self, tick: Tick) -> None:
         for bent in (tick,) if self.bend is None else self.bend(tick):
-            if bent.at_ms < self.venue.now_ms:
-                continue
-            self.venue.step(bent)
-            self.history.on_tick(bent)
+            late = bent.at_ms < self.venue.now_ms  # a price that comes late counts when it comes
+            happening = replace(bent, at_ms=self.venue.now_ms) if late else bent
+            self.venue.step(happening)
+            self.history.on_tick(happening)
             self.ticks_played += 1
