@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.simulator import loans
 from bot.simulator.figures import ONE
 from bot.simulator.margin import Prices, measure
 from bot.simulator.orders import Order
@@ -49,6 +50,7 @@ def draw(state: State, until_ms: int) -> CalmBox:
         for order in account.orders.values():
             _mind_order(state, box, order)
         _mind_margin(state, box, account)
+        _mind_loans(state, box, account)
     return box
 
 
@@ -97,3 +99,21 @@ def _mind_margin(state: State, box: CalmBox, account: Account) -> None:
             box.below("index", indexes[1])
             return
     box.above("mark", _HIGH)  # too close to judge from afar: look at every tick
+
+
+def _mind_loans(state: State, box: CalmBox, account: Account) -> None:
+    """A crypto loan is looked at again when the index may carry its LTV over a threshold, and while liquidation is only delayed."""
+    book = account.loans
+    if not book.in_debt or not state.market.ready:
+        return
+    index = state.market.index
+    now = loans.stage_at(state, book, index)
+    if now == "Delayed":
+        box.until_ms = min(box.until_ms, book.delayed_since_ms + state.rules.loan_delay_ms)
+    for reach in _REACH:
+        low, high = index * (ONE - reach), index * (ONE + reach)
+        if loans.stage_at(state, book, low) == now == loans.stage_at(state, book, high):
+            box.above("index", low)
+            box.below("index", high)
+            return
+    box.above("index", _HIGH)

@@ -54,7 +54,10 @@ def create_order(state: State, account: Account, ask: Ask) -> Order:
             fees={},
         )
         rest -= part.qty
-        matching.place(state, account, part)
+        try:
+            matching.place(state, account, part)
+        except Refusal:  # the first part was accepted, so the request was
+            break
     return first
 
 
@@ -65,6 +68,8 @@ def cancel(state: State, account: Account, ask: Ask) -> Reply:
 
 def cancel_order(state: State, account: Account, ask: Ask) -> Order:
     order = find_open(state, account, ask)
+    if order.category == "spot" and order.is_conditional and ask.text("orderFilter", "Order") == "Order":
+        raise Refusal(170213, "Order does not exist.")  # Bybit: order/cancel-order, orderFilter
     trading.cancel(state, account, order, "CancelByUser", "EC_PerCancelRequest")
     return order
 

@@ -37,7 +37,7 @@ class LoanOrderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepayRow:
-    """`kind`: 1 by user, 2 liquidation, 6 delayed liquidation, 7 by collateral."""
+    """`kind`: 1 by user, 2 liquidation, 6 delayed liquidation, 7 by collateral. `sold`: pledged coin it took, by coin."""
 
     serial: int
     at_ms: int
@@ -45,6 +45,7 @@ class RepayRow:
     coin: str
     amount: Decimal
     kind: int
+    sold: dict[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,10 @@ def place(state: State, account: Account, order: Order) -> None:
 
 def work(state: State, account: Account, order: Order) -> None:
     """Match an order that is on its way to the book: it trades what it can, and its time in force says what becomes of the rest."""
+    fate = account.fates.popleft() if account.fates else None
+    if fate is not None and fate.kind == "reject" and not order.cum_qty:
+        trading.reject(state, account, order, fate.reason)
+        return
     qty = _wanted(account, order)
     if not qty and order.quote_budget is None:
         trading.cancel(state, account, order, "CancelByReduceOnly")
@@ -49,9 +53,14 @@ def work(state: State, account: Account, order: Order) -> None:
     if order.tif == "FOK" and sum((level.qty for level in matches), ZERO) < qty:
         trading.cancel(state, account, order, reason=state.rules.fok_reason)
         return
+    if fate is not None and fate.kind == "partial":
+        matches = _cut(state.contracts[order.category], matches, fate.share)
     if matches:
         _take(state, account, order, matches)
     if not order.is_open:
+        return
+    if fate is not None and fate.kind == "partial":
+        trading.cancel(state, account, order, reason=fate.reason)
         return
     if order.tif in ("IOC", "FOK"):
         market = order.order_type == "Market"
@@ -79,6 +88,18 @@ def _matches(state: State, order: Order, qty: Decimal) -> list[Level]:
     if order.quote_budget is None:
         return walk(state, order.category, order.side, qty, order.price)
     return _by_value(state, state.contracts["spot"], order)
+
+
+def _cut(contract: Contract, matches: list[Level], share: Decimal) -> list[Level]:
+    """The first `share` of the matched quantity, on the lot."""
+    left = contract.floor_qty(sum((level.qty for level in matches), ZERO) * share)
+    kept: list[Level] = []
+    for level in matches:
+        take = min(level.qty, left)
+        if take:
+            kept.append(Level(level.price, take))
+            left -= take
+    return kept
 
 
 def _by_value(state: State, contract: Contract, order: Order) -> list[Level]:

@@ -13,12 +13,8 @@ from bot.simulator.figures import ZERO
 __all__ = ["OPEN", "IllegalStep", "Order", "next_status"]
 
 UNTRIGGERED, TRIGGERED, NEW, PARTIAL = "Untriggered", "Triggered", "New", "PartiallyFilled"
-FILLED, CANCELLED, PARTIAL_CANCELLED, DEACTIVATED = (
-    "Filled",
-    "Cancelled",
-    "PartiallyFilledCanceled",
-    "Deactivated",
-)
+FILLED, CANCELLED, REJECTED = "Filled", "Cancelled", "Rejected"
+PARTIAL_CANCELLED, DEACTIVATED = "PartiallyFilledCanceled", "Deactivated"
 
 OPEN = frozenset({UNTRIGGERED, TRIGGERED, NEW, PARTIAL})
 """Statuses of orders that may still act (Bybit: enum, orderStatus, open status)."""
@@ -32,6 +28,7 @@ _STEPS = {
     (NEW, "fill part"): PARTIAL,
     (NEW, "fill all"): FILLED,
     (NEW, "cancel"): CANCELLED,
+    (NEW, "reject"): REJECTED,
     (PARTIAL, "fill part"): PARTIAL,
     (PARTIAL, "fill all"): FILLED,
     (PARTIAL, "cancel"): CANCELLED,
@@ -135,7 +132,7 @@ class Order:
 
 
 def next_status(order: Order, event: str) -> str:
-    """The status after `event` ("trigger", "rest", "fill part", "fill all", "cancel"). An illegal pair raises IllegalStep."""
+    """The status after `event` ("trigger", "rest", "fill part", "fill all", "cancel", "reject"). An illegal pair raises IllegalStep."""
     try:
         status = _STEPS[order.status, event]
     except KeyError:

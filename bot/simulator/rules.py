@@ -86,6 +86,55 @@ class VenueRules:
     repay_shut_to_ms: int = 5 * 60_000 + 30_000
     """Repayments are refused from hh:04:00 until hh:05:30 (Bybit: account/repay)."""
 
+    min_borrow_usdt: Decimal = Decimal("1")
+    min_borrow_btc: Decimal = Decimal("0.0001")
+    repay_result: str = "P"
+    """resultStatus of the repay endpoints. The documents' examples say P although a flexible repayment is synchronous."""
+    convert_fee_rate: Decimal = Decimal("0.001")
+    """Asset fee rate of turning one coin into another to repay (the higher of two in Bybit's words; one here)."""
+    convert_cap_usd: Decimal = Decimal("300000")
+    """Most that one repayment may convert (Bybit: account/repay)."""
+    free_borrow_usdt: Decimal = Decimal("0")
+    """Interest-free allowance for borrowing by unrealised loss; a non-VIP account is given none."""
+
+    # Liquidation and deleveraging of the unified account.
+    liquidation_target: Decimal = Decimal("0.9")
+    """Liquidation stops when the maintenance-margin rate is at or below this."""
+    liquidation_share: Decimal = Decimal("0.25")
+    """Each round repays this share of the debt, then closes this share of the leg with the larger maintenance margin."""
+    adl_fee_rate: Decimal = Decimal("0")
+    """Fee of a position closed by auto-deleveraging."""
+
+    # The crypto loan (flexible).
+    loan_initial_ltv: Decimal = Decimal("0.8")
+    loan_margin_call_ltv: Decimal = Decimal("0.85")
+    loan_delayed_ltv: Decimal = Decimal("0.93")
+    loan_liquidation_ltv: Decimal = Decimal("0.95")
+    """Thresholds of the help centre (January 2026); the API does not return them."""
+    loan_delay_ms: int = 24 * 3_600_000
+    """A loan that stays at or above the delayed threshold this long is liquidated."""
+    loan_liquidation_fee: Decimal = Decimal("0.02")
+    """Share of the repaid debt that a loan's liquidation costs."""
+    loan_collateral_tiers: Tiers = (
+        (Decimal("0"), Decimal("1")),
+        (Decimal("2000000"), Decimal("0.95")),
+        (Decimal("10000000"), Decimal("0.8")),
+    )
+    """(from USD value, ratio), marginal by value of pledged BTC (Bybit: new-crypto-loan/collateral-coin shows the shape)."""
+    loan_stable_ratio: Decimal = Decimal("0.8")
+    """Ratio of pledged USDT and USDC."""
+    loan_hourly_rate_usdt: Decimal = Decimal("0.00000684931507")
+    loan_hourly_rate_btc: Decimal = Decimal("0.0000001361462")
+    loan_max_usdt: Decimal = Decimal("10000000")
+    loan_max_btc: Decimal = Decimal("1100")
+    loan_min_usdt: Decimal = Decimal("10")
+    loan_min_btc: Decimal = Decimal("0.001")
+    """Flexible interest compounds on the debt standing at each hh:00, so a part of an hour counts as an hour."""
+
+    # Transfers.
+    transfer_delay_ms: int = 0
+    """0: a transfer is SUCCESS at once; otherwise PENDING until then, and the coin is nowhere to be used."""
+
     # Memory.
     history_rows: int = 100_000
     """Rows kept of each history; older ones fall away."""

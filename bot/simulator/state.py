@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from bot.simulator.figures import ZERO
 from bot.simulator.instruments import COINS, LINEAR, SPOT, Contract
@@ -24,6 +24,7 @@ __all__ = [
     "Account",
     "BorrowRow",
     "ExecRow",
+    "Fate",
     "FundRow",
     "Market",
     "Mint",
@@ -178,6 +179,16 @@ class TransferRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What a fault plan has in store for an account's next order: "reject" after the acknowledgement, or "partial": `share` of
+    what it would have traded, the rest cancelled. `reason` is the rejectReason shown."""
+
+    kind: Literal["reject", "partial"]
+    share: Decimal = Decimal("0.5")
+    reason: str = "EC_Others"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettledFunding:
     serial: int
     at_ms: int
@@ -241,6 +252,7 @@ class Account:
     """Every order that ever had an orderLinkId, by (scope, orderLinkId)."""
     closing: dict[str, ClosedPnl] = field(default_factory=dict)
     """Closed-P&L records of orders that are still open, by orderId."""
+    fates: deque[Fate] = field(default_factory=deque)
     loans: LoanBook = field(default_factory=LoanBook)
     transfers: dict[str, TransferRow] = field(default_factory=dict)
     closed: deque[Order] = field(init=False)
@@ -292,6 +304,7 @@ class State:
     accounts: dict[str, Account] = field(default_factory=dict)
     outbox: list[Push] = field(default_factory=list)
     next_interest_ms: int = 0
+    next_half_hour_ms: int = 0
     settled: deque[SettledFunding] = field(default_factory=lambda: deque(maxlen=10_000))
     taken: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """BTC taken from the synthetic book since the last tick, by (category, side of the taker)."""

@@ -20,7 +20,7 @@ from bot.simulator.positions import Leg
 from bot.simulator.state import Account, ExecRow, State
 from bot.simulator.wallet import post
 
-__all__ = ["admit", "cancel", "enter", "fee_rate", "fill", "tell_order", "tell_position", "tell_wallet"]
+__all__ = ["admit", "cancel", "enter", "fee_rate", "fill", "reject", "tell_order", "tell_position", "tell_wallet"]
 
 
 # -- admission ----------------------------------------------------------------------------------------------------------------
@@ -179,6 +179,14 @@ def cancel(
         tell_position(state, account, account.legs[order.position_idx])
     else:
         tell_wallet(state, account)
+
+
+def reject(state: State, account: Account, order: Order, reason: str) -> None:
+    """End an order that was acknowledged and then refused by the matching engine."""
+    order.status = next_status(order, "reject")
+    order.reject_reason, order.updated_ms = reason, state.now_ms
+    _file(account, order)
+    tell_order(state, account, order)
 
 
 def _file(account: Account, order: Order) -> None:

@@ -10,20 +10,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 
-from bot.simulator import calm, clockwork, desk_account, desk_market, desk_orders, desk_positions, matching
+from bot.simulator import (
+    calm,
+    clockwork,
+    desk_account,
+    desk_assets,
+    desk_borrow,
+    desk_changes,
+    desk_loans,
+    desk_market,
+    desk_orders,
+    desk_positions,
+    desk_settings,
+    liquidation,
+    loans,
+    matching,
+    transfers,
+)  # fmt: skip
 from bot.simulator.figures import MONEY, ZERO, booked
 from bot.simulator.instruments import COINS, Contract
 from bot.simulator.params import Ask, Refusal, Reply
 from bot.simulator.rules import VenueRules
-from bot.simulator.state import Account, Mint, Push, State
+from bot.simulator.state import Account, Fate, Mint, Push, State
 
-__all__ = ["PRIVATE_PATHS", "PUBLIC_PATHS", "Push", "Reply", "Tick", "Venue", "VenueRules"]
+__all__ = ["PRIVATE_PATHS", "PUBLIC_PATHS", "Fate", "Push", "Reply", "Tick", "Venue", "VenueRules"]
 
-_ROUTES = desk_orders.ROUTES | desk_positions.ROUTES | desk_account.ROUTES
+_ROUTES = (
+    desk_orders.ROUTES
+    | desk_changes.ROUTES
+    | desk_positions.ROUTES
+    | desk_account.ROUTES
+    | desk_settings.ROUTES
+    | desk_borrow.ROUTES
+    | desk_loans.ROUTES
+    | desk_assets.ROUTES
+)
+_PUBLIC = desk_market.PUBLIC | desk_borrow.PUBLIC | desk_loans.PUBLIC
 
 PRIVATE_PATHS = frozenset(_ROUTES)
 """(method, path) of every private endpoint the venue answers."""
-PUBLIC_PATHS = frozenset(desk_market.PUBLIC)
+PUBLIC_PATHS = frozenset(_PUBLIC)
 """Paths of every public endpoint the venue answers."""
 
 
@@ -117,7 +143,7 @@ class Venue:
         market.volume = tick.volume
         if (
             box is not None
-            and tick.at_ms < box.until_ms
+            and state.now_ms <= tick.at_ms < box.until_ms
             and box.last_low < tick.last < box.last_high
             and box.mark_low < tick.mark < box.mark_high
             and box.index_low < tick.index < box.index_high
@@ -146,6 +172,8 @@ class Venue:
             state.taken.clear()
             for account in state.accounts.values():
                 matching.match_account(state, account)
+                liquidation.guard(state, account)
+                loans.guard(state, account)
             clockwork.run_until(state, tick.at_ms)
             if tick.funding_rate is not None:
                 market.funding_rate = tick.funding_rate
@@ -183,7 +211,7 @@ class Venue:
 
     def public(self, path: str, params: Mapping[str, object]) -> Reply:
         """Answer one public request that the venue owns; 10017 for the others."""
-        handler = desk_market.PUBLIC.get(path)
+        handler = _PUBLIC.get(path)
         if handler is None:
             return Reply(ret_code=10017, ret_msg="Route not found.")
         with localcontext(MONEY):
@@ -198,6 +226,29 @@ class Venue:
         return pushes
 
     # -- what a fault plan may do ---------------------------------------------------------------------------------------------
+
+    def adl(self, account: str, leg: int, qty: Decimal, price: Decimal | None = None) -> str:
+        """Deleverage `qty` of a leg at `price` (default: the mark); the order's id, or "" when the leg is flat."""
+        with localcontext(MONEY):
+            self._calm = None
+            return liquidation.deleverage(self.state, self.state.accounts[account], leg, qty, price)
+
+    def liquidate(self, account: str) -> None:
+        """Liquidate the whole account now: sell for every debt, close every leg. By itself liquidation comes on the tick that carries
+        the maintenance-margin rate to 100 %, and stops at the rule's target."""
+        with localcontext(MONEY):
+            self._calm = None
+            liquidation.liquidate(self.state, self.state.accounts[account], Decimal(-1))
+
+    def doom(self, account: str, fate: Fate) -> None:
+        """Decide what becomes of the account's next order that reaches the book; fates queue up."""
+        self.state.accounts[account].fates.append(fate)
+
+    def deposit(self, account: str, coin: str, amount: Decimal, where: str = "FUND") -> None:
+        """Coin from outside (amount < 0: to outside), by a hand that is not the API's. Raises Refusal where it is not there."""
+        with localcontext(MONEY):
+            self._calm = None
+            transfers.deposit(self.state, self.state.accounts[account], coin, amount, where)
 
     def set_rules(self, rules: VenueRules) -> None:
         """Choose other readings of what Bybit leaves unsaid, from now on."""
