@@ -222,7 +222,7 @@ class _ListsKeys(TyperCommand):
 @app.command(cls=_ListsKeys, short_help="Show the settings in force and where each came from")
 def config(
     words: Annotated[list[str] | None, typer.Argument(help="Show only settings whose name holds a word")] = None,
-    changed: Annotated[bool, typer.Option("--changed", help="Show only what differs from the default")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Show only what was set")] = False,
     env_file: EnvFile = None,
     as_json: AsJson = False,
 ) -> None:

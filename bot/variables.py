@@ -23,8 +23,6 @@ PREFIX = "HEDGELOCK__"
 ENV_FILE_NAME = PREFIX + "ENV_FILE"
 _DEFAULT_ENV_FILE = Path(".env")
 _LARGEST_FILE_BYTES = 64 * 1024
-# A container runtime owns the modes of what it mounts here; nobody else can reach into the container.
-_RUNTIME_SECRETS = Path("/run/secrets")
 
 
 class SettingsError(Exception):
@@ -41,6 +39,10 @@ class Variable(NamedTuple):
     text: str
     source: str
 
+    def __repr__(self) -> str:
+        """Without the text, which may be a secret."""
+        return f"Variable(source={self.source!r})"
+
 
 def read(
     names: Collection[str],
@@ -49,11 +51,13 @@ def read(
     environ: Mapping[str, str],
     env_file: Path | None = None,
     overrides: Mapping[str, str] | None = None,
+    runtime_secrets: Path = Path("/run/secrets"),
 ) -> dict[str, Variable]:
     """Every known variable that is set, by name; a secret may come from the file its NAME_FILE twin names.
 
     `env_file` None means the one HEDGELOCK__ENV_FILE names, else `.env` in the working directory if there is one.
-    Raises SettingsError with all problems found: unknown names, unreadable or too widely readable files.
+    Below `runtime_secrets` a secret may be readable by others: a container runtime chooses the modes of what it mounts there, and nobody
+    else can reach into the container. Raises SettingsError with all problems found: unknown names, unreadable or too widely readable files.
     """
     problems: list[str] = []
     known = {*names, *(name + "_FILE" for name in secret_names)}
@@ -70,8 +74,16 @@ def read(
             name: Variable(text.strip(), source) for name, text in texts.items() if name in known and text.strip()
         }
     for name in secret_names:
-        if twin := found.pop(name + "_FILE", None):
-            _open_twin(name, twin, found, problems)
+        if (twin := found.pop(name + "_FILE", None)) is None:
+            continue
+        try:
+            if name in found:
+                raise ValueError(f"and {name} are both set; keep one")
+            text = _read_secret(Path(twin.text), runtime_secrets)
+            found[name] = Variable(text, f"{twin.source}, file {twin.text}")
+        except (OSError, ValueError) as error:
+            reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+            problems.append(f"{name}_FILE = {twin.text!r} {reason}")
     if problems:
         raise SettingsError(*problems)
     return found
@@ -131,30 +143,20 @@ def _read_env_file(path: Path, secret_names: Collection[str], problems: list[str
     return texts
 
 
-def _open_twin(name: str, twin: Variable, found: dict[str, Variable], problems: list[str]) -> None:
-    """Put the secret that NAME_FILE names in NAME's place."""
-    if name in found:
-        problems.append(f"{name} and {name}_FILE are both set; keep one")
-        return
-    try:
-        found[name] = Variable(_read_secret(Path(twin.text)), f"{twin.source}, file {twin.text}")
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{name}_FILE = {twin.text!r} cannot be read: {getattr(error, 'strerror', None) or error}")
-    except ValueError as error:
-        problems.append(f"{name}_FILE = {twin.text!r} {error}")
-
-
-def _read_secret(path: Path) -> str:
+def _read_secret(path: Path, runtime_secrets: Path) -> str:
     """The stripped text of a secret's file. ValueError if others may read or write it, or it holds nothing."""
     with path.open(encoding="utf-8-sig") as stream:
         facts = os.fstat(stream.fileno())
         mode = stat.S_IMODE(facts.st_mode)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST_FILE_BYTES:
             raise ValueError("is not a small regular file")
-        mounted_by_the_runtime = _RUNTIME_SECRETS in path.resolve().parents
+        mounted_by_the_runtime = runtime_secrets.resolve() in path.resolve().parents
         if mode & (0o022 if mounted_by_the_runtime else 0o077):
             raise ValueError(f"may be read or written by others (mode {mode:04o}); mend: chmod 600 {path}")
-        text = stream.read().strip()
+        try:
+            text = stream.read().strip()
+        except UnicodeDecodeError:
+            raise ValueError("is not text") from None
     if not text:
         raise ValueError("is empty")
     return text

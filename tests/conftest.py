@@ -1,0 +1,32 @@
+"""What every folder of tests shares: no test sees the settings of the person who runs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot import logs
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> None:
+    for name in [name for name in os.environ if name.upper().startswith("HEDGELOCK")]:
+        del os.environ[name]
+
+
+@pytest.fixture
+def root() -> Path:
+    """The top folder of the project."""
+    return ROOT
+
+
+@pytest.fixture
+def open_logs() -> Iterator[None]:
+    """For a test that configures logging: close the writer afterwards, whatever happened."""
+    yield
+    logs.close()
