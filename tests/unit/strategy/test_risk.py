@@ -201,7 +201,7 @@ def test_a_sweep_saves_the_hedge_that_dies_without_it():
         (60000, 9403, 0.580, 15081),
         (45000, 6533, 0.538, 15075),
     ):
-        assert swept[price][0] == pytest.approx(debt, abs=1.0)
+        assert swept[price][0] == pytest.approx(debt, abs=2.0)
         assert swept[price][1] == pytest.approx(ltv, abs=0.001)
         assert swept[price][2] == pytest.approx(equity, abs=0.6)
 
@@ -215,5 +215,5 @@ def test_a_later_sweep_is_cheaper_and_nearer_the_edge():
     swept = crash(0.65, 0.55)
     assert swept[-1][2] == pytest.approx(30.0, abs=0.6)
     for price, debt, ltv in ((75000, 11615, 0.574), (60000, 9834, 0.607), (45000, 7043, 0.580)):
-        assert swept[price][0] == pytest.approx(debt, abs=1.0)
+        assert swept[price][0] == pytest.approx(debt, abs=2.0)
         assert swept[price][1] == pytest.approx(ltv, abs=0.001)
