@@ -17,12 +17,14 @@ from bot.domain.view import BookView, BotView, LegView, OrderView
 from bot.monitoring import health
 from bot.monitoring.pulse import Vitals
 
-__all__ = ["SCHEMA", "document", "encode", "fingerprint", "money"]
+__all__ = ["CLOCKS", "SCHEMA", "document", "encode", "fingerprints", "money"]
 
 SCHEMA = 1
 
-_RESTLESS = frozenset({"now_ms", "age_ms", "reconciled_age_ms", "process"})
-"""Fields that move though nothing happened: a document that differs only here is no news."""
+CLOCKS = ("now_ms", "process")
+"""Sections that move though nothing happened: they are no news themselves and travel with any."""
+
+_AGES = frozenset({"age_ms", "reconciled_age_ms"})
 
 Document = dict[str, Any]
 
@@ -58,15 +60,15 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def fingerprint(doc: Document) -> bytes:
-    """What two documents must differ in to be different news: everything but clocks and ages."""
+def fingerprints(doc: Document) -> dict[str, bytes]:
+    """Section -> what two of them must differ in to be different news: everything but clocks and ages."""
+    return {name: encode(_still(value)) for name, value in doc.items() if name not in CLOCKS}
 
-    def still(value: object) -> object:
-        if isinstance(value, dict):
-            return {name: still(inner) for name, inner in value.items() if name not in _RESTLESS}
-        return value
 
-    return msgspec.json.encode(still(doc))
+def _still(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: inner for name, inner in value.items() if name not in _AGES}
+    return value
 
 
 def money(value: Decimal | None) -> str | None:

@@ -1,14 +1,15 @@
-"""Server push: one newest message, many listeners, no queue.
+"""Server push: the newest of each section, many listeners, no queue.
 
-The newest document replaces the one before it, so a slow listener can only fall behind in time, never in memory: the server holds one
-document for all of them. A listener that does not take its bytes within the deadline is dropped; it may come again.
-The wire is server-sent events (WHATWG HTML, "Server-sent events").
+A newer section replaces the one before it, so a slow listener can only fall behind in time, never in memory: the server holds one
+document for all of them, and each listener is told what changed since it last took something. One that does not take its bytes within
+the deadline is dropped; it may come again. The wire is server-sent events (WHATWG HTML, "Server-sent events").
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Mapping
 
 from aiohttp import hdrs, web
 
@@ -18,7 +19,7 @@ _SEND_BUFFER_BYTES = 65_536
 
 
 class Broadcast:
-    """Holds the newest message and serves it to at most `max_clients` listeners.
+    """Holds the newest document, section by section, and serves it to at most `max_clients` listeners.
 
     A listener hears something every `beat_s` real seconds at least, so that it can tell silence from peace, and has as long to take it.
     """
@@ -28,7 +29,7 @@ class Broadcast:
         self._beat_s = beat_s
         self._clients = 0
         self._number = 0
-        self._newest = b""
+        self._sections: dict[str, tuple[int, bytes]] = {}  # name -> (number of its last change, JSON)
         self._news = asyncio.Event()
         self._closed = False
 
@@ -36,10 +37,11 @@ class Broadcast:
     def clients(self) -> int:
         return self._clients
 
-    def publish(self, event: str, document: bytes) -> None:
-        """Replace the newest message; `document` holds no line break."""
+    def publish(self, sections: Mapping[str, bytes]) -> None:
+        """Replace these sections of the document; each value is JSON without a line break."""
         self._number += 1
-        self._newest = b"event: %b\nid: %d\ndata: %b\n\n" % (event.encode(), self._number, document)
+        for name, value in sections.items():
+            self._sections[name] = (self._number, value)
         self._wake()
 
     def close(self) -> None:
@@ -84,8 +86,16 @@ class Broadcast:
                 except TimeoutError:
                     await self._say(response, b": still here\nevent: beat\ndata: {}\n\n")
                 continue
-            heard, message = self._number, self._newest
+            message = self._since(heard)
+            heard = self._number
             await self._say(response, message)
+
+    def _since(self, heard: int) -> bytes:
+        """One event with every section that changed after number `heard`."""
+        parts = (
+            b'"%b":%b' % (name.encode(), value) for name, (number, value) in self._sections.items() if number > heard
+        )
+        return b"event: status\nid: %d\ndata: {%b}\n\n" % (self._number, b",".join(parts))
 
     async def _say(self, response: web.StreamResponse, message: bytes) -> None:
         async with asyncio.timeout(self._beat_s):

@@ -109,27 +109,29 @@ class Web:
 
     async def _look(self) -> None:
         """Look at the engine at an even pace, whatever comes of it."""
-        told = b""
+        told: dict[str, bytes] = {}
         while True:
             try:
                 told = self._tell(told)
             except Exception:  # noqa: BLE001
                 # The window may break; the house must stand. Listeners are told, /health answers 500, and we look again.
                 _log.exception("the engine's view could not be shown")
-                told = b""
-                self._broadcast.publish("trouble", present.encode({"reason": "the engine's view could not be read"}))
+                told = {}
+                self._broadcast.publish({"trouble": present.encode("the engine's view could not be read")})
                 await asyncio.sleep(_PATIENCE_S)
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    def _tell(self, told: bytes) -> bytes:
-        """Feed the trail, the counters and, where something changed, the stream. Returns what was told last."""
+    def _tell(self, told: dict[str, bytes]) -> dict[str, bytes]:
+        """Feed the trail, the counters and, where something changed, the stream. Takes and returns what was told last, by section."""
         view = self._view()
         self._trail.offer(view, elapsed_s())
         self._metrics.see(view)
         document = present.document(view, self._vitals())
-        news = present.fingerprint(document)
-        if news != told:
-            self._broadcast.publish("status", present.encode(document))
+        news = present.fingerprints(document)
+        changed = [name for name in news if news[name] != told.get(name)]
+        if changed:
+            sections = {name: present.encode(document[name]) for name in (*present.CLOCKS, *changed)}
+            self._broadcast.publish(sections | {"trouble": b"null"})
         return news
 
     # -- routes: path -> handler ---------------------------------------------------------------------------------

@@ -1,1 +1,234 @@
-<!doctype html><title>HedgeLock</title>
+// The page, wired: the line to the daemon feeds the store, the store feeds the fields, the drawings and the lists.
+
+import { gauge, Spark } from "./draw.js";
+import { btc, btcSigned, dateAndClock, duration, FORMATS, UNKNOWN } from "./format.js";
+import { Decisions, element, orders, pair, pairs, verdicts } from "./lists.js";
+import { at, Store } from "./store.js";
+import { Line } from "./stream.js";
+
+const $ = (id) => document.getElementById(id);
+const store = new Store();
+const spark = new Spark($("spark"), $("spark-note"));
+const decisions = new Decisions($("decisions"));
+const fields = [...document.querySelectorAll("[data-field]")];
+const OLD_PRICE_S = 30; // the engine says what is stale; the page says what is old, should the engine itself have stopped
+
+let link = "connecting";
+let announcedMode = null;
+let announcedLink = "live";
+
+const line = new Line({
+  status: (sections) => {
+    store.merge(sections, performance.now());
+    render();
+  },
+  beat: () => store.heard(performance.now()),
+  state: (state, note) => setLink(state, note),
+});
+
+// -- the line ---------------------------------------------------------------------------------------------------------
+
+function setLink(state, note = "") {
+  const before = link;
+  link = state;
+  $("unlock").hidden = state !== "locked";
+  if (state === "locked") {
+    $("unlock-note").textContent = note;
+    if (before !== "locked") $("token").focus();
+  }
+  if (state === "live" && before !== "live") loadTrail();
+  tick();
+}
+
+async function loadTrail() {
+  const trail = await line.ask("/api/v1/trail");
+  if (trail) spark.load(trail);
+}
+
+$("unlock").addEventListener("submit", (event) => {
+  event.preventDefault();
+  line.token = $("token").value.trim();
+  $("token").value = "";
+  line.now();
+});
+
+// How the page stands with the daemon: live, polling, or why not.
+function standing(now) {
+  if (link === "locked") return "locked";
+  if (store.troubled) return "trouble";
+  if (link === "live" && store.silence(now) > 12) return "quiet";
+  return link;
+}
+
+// -- what happens every second ----------------------------------------------------------------------------------------
+
+function tick() {
+  const now = performance.now();
+  const state = standing(now);
+  document.documentElement.dataset.link = state;
+  showLink(state, now);
+  if (!store.doc) return;
+  const fresh = state === "live" || state === "polling";
+  showWorld(fresh ? store.marketNow(now) : store.baseMs);
+  showAges(now);
+}
+
+function showLink(state, now) {
+  const silence = store.silence(now);
+  $("link").textContent = { live: "live", polling: "live, every 5 s", connecting: "connecting", locked: "locked" }[state] ?? "not live";
+  const alarm = $("alarm");
+  alarm.hidden = !["lost", "quiet", "trouble"].includes(state);
+  const from = store.baseMs === null ? "" : ` What you see is from ${dateAndClock(store.baseMs)}.`;
+  const retry = line.retryAt === null ? " Trying again." : ` Trying again in ${Math.ceil(Math.max(0, line.retryAt - now) / 1000)} s.`;
+  const said = { lost: "Connection lost", quiet: "No word from the daemon", trouble: `The daemon says: ${store.troubled}` }[state];
+  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(Math.floor(silence))}`}.${from}${state === "trouble" ? "" : retry}`;
+  const settled = alarm.hidden ? "live" : "lost";
+  if (settled !== announcedLink && state !== "connecting") {
+    announcedLink = settled;
+    announce(settled === "lost" ? "Connection to HedgeLock lost" : "Connection to HedgeLock is back");
+  }
+}
+
+function showWorld(nowMs) {
+  const { world, speed } = store.doc;
+  const when = dateAndClock(nowMs);
+  const text = {
+    paper: speed === 1 ? `paper: tape time ${when}` : `paper: tape time ${when} at ${speed}x`,
+    mainnet: `mainnet, real money: ${when}`,
+  }[world];
+  $("world").textContent = text ?? `${world}: ${when}`;
+  $("world").dataset.world = world;
+}
+
+function showAges(now) {
+  const age = store.age("price", now);
+  $("price-age").textContent = age === null ? UNKNOWN : `${duration(age)} ago`;
+  const stale = store.doc.market.stale;
+  const old = age !== null && age > OLD_PRICE_S;
+  $("market").classList.toggle("stale", stale || old);
+  $("stale").hidden = !(stale || old);
+  $("stale").textContent = stale ? "stale" : "old";
+  const reconciled = store.age("reconciled", now);
+  const agreed = reconciled === null ? "never yet" : `${duration(reconciled)} ago`;
+  $("reconciled-age").textContent = agreed;
+  $("reconciled-age-2").textContent = agreed;
+  $("funding-due").textContent = due(store.doc.funding.next_ms, store.marketNow(now));
+}
+
+function due(nextMs, nowMs) {
+  if (nextMs === null || nextMs === undefined) return UNKNOWN;
+  if (nextMs <= nowMs) return "now";
+  const market = duration((nextMs - nowMs) / 1000);
+  return store.speed === 1 ? market : `${market} (${duration((nextMs - nowMs) / 1000 / store.speed)} real)`;
+}
+
+// -- what happens when something changed ------------------------------------------------------------------------------
+
+function render() {
+  const { doc } = store;
+  if (!doc) return;
+  for (const field of fields) fill(field, at(doc, field.dataset.field));
+  showMode(doc);
+  showDelta(doc);
+  decisions.render(doc.decisions, doc.now_ms);
+  orders($("orders"), doc.orders, doc.now_ms);
+  showHealth(doc);
+  tick();
+}
+
+function fill(field, value) {
+  const text = FORMATS[field.dataset.as](value);
+  if (field.textContent !== text) field.textContent = text;
+  field.classList.toggle("none", value === null || value === undefined);
+  if (typeof value === "string") field.title = value;
+  if (field.dataset.tone === "sign") field.dataset.sign = String(Math.sign(Number(value ?? 0)));
+}
+
+const MAY = {
+  STARTING: "It is learning its world and sends nothing yet.",
+  OBSERVE: "It decides and shows, and sends nothing.",
+  TRADING: "It may hedge.",
+  BLIND: "It may shrink the risk, and grow nothing.",
+  REDUCING: "It may shrink the risk, and grow nothing.",
+  HALTED: "It sends nothing until a person resumes it.",
+};
+
+function showMode(doc) {
+  const { name, why } = doc.mode;
+  $("mode").textContent = name;
+  $("mode").dataset.mode = name;
+  $("why").textContent = `${why}. `;
+  $("may").textContent = MAY[name] ?? "";
+  const reasons = [...new Set([...doc.health.live.reasons, ...doc.health.ready.reasons])].filter((reason) => reason !== why);
+  $("reasons").replaceChildren(...reasons.map((reason) => element("li", {}, reason)));
+  $("reasons").hidden = reasons.length === 0;
+  document.title = `${name} Δ ${btcSigned(doc.book.delta_btc)} BTC · HedgeLock`;
+  if (name !== announcedMode) {
+    if (announcedMode !== null) announce(`Mode is now ${name}: ${why}`);
+    announcedMode = name;
+  }
+}
+
+function announce(text) {
+  $("announcer").textContent = text;
+}
+
+function showDelta(doc) {
+  const delta = doc.book.delta_btc === null ? null : Number(doc.book.delta_btc);
+  const target = doc.target.delta_btc === null ? null : Number(doc.target.delta_btc);
+  const band = Number(doc.target.band_btc);
+  const [text, tone] = deltaVerdict(doc, delta, target, band);
+  $("delta-verdict").textContent = text;
+  $("delta-verdict").dataset.tone = tone;
+  gauge($("gauge"), { delta, target, band });
+  spark.add(doc, doc.now_ms);
+}
+
+function deltaVerdict(doc, delta, target, band) {
+  if (delta === null) return ["Delta is unknown", "bad"];
+  if (doc.target.hedging) return ["A hedge is in motion", "info"];
+  if (target === null) return ["No target yet", "warn"];
+  const beyond = Math.abs(delta - target) - band;
+  if (beyond > 1e-9) return [`Outside the band by ${btc(beyond)} BTC`, "warn"];
+  return ["Inside the band", "good"];
+}
+
+function showHealth(doc) {
+  verdicts($("verdicts"), doc.health);
+  const streams = Object.entries(doc.health.streams).map(([name, up]) => pair(name, up ? "up" : "down", up ? "good" : "bad"));
+  pairs($("streams"), streams, "No stream yet.");
+  const queues = Object.entries(doc.process.queues).map(([name, { depth, limit }]) => pair(`Queue: ${name}`, limit === null ? `${depth}` : `${depth} of ${limit}`));
+  pairs($("queues"), queues, "");
+  const bad = Object.entries(doc.health.bad_inputs).map(([kind, count]) => pair(kind, FORMATS.count(count)));
+  pairs($("bad-inputs"), bad, "None since the books began.");
+}
+
+// -- pages ------------------------------------------------------------------------------------------------------------
+
+const links = [...document.querySelectorAll("nav a")];
+const PAGES = links.map((anchor) => anchor.hash.slice(2));
+
+function route() {
+  if (location.hash && !location.hash.startsWith("#/")) return; // a place on the page, not another page
+  const wanted = location.hash.slice(2);
+  const page = PAGES.includes(wanted) ? wanted : PAGES[0];
+  document.documentElement.dataset.page = page;
+  for (const section of document.querySelectorAll("[data-pages]")) {
+    section.hidden = !section.dataset.pages.split(" ").includes(page);
+  }
+  links.forEach((anchor, index) => {
+    if (PAGES[index] === page) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
+  });
+  if (store.doc) showDelta(store.doc); // a drawing has no width while it is hidden
+}
+
+addEventListener("hashchange", () => {
+  route();
+  $("main").focus({ preventScroll: true });
+  scrollTo(0, 0);
+});
+addEventListener("resize", () => store.doc && showDelta(store.doc));
+route();
+setInterval(tick, 250);
+line.now();

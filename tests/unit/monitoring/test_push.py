@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.monitoring import present
 from tests.build import NOW_MS
 from tests.unit.monitoring.conftest import Desk, Open
 
@@ -52,6 +53,19 @@ async def test_a_listener_hears_the_present_at_once_and_then_what_changes(open_d
     _, second = await listener.hear()
 
     assert (name, first["market"]["last_usdt"], second["market"]["last_usdt"]) == ("status", "116000.10", "115000")
+
+
+async def test_only_what_changed_is_sent_again(open_desk: Open) -> None:
+    """Fifty decisions do not travel with every price; the clocks do."""
+    desk = await open_desk()
+    listener = await _listen(desk)
+    _, first = await listener.hear()
+
+    desk.seen = replace(desk.seen, now_ms=NOW_MS + 1, market=replace(desk.seen.market, last=Decimal(115_000)))
+    _, second = await listener.hear()
+
+    assert set(first) == set(present.document(desk.seen, desk.vitals)) | {"trouble"}
+    assert set(second) == {"now_ms", "process", "market", "trouble"}
 
 
 async def test_silence_is_told_from_peace(open_desk: Open) -> None:
@@ -107,7 +121,7 @@ async def test_a_view_that_fails_is_told_to_listeners(open_desk: Open) -> None:
 
     desk.seen = None  # type: ignore[assignment]
 
-    assert await listener.hear() == ("trouble", {"reason": "the engine's view could not be read"})
+    assert await listener.hear() == ("status", {"trouble": "the engine's view could not be read"})
 
 
 async def test_leaving_takes_about_a_second(open_desk: Open) -> None:

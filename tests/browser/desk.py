@@ -1,0 +1,110 @@
+"""A page to look at: an honest story for the dashboard to show, and a browser to show it in.
+
+`python -m tests.browser.desk` serves the story on a free loopback port until interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal
+
+from bot.domain.clock import MarketClock
+from bot.domain.commands import Outcome
+from bot.domain.view import BotView
+from bot.monitoring.listener import WebOptions
+from bot.monitoring.pulse import Pulse, QueueDepth
+from bot.monitoring.web import Web
+from tests.build import NOW_MS, a_decision, a_view, an_order_view
+
+D = Decimal
+STEPS = (
+    "0",
+    "0.002",
+    "0.003",
+    "0.001",
+    "0.004",
+    "0.006",
+    "0.008",
+    "0.007",
+    "0.009",
+    "0.012",
+    "0.000",
+    "-0.001",
+    "0.001",
+)
+
+
+def a_story() -> BotView:
+    """A quiet hour after the first hedge: holds, one refusal, orders that ended in every way."""
+    hold = a_decision(
+        0, outcome=Outcome.HOLD, reason="the gap is inside the no-trade band", delta=D("0.004"), gap=D("-0.004")
+    )
+    refuse = replace(hold, outcome=Outcome.REFUSE, reason="the price is stale and the trade would grow |delta|")
+    told = [replace(hold, number=n) for n in range(40, 28, -1)]
+    told += [replace(a_decision(28), delta=D("0.012"), gap=D("-0.012"), reason="the gap left the no-trade band")]
+    told += [replace(refuse, number=27), replace(refuse, number=26)]
+    told += [replace(hold, number=n) for n in range(25, 2, -1)]
+    told += [a_decision(2, reason="the policy is new or changed: the whole gap counts, not the band")]
+    view = a_view(
+        decisions=tuple((NOW_MS - 60_000 * i, decided) for i, decided in enumerate(told)),
+        orders=(
+            an_order_view("hl-k3-0008-S", leg="short", act="grow", qty=D("0.012"), filled=D("0"), avg_price=None, state="open", at_ms=NOW_MS - 2_000),
+            an_order_view("hl-k3-0007-S", leg="short", act="grow", qty=D("0.007"), filled=D("0"), avg_price=None, state="unknown", reason="no answer within 10 s"),
+            an_order_view("hl-k3-0006-S", leg="short", act="grow", qty=D("0.007"), filled=D("0.003"), state="cancelled", reason="the rest did not fill"),
+            an_order_view("hl-k3-0005-L", act="shrink", qty=D("0.005"), filled=D("0"), avg_price=None, state="refused", reason="110017: reduce-only rule <script>alert(1)</script>"),
+            *a_view().orders,
+        ),
+    )  # fmt: skip
+    return view
+
+
+class Story:
+    """A view that moves: time runs at the tape's rate and delta wanders through its band."""
+
+    def __init__(self, view: BotView) -> None:
+        self.view = view
+        self._clock = MarketClock(origin_ms=view.now_ms, rate=view.speed)
+
+    def __call__(self) -> BotView:
+        now_ms = self._clock.now_ms()
+        beat = (now_ms - self.view.started_ms if self.view.started_ms else now_ms) // 60_000
+        delta = D(STEPS[beat % len(STEPS)])
+        book, market = self.view.book, self.view.market
+        drift = D(beat % 97) * D("1.3")
+        return replace(
+            self.view,
+            now_ms=now_ms,
+            book=replace(book, delta=delta, spot=D("0.27") + delta),
+            target=replace(self.view.target, gap=-delta),
+            market=replace(market, mark=D(116_000) + drift, last=D("116000.10") + drift),
+        )
+
+
+@asynccontextmanager
+async def served(view: Callable[[], BotView], **options: object) -> AsyncIterator[Web]:
+    """The dashboard on a free port, with the vitals of this very loop."""
+    pulse = Pulse(lambda: {"inbox": QueueDepth(depth=3, limit=4_096), "executor": QueueDepth(depth=0, limit=64)})
+    web = Web(WebOptions(**{"port": 0, "metrics_port": 0, **options}), view=view, vitals=pulse.vitals)  # type: ignore[arg-type]
+    await web.bind()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(pulse.run()), group.create_task(web.run())]
+        try:
+            yield web
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _main() -> None:
+    async with served(Story(a_story())) as web:
+        sys.stdout.write(f"{web.url}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
