@@ -1,0 +1,273 @@
+"""The one way out: takes commands, does them, and lets the answers in through the inbox.
+
+Knows that an order leaves once and that every ending is a verdict; does not know why an order is wanted. Each kind of command has a lane
+of its own with its own workers and bound, so that a slow question never holds up an order or a cancel. Questions that wait are merged: ten
+requests for a reading while one runs become one more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import structlog
+
+from bot.domain.clock import Clock, elapsed_s
+from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.domain.errors import Broken, HedgeLockError, OutcomeUnknown, Refused
+from bot.domain.events import Event, OrderAnswered, ReadFailed
+from bot.domain.orders import Verdict
+from bot.domain.ports import Inbox
+from bot.exchange.codes import is_ended
+from bot.exchange.patience import Patience
+from bot.exchange.reader import Reader
+from bot.exchange.rest import NEVER_LEFT, Rest, Tell
+from bot.exchange.wire_rest import cancel_params, created_order_id, order_params
+from bot.exchange.wire_rows import BadRow
+
+__all__ = ["Executor"]
+
+_log = structlog.get_logger("exchange.executor")
+
+REMEMBERED_ORDERS = 10_000
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Commands of one kind: at most `bound` wait, at most `workers` run. Equal keys merge."""
+
+    workers: int
+    bound: int
+    waiting: OrderedDict[str, Command] = field(default_factory=OrderedDict)
+    running: int = 0
+    there: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, key: str, command: Command) -> bool:
+        """Take a command in, or merge it into a waiting one; False when there is no room."""
+        before = self.waiting.get(key)
+        if before is None and len(self.waiting) >= self.bound:
+            return False
+        self.waiting[key] = command if before is None else _merged(before, command)
+        self.there.set()
+        return True
+
+    async def take(self) -> Command:
+        while not self.waiting:
+            self.there.clear()
+            await self.there.wait()
+        self.running += 1
+        return self.waiting.popitem(last=False)[1]
+
+    @property
+    def idle(self) -> bool:
+        return not self.waiting and self.running == 0
+
+
+class Executor:
+    """Run `run()` in a task group; `submit` from anywhere on the loop."""
+
+    def __init__(self, rest: Rest, reader: Reader, inbox: Inbox, clock: Clock, *, patience: Patience) -> None:
+        self._rest = rest
+        self._reader = reader
+        self._inbox = inbox
+        self._clock = clock
+        self._patience = patience
+        self._closing = False
+        self._sent: OrderedDict[str, None] = OrderedDict()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        # Two workers for orders: the two legs of one hedge leave together, and a leg whose answer is lost does not hold up the other.
+        self._lanes: dict[type[Command], _Lane] = {
+            PlaceOrder: _Lane(workers=2, bound=32),
+            CancelOrder: _Lane(workers=2, bound=64),
+            SeekOrder: _Lane(workers=2, bound=64),
+            ReadAccount: _Lane(workers=1, bound=1),
+            ReadHistory: _Lane(workers=1, bound=4),
+        }
+
+    def submit(self, command: Command) -> None:
+        """Take a command in; never waits. What cannot be taken is answered at once, through the inbox."""
+        if isinstance(command, PlaceOrder) and not self._may_place(command):
+            return
+        self._idle.clear()
+        if not self._lanes[type(command)].offer(_key(command), command):
+            self._turn_away(command, "too many are waiting")
+        self._note_idle()
+
+    async def run(self) -> None:
+        """Work until cancelled. Every command taken in gets its answer, the one that is interrupted too."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for lane in self._lanes.values():
+                    for _ in range(lane.workers):
+                        tasks.create_task(self._work(lane))
+        finally:
+            for lane in self._lanes.values():
+                while lane.waiting:
+                    self._turn_away(lane.waiting.popitem(last=False)[1], "we were stopped")
+            self._note_idle()
+
+    async def drain(self, deadline_s: float) -> bool:
+        """From now on new orders are refused; waits until everything taken in is done. False when the deadline came first."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _work(self, lane: _Lane) -> None:
+        while True:
+            command = await lane.take()
+            try:
+                await self._do(command)
+            finally:
+                lane.running -= 1
+                self._note_idle()
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                await self._place(command)
+            case CancelOrder():
+                await self._cancel(command)
+            case ReadAccount():
+                await self._ask(command, lambda: self._reader.read_account(command))
+            case ReadHistory():
+                await self._ask(command, lambda: self._reader.read_history(command))
+            case SeekOrder():
+                await self._ask(command, lambda: self._reader.seek(command))
+            case _:
+                assert_never(command)
+
+    async def _place(self, order: PlaceOrder) -> None:
+        """Send once and answer once, whatever happens to us meanwhile.
+
+        The sending is a task of its own because it must outlive our being cancelled: a stop in mid-flight still listens a while for
+        what became of the order. It never outlives this call.
+        """
+        sending = asyncio.create_task(self._sent_and_answered(order))
+        answer = _answered(order, Verdict.UNKNOWN, None, "we were stopped while it was in flight")
+        try:
+            answer = await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            done, _ = await asyncio.wait({sending}, timeout=self._patience.last_words_s)
+            if done:
+                answer = sending.result()
+            raise
+        finally:
+            sending.cancel()
+            self._inbox.put(answer)
+
+    async def _sent_and_answered(self, order: PlaceOrder) -> OrderAnswered:
+        """The order's verdict. Only what the venue or our own machine proved is a refusal."""
+        started_s = elapsed_s()
+        try:
+            result = await self._rest.tell(Tell.CREATE_ORDER, order_params(order))
+            order_id = created_order_id(result, order.order_link_id)
+        except Refused as error:
+            code = None if error.code == NEVER_LEFT else error.code
+            answer = _answered(order, Verdict.REFUSED, code, error.reason)
+        except OutcomeUnknown as error:
+            answer = _answered(order, Verdict.UNKNOWN, error.code, error.reason)
+        except BadRow as error:
+            answer = _answered(order, Verdict.UNKNOWN, 0, str(error))
+        except Exception as error:  # noqa: BLE001  (whatever broke here, the order may be at the venue)
+            _log.exception("a mistake of ours while placing", order_link_id=order.order_link_id)
+            answer = _answered(order, Verdict.UNKNOWN, None, f"{type(error).__name__} while placing")
+        else:
+            answer = _answered(order, Verdict.ACCEPTED, 0, "accepted", order_id)
+        _log.info(
+            "order answered",
+            order_link_id=order.order_link_id,
+            leg=order.leg.name,
+            act=order.act.value,
+            qty=str(order.qty),
+            verdict=answer.verdict.value,
+            code=answer.code,
+            reason=answer.reason,
+            took_ms=round((elapsed_s() - started_s) * 1000, 1),
+        )
+        return answer
+
+    async def _cancel(self, command: CancelOrder) -> None:
+        """Ask for a cancel. Success is told by the order stream; everything else sends us to look at the order."""
+        try:
+            await self._rest.tell(Tell.CANCEL_ORDER, cancel_params(command))
+            return
+        except (Refused, OutcomeUnknown) as error:
+            ended = error.code is not None and is_ended(error.code)
+            proved = isinstance(error, Refused) and not ended
+            reason = error.reason
+        _log.info("cancel answered", order_link_id=command.order_link_id, reason=reason, ended=ended)
+        if proved:
+            self._inbox.put(ReadFailed(what=type(command).__name__, reason=reason))
+        else:
+            now_ms = self._clock.now_ms()
+            self.submit(SeekOrder(order_link_id=command.order_link_id, symbol=command.symbol, sent_ms=now_ms))
+
+    async def _ask(self, command: Command, question: Callable[[], Awaitable[Event]]) -> None:
+        try:
+            answer = await question()
+        except HedgeLockError as error:
+            answer = ReadFailed(what=type(command).__name__, reason=str(error))
+        except Exception as error:  # noqa: BLE001  (a mistake in reading one answer is a question without an answer)
+            _log.exception("a mistake of ours while asking", what=type(command).__name__)
+            answer = ReadFailed(what=type(command).__name__, reason=f"{type(error).__name__}: {str(error)[:150]}")
+        self._inbox.put(answer)
+
+    def _may_place(self, order: PlaceOrder) -> bool:
+        if order.order_link_id in self._sent:
+            raise Broken(f"the order {order.order_link_id} was given out twice")
+        if self._closing:
+            self._turn_away(order, "we are leaving")
+            return False
+        self._sent[order.order_link_id] = None
+        if len(self._sent) > REMEMBERED_ORDERS:
+            self._sent.popitem(last=False)
+        return True
+
+    def _turn_away(self, command: Command, reason: str) -> None:
+        """Answer a command that was not begun."""
+        if isinstance(command, PlaceOrder):
+            self._inbox.put(_answered(command, Verdict.REFUSED, None, f"it never left: {reason}"))
+        else:
+            self._inbox.put(ReadFailed(what=type(command).__name__, reason=reason))
+
+    def _note_idle(self) -> None:
+        if all(lane.idle for lane in self._lanes.values()):
+            self._idle.set()
+
+
+def _answered(order: PlaceOrder, verdict: Verdict, code: int | None, reason: str, order_id: str = "") -> OrderAnswered:
+    return OrderAnswered(
+        order_link_id=order.order_link_id, verdict=verdict, code=code, reason=reason, order_id=order_id
+    )
+
+
+def _key(command: Command) -> str:
+    """What makes two waiting commands of one kind the same."""
+    match command:
+        case PlaceOrder() | CancelOrder() | SeekOrder():
+            return command.order_link_id
+        case ReadAccount():
+            return ""
+        case ReadHistory():
+            return f"{command.minutes} {command.bars} {command.funding_points}"
+        case _:
+            assert_never(command)
+
+
+def _merged(waiting: Command, newer: Command) -> Command:
+    """One command that answers both."""
+    if isinstance(waiting, ReadAccount) and isinstance(newer, ReadAccount):
+        return replace(
+            newer,
+            executions_since_ms=min(waiting.executions_since_ms, newer.executions_since_ms),
+            with_facts=waiting.with_facts or newer.with_facts,
+        )
+    return newer

@@ -1,0 +1,93 @@
+"""What one REST reply proves. Pure: bytes and a status in, a result or one of the named errors out.
+
+Knows the envelope and the table of codes; does not know how the reply was fetched. An HTML page, an empty body or half a JSON is "no
+observation" for a question and "outcome unknown" for an order, never an empty list and never a refusal.
+(Bybit: guide, error, rate-limit/rate-limit.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from bot.domain.errors import OutcomeUnknown, Refused, Unavailable
+from bot.domain.orders import Verdict
+from bot.exchange.codes import Fate, fate_of_code, fate_of_status, verdict_of_code, verdict_of_status
+from bot.exchange.wire_rest import Envelope, envelope
+from bot.exchange.wire_rows import BadRow, clipped
+
+__all__ = ["Reply", "judge_answer", "judge_deed", "ret_code"]
+
+_LONGEST_RESET_S = 10.0
+
+
+class Reply(NamedTuple):
+    """A reply as it came over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def judge_answer(reply: Reply, *, name: str, now_ms: int | None, answer_age_ms: int) -> Envelope:
+    """The envelope of a question's answer. Raises Unavailable, or Refused where asking again cannot help.
+
+    `now_ms` is the venue's time (None: not known yet); an answer dated further than `answer_age_ms` from it is not of now.
+    """
+    if reply.status != 200:
+        fate, reason = fate_of_status(reply.status)
+        raise _read_error(fate, reply.status, f"{name}: HTTP {reply.status}: {reason}", reply, now_ms)
+    try:
+        answer = envelope(reply.body)
+    except BadRow:
+        raise Unavailable(f"{name}: not an answer: {clipped(reply.body)[:80]!r}") from None
+    if answer.ret_code != 0:
+        fate, reason = fate_of_code(answer.ret_code)
+        said = f"{name}: {reason} ({answer.ret_code}: {clipped(answer.ret_msg)[:120]})"
+        raise _read_error(fate, answer.ret_code, said, reply, now_ms)
+    if answer.time and now_ms is not None and abs(answer.time - now_ms) > answer_age_ms:
+        raise Unavailable(f"{name}: the answer is dated {answer.time - now_ms} ms from now")
+    return answer
+
+
+def judge_deed(reply: Reply) -> msgspec.Raw:
+    """The `result` of a deed that was accepted. Raises Refused where the venue proved that it was not, else OutcomeUnknown."""
+    if reply.status != 200:
+        verdict, reason = verdict_of_status(reply.status)
+        code, said = reply.status, f"HTTP {reply.status}: {reason}"
+    else:
+        try:
+            answer = envelope(reply.body)
+        except BadRow:
+            raise OutcomeUnknown(f"the answer is not one: {clipped(reply.body)[:80]!r}") from None
+        verdict, reason = verdict_of_code(answer.ret_code)
+        if verdict is Verdict.ACCEPTED:
+            return answer.result
+        code, said = answer.ret_code, f"{reason} ({clipped(answer.ret_msg)[:120]})"
+    if verdict is Verdict.REFUSED:
+        raise Refused(code, said)
+    raise OutcomeUnknown(said, code)
+
+
+def ret_code(reply: Reply) -> int | None:
+    """The reply's retCode, or None where it has none."""
+    try:
+        return envelope(reply.body).ret_code
+    except BadRow:
+        return None
+
+
+def _read_error(fate: Fate, code: int, reason: str, reply: Reply, now_ms: int | None) -> Unavailable | Refused:
+    if fate is Fate.FATAL:
+        return Refused(code, reason)
+    return Unavailable(reason, retry_after_s=_reset_in_s(reply, now_ms))
+
+
+def _reset_in_s(reply: Reply, now_ms: int | None) -> float | None:
+    """When the venue's rate window frees up, 0 to 10 s from now (Bybit: rate-limit/rate-limit, X-Bapi-Limit-Reset-Timestamp)."""
+    raw = {name.lower(): value for name, value in reply.headers.items()}.get("x-bapi-limit-reset-timestamp", "")
+    if now_ms is None or not raw.isascii() or not raw.isdigit() or len(raw) > 15:
+        return None
+    return min(_LONGEST_RESET_S, max(0.0, (int(raw) - now_ms) / 1000))
