@@ -142,7 +142,7 @@ class Engine:
     def fold(self, record: Record, now_ms: int) -> None:
         """Write one record into the state."""
         state = self.state
-        state.records += 1
+        state.records += not isinstance(record, Ticked)
         match record:
             case TickerSeen():
                 state.market.see_ticker(record, now_ms)
@@ -155,7 +155,7 @@ class Engine:
             case OrderAnswered():
                 state.blotter.hear(record.order_link_id, _SIGNALS[record.verdict], now_ms, record.reason)
                 if record.verdict is not Verdict.ACCEPTED:
-                    state.readings.urgent = f"order {record.verdict.value}"
+                    state.readings.want(f"order {record.verdict.value}", now_ms)
             case OrderSought():
                 self._hear_sought(record, now_ms)
             case AccountRead():
@@ -174,7 +174,7 @@ class Engine:
             case FactsLost():
                 # As after a new connection: nothing grows until REST has told what was missed.
                 state.channels[Channel.PRIVATE].since_ms = now_ms
-                state.readings.urgent = f"{record.count} facts lost"
+                state.readings.want(f"{record.count} facts lost", now_ms)
             case Started():
                 self._start(record, now_ms)
             case Stopping():
@@ -193,7 +193,7 @@ class Engine:
                 state.hedge = None
             case LegsAdopted():
                 state.ledger.adopt(record)
-                state.readings.disagreements = 0
+                state.readings.agreed(now_ms)
             case OrderAbsent():
                 state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
             case ModeChanged():
@@ -207,7 +207,7 @@ class Engine:
         self.state.ledger.book(execution)
         self.state.blotter.book(execution)
         if execution.kind.moves_legs and execution.order_link_id not in self.state.blotter.orders:
-            self.state.readings.urgent = "an execution that is not ours"
+            self.state.readings.want("an execution that is not ours", now_ms)
             if self.state.hedge is not None:
                 self.state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
 
@@ -219,7 +219,7 @@ class Engine:
             self.state.blotter.see(sought.order, now_ms)
         elif not sought.executions and now_ms > ours.sent_ms + self.state.config.patience.lease_ms:
             ours.negatives += 1
-            self.state.readings.urgent = f"{sought.order_link_id} is nowhere"
+            self.state.readings.want(f"{sought.order_link_id} is nowhere", now_ms)
 
     def _hear_reading(self, record: AccountRead, now_ms: int) -> None:
         state, reading = self.state, record.reading
@@ -228,14 +228,12 @@ class Engine:
         state.wallet, state.wallet_ms = reading.wallet, now_ms
         if record.facts is not None:
             state.facts = record.facts
-        readings = state.readings
-        asked_ms = readings.asked_ms if readings.asked_ms is not None else now_ms
-        readings.asked_ms, readings.answered_ms, readings.failures, readings.urgent = None, now_ms, 0, ""
+        state.readings.answered(now_ms)
         if reconciler.agrees(state, reading):
-            readings.agreed_ms, readings.agreed_asked_ms, readings.disagreements = now_ms, asked_ms, 0
+            state.readings.agreed(now_ms)
         elif state.ledger.is_open:
-            readings.disagreements += 1
-            readings.urgent = "legs disagree"
+            state.readings.disagreements += 1
+            state.readings.want("legs disagree", now_ms + 1)
 
     def _hear_failure(self, record: ReadFailed) -> None:
         readings = self.state.readings
@@ -250,7 +248,7 @@ class Engine:
         channel.up, channel.since_ms, channel.reason = record.up, now_ms, record.reason
         if record.up and record.channel is Channel.PRIVATE:
             # Nothing is replayed on a new connection: what happened in the gap comes from REST, before trading resumes.
-            self.state.readings.urgent = "private stream up"
+            self.state.readings.want("private stream up", now_ms)
         if record.up and record.channel is Channel.PUBLIC and self.state.instrument is not None:
             self.state.market.has_gap = True
 

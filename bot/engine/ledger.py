@@ -35,7 +35,7 @@ class LegBook:
             return ZERO
         if mark is None or self.entry_price is None:
             return None
-        return (mark - self.entry_price) * self.qty * _sign(leg)
+        return _gain(leg, self.entry_price, mark) * self.qty
 
 
 @dataclass(slots=True)
@@ -114,7 +114,7 @@ class Ledger:
                         f"which holds {book.qty}"
                     )
                 if book.entry_price is not None:
-                    book.realised += (execution.price - book.entry_price) * execution.qty * _sign(leg)
+                    book.realised += _gain(leg, book.entry_price, execution.price) * execution.qty
                 book.qty -= execution.qty
                 if not book.qty:
                     book.entry_price = None
@@ -122,5 +122,6 @@ class Ledger:
                 assert_never(act)
 
 
-def _sign(leg: Leg) -> int:
-    return 1 if leg is Leg.LONG else -1
+def _gain(leg: Leg, entry: Decimal, price: Decimal) -> Decimal:
+    """What one BTC of the leg gained from its entry to `price`, in USDT."""
+    return price - entry if leg is Leg.LONG else entry - price

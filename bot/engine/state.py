@@ -46,7 +46,25 @@ class Readings:
     failures: int = 0
     urgent: str = "start"
     """Why a reading is wanted before its time; empty: it is not."""
+    urgent_ms: int = 0
+    answered_asked_ms: int = 0
+    """When the question that was answered last had been asked."""
     history_asked_ms: int | None = None
+
+    def want(self, why: str, now_ms: int) -> None:
+        """Ask for a reading before its time; only one asked for after this will do."""
+        self.urgent, self.urgent_ms = why, now_ms
+
+    def answered(self, now_ms: int) -> None:
+        """A reading arrived."""
+        self.answered_asked_ms = now_ms if self.asked_ms is None else self.asked_ms
+        self.asked_ms, self.answered_ms, self.failures = None, now_ms, 0
+        if self.answered_asked_ms >= self.urgent_ms:
+            self.urgent = ""
+
+    def agreed(self, now_ms: int) -> None:
+        """The reading that arrived last equals our books."""
+        self.agreed_ms, self.agreed_asked_ms, self.disagreements = now_ms, self.answered_asked_ms, 0
 
 
 @dataclass(slots=True)

@@ -1,0 +1,334 @@
+"""The composition root: settings become rooms, rooms become tasks, tasks live and die in one group.
+
+`build` is the only place that knows which world this is; it hands every room its world and no room ever asks. `run` is the daemon.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import structlog
+
+from bot import __version__, narrator, paper, wiring
+from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
+from bot.domain.errors import AlreadyRunning, HedgeLockError, SetUp
+from bot.domain.events import Event, Started, Stopping, Ticked
+from bot.domain.records import Record
+from bot.domain.view import BotView
+from bot.engine import picture
+from bot.engine.engine import Engine
+from bot.exchange.budget import Budget
+from bot.exchange.executor import Executor
+from bot.exchange.hosts import Credentials, Hosts
+from bot.exchange.market_stream import MarketStream
+from bot.exchange.private_stream import PrivateStream
+from bot.exchange.reader import Reader
+from bot.exchange.rest import Rest
+from bot.exchange.socket import drive
+from bot.exit_codes import ExitCode
+from bot.inbox import Inbox
+from bot.journal import locks
+from bot.journal.journal import Journal
+from bot.monitoring.pulse import Pulse, QueueDepth
+from bot.monitoring.web import Web
+from bot.settings import Settings
+from bot.worlds import Mode
+
+__all__ = ["Daemon", "World", "run"]
+
+_log = structlog.get_logger("hedgelock")
+
+BEAT_S = 0.5
+"""The engine's pulse, in real seconds."""
+COMMIT_S = 0.2
+"""Facts that no order waits for reach the disk in groups this often."""
+PRUNE_S = 600.0
+LEAVE_S = 4.0
+"""How long a stop waits for what is in flight."""
+INBOX_BOUND = 10_000
+KEPT_PAPER_JOURNALS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Where the bot is: hosts, keys and time. `venue` is the paper world's own process."""
+
+    hosts: Hosts
+    credentials: Credentials
+    clock: Clock
+    venue: paper.PaperVenue | None
+
+
+async def run(settings: Settings) -> int:
+    """Run the daemon until it is told to stop; returns an ExitCode. What went wrong is said in one line, with the mend."""
+    try:
+        async with _world(settings) as world, Daemon(settings, world) as daemon:
+            await daemon.live()
+    except (HedgeLockError, ExceptionGroup) as error:
+        return _say_why(error)
+    return ExitCode.OK
+
+
+@asynccontextmanager
+async def _world(settings: Settings) -> AsyncIterator[World]:
+    if settings.mode is Mode.PAPER:
+        async with paper.open_venue(settings) as venue:
+            yield World(hosts=venue.hosts, credentials=venue.credentials, clock=venue.clock, venue=venue)
+        return
+    key, secret = settings.bybit.credentials(settings.mode)
+    yield World(
+        hosts=Hosts(**settings.endpoints()._asdict()),
+        credentials=Credentials(api_key=key.get_secret_value(), api_secret=secret.get_secret_value()),
+        clock=MarketClock(),
+        venue=None,
+    )
+
+
+class Scribe:
+    """The engine's diary: the journal, with the narrator reading over its shoulder."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def append(self, record: Record, now_ms: int) -> int:
+        number = self._journal.append(record, now_ms)
+        narrator.tell(record, now_ms)
+        return number
+
+    def commit(self) -> None:
+        self._journal.commit()
+
+
+class Daemon:
+    """The rooms, wired, and the tasks that move facts between them."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        self._settings = settings
+        self._world = world
+        self._clock = world.clock
+        self._asked_to_stop = asyncio.Event()
+        self._stop_reason = ""
+        self._open = AsyncExitStack()
+
+    async def __aenter__(self) -> Daemon:
+        """Take the locks, open the journal, remember, connect. What cannot be had raises SetUp."""
+        try:
+            await self._move_in()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def _move_in(self) -> None:
+        settings, world = self._settings, self._world
+        path = settings.journal_path
+        self._open.enter_context(locks.hold(path.with_suffix(".lock"), f"the journal {path}"))
+        self._open.enter_context(locks.hold(_account_lock(world), "this account"))
+        if world.venue is not None:
+            _set_aside_strangers_journal(path, world.venue.name)
+        self._journal = Journal(path)
+        self._open.callback(self._journal.close)
+
+        self._inbox = Inbox(bound=INBOX_BOUND, ticker_every_s=settings.streams.ticker_every_ms / 1000)
+        self._engine = Engine(wiring.engine_config(settings, self._clock.rate), Scribe(self._journal))
+        self._remember()
+        self._wire_exchange()
+        await self._open.enter_async_context(self._rest)
+        self._pulse = Pulse(self._queues)
+        self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def live(self) -> None:
+        """Run every task until a signal, or until one of them fails; then leave in order."""
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop, signal.Signals(name).name)
+        self._say_hello()
+        self._inbox.put(_started(self._settings))
+        async with asyncio.TaskGroup() as tasks:
+            living = [tasks.create_task(task, name=name) for name, task in self._tasks().items()]
+            await self._asked_to_stop.wait()
+            await self._leave()
+            for task in living:
+                task.cancel()
+        _log.info("stopped", hedge="kept", records=self._engine.state.records)
+
+    def view(self) -> BotView:
+        """What people and machines may see."""
+        return picture.view(self._engine.state, self._clock.now_ms(), speed=self._clock.rate)
+
+    # ------------------------------------------------------------------------------------------- wiring
+
+    def _wire_exchange(self) -> None:
+        settings, world = self._settings, self._world
+        self._patience = wiring.exchange_patience(settings)
+        symbol = settings.book.symbol
+        self._rest = Rest(world.hosts, world.credentials, budget=Budget(), patience=self._patience)
+        reader = Reader(self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience)
+        self._executor = Executor(self._rest, reader, self._inbox, self._clock, patience=self._patience)
+        self._market = MarketStream(symbol=symbol, bar_minutes=settings.volatility.bar_minutes, patience=self._patience)
+        self._private = PrivateStream(
+            symbol=symbol,
+            credentials=world.credentials,
+            server_ms=self._rest.server_ms,
+            patience=self._patience,
+        )
+
+    def _tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
+        inbox, patience, hosts = self._inbox, self._patience, self._world.hosts
+        tasks: dict[str, Coroutine[Any, Any, None]] = {
+            "engine": self._turn_the_wheel(),
+            "beat": self._beat(),
+            "journal": self._keep_journal(),
+            "executor": self._executor.run(),
+            "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
+            "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
+            "pulse": self._pulse.run(),
+        }
+        if self._settings.web.enabled:
+            tasks["web"] = self._web.run()
+        if self._world.venue is not None:
+            tasks["paper venue"] = self._watch(self._world.venue)
+        return tasks
+
+    def _remember(self) -> None:
+        """Fold what the journal tells; the venue's truth comes later, as on any day."""
+        count = 0
+        for record, at_ms in self._journal.recover():
+            self._engine.recover(record, at_ms)
+            count += 1
+        if count:
+            _log.info("remembered", records=count, journal=str(self._journal.path))
+
+    # ------------------------------------------------------------------------------------------- tasks
+
+    def _hear(self, event: Event) -> None:
+        for command in self._engine.turn(event, self._clock.now_ms()):
+            self._executor.submit(command)
+
+    async def _turn_the_wheel(self) -> None:
+        while True:
+            self._hear(await self._inbox.next())
+
+    async def _beat(self) -> None:
+        while True:
+            self._inbox.put(Ticked())
+            await asyncio.sleep(BEAT_S)
+
+    async def _keep_journal(self) -> None:
+        """Commit what no order waited for; now and then drop old prices."""
+        keep_ms = int(self._settings.journal.keep_tickers_h * 3_600_000)
+        pruned_s = elapsed_s()
+        while True:
+            await asyncio.sleep(COMMIT_S)
+            self._journal.commit()
+            if elapsed_s() - pruned_s > PRUNE_S:
+                pruned_s = elapsed_s()
+                self._journal.prune(self._clock.now_ms() - keep_ms)
+
+    async def _watch(self, venue: paper.PaperVenue) -> None:
+        raise SetUp(await venue.ended(), "Its own message is above; start again with: hedgelock run")
+
+    def _queues(self) -> Mapping[str, QueueDepth]:
+        return {
+            "inbox": QueueDepth(depth=len(self._inbox), limit=INBOX_BOUND),
+            "journal": QueueDepth(depth=self._journal.pending),
+        }
+
+    # ------------------------------------------------------------------------------------------- coming and going
+
+    def _say_hello(self) -> None:
+        settings = self._settings
+        book = self._world.hosts.rest_url
+        world = "paper: a local Bybit, recorded prices, no money" if self._world.venue else settings.mode.value
+        _log.info("HedgeLock", world=world, exchange=book, speed=self._clock.rate, journal=str(self._journal.path))
+        if settings.web.enabled:
+            _log.info("dashboard", open=f"http://{settings.web.host}:{settings.web.port}")
+
+    def _stop(self, reason: str) -> None:
+        if self._asked_to_stop.is_set():
+            return
+        self._stop_reason = reason
+        self._asked_to_stop.set()
+
+    async def _leave(self) -> None:
+        """Start nothing, finish what is in flight, cancel what rests; the hedge stays on."""
+        self._inbox.put(Stopping(reason=self._stop_reason))
+        deadline_s = elapsed_s() + LEAVE_S
+        while elapsed_s() < deadline_s:
+            await asyncio.sleep(0.05)
+            if self._engine.state.stopping and not any(self._engine.state.blotter.unsettled()):
+                break
+        else:
+            _log.warning("left with orders unanswered; the next start asks for them first")
+        await self._executor.drain(max(0.1, deadline_s - elapsed_s()))
+
+
+def _started(settings: Settings) -> Started:
+    return Started(
+        run=_run_name(),
+        version=__version__,
+        mode=settings.mode.value,
+        settings_hash=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
+    )
+
+
+def _run_name() -> str:
+    """A name no run ever had: the start in base 36 and a random tail; it begins every orderLinkId of the run."""
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    number, name = wall_ms(), ""
+    while number:
+        number, rest = divmod(number, 36)
+        name = digits[rest] + name
+    return f"h{name}{os.urandom(3).hex()}"
+
+
+def _account_lock(world: World) -> Path:
+    """One lock per host and key of this machine, whatever journal a daemon writes."""
+    who = hashlib.sha256(f"{world.hosts.rest_url} {world.credentials.api_key}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock"
+
+
+def _set_aside_strangers_journal(path: Path, venue: str) -> None:
+    """A paper venue that starts anew has new books: a journal written against another one is kept, but not continued."""
+    mark = path.with_name("venue")
+    if path.exists() and (not mark.exists() or mark.read_text() != venue):
+        old = path.with_name(f"{path.stem}-{wall_ms()}{path.suffix}")
+        for part in ("", "-wal", "-shm"):
+            if (file := Path(f"{path}{part}")).exists():
+                file.rename(f"{old}{part}")
+        kept = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
+        for file in kept[:-KEPT_PAPER_JOURNALS]:
+            file.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark.write_text(venue)
+
+
+def _say_why(error: BaseException) -> ExitCode:
+    """One line for a person about what ended the daemon; a mistake of ours keeps its traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    match error:
+        case AlreadyRunning():
+            code = ExitCode.OCCUPIED
+        case SetUp():
+            code = ExitCode.EXCHANGE
+        case HedgeLockError():
+            code = ExitCode.FAILURE
+        case _:
+            _log.critical("a mistake of ours ended the daemon; the hedge stays on", exc_info=error)
+            return ExitCode.FAILURE
+    _log.critical(str(error))
+    return code

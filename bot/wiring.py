@@ -1,0 +1,119 @@
+"""Settings become each room's own configuration.
+
+Knows both vocabularies: the person's (variables, real seconds) and the rooms' (frozen values, market milliseconds). Each setting is read
+here once and handed to the one room it concerns.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from bot.engine.config import EngineConfig, Limits, VolatilityWindow
+from bot.engine.config import Patience as EnginePatience
+from bot.exchange.patience import Patience as ExchangePatience
+from bot.monitoring.listener import WebOptions
+from bot.settings import Settings
+from bot.strategy import decision, funding
+from bot.strategy.decision import Policy
+from bot.strategy.pipeline import DEFAULT_POLICY
+
+__all__ = ["engine_config", "exchange_patience", "web_options"]
+
+_HEDGE_MODES = {"split": decision.SPLIT, "coverage": decision.COVERAGE, "target": decision.TARGET}
+_FUNDING_POINTS = 21
+
+_VISIBILITY_LAG_S = 12.0
+"""The longest we believe that an accepted order or a fill may stay unseen by any read."""
+_CLOCK_SLACK_S = 1.0
+
+
+def engine_config(settings: Settings, rate: float) -> EngineConfig:
+    """The engine's configuration; `rate` market seconds pass in a real second, and patience with the plant is scaled by it."""
+    book, volatility, limits = settings.book, settings.volatility, settings.limits
+    return EngineConfig(
+        symbol=book.symbol,
+        coin="BTC",
+        quote="USDT",
+        fixed_spot=book.fixed_spot_btc if book.spot_source == "fixed" else None,
+        collateral_ratio=1.0,
+        loan_apr=book.loan_apr,
+        rehedge_every_ms=_ms(settings.hedge.rehedge_every_s),
+        policy=_policy(settings, rate),
+        limits=Limits(
+            max_leg=limits.max_leg_btc,
+            max_order=limits.max_order_btc,
+            price_collar_bp=Decimal(str(limits.price_collar_bp)),
+            slippage_cap_bp=Decimal(str(settings.hedge.slippage_cap_bp)),
+            max_orders_per_minute=limits.max_orders_per_minute,
+            max_orders_per_day=limits.max_orders_per_day,
+        ),
+        patience=_engine_patience(settings, rate),
+        volatility=VolatilityWindow(
+            minutes=volatility.bar_minutes,
+            bars=volatility.window_bars,
+            min_bars=max(1, int(volatility.min_hours * 60 / volatility.bar_minutes)),
+            halflife_hours=volatility.ewma_halflife_h,
+        ),
+        funding_points=_FUNDING_POINTS,
+        funding_normal_apr=(
+            funding.ORIGINAL_NORMAL_APR if settings.funding.multiplier == "seed" else funding.NORMAL_APR
+        ),
+    )
+
+
+def exchange_patience(settings: Settings) -> ExchangePatience:
+    """How long the exchange room waits, in real time."""
+    return ExchangePatience(
+        request_timeout_s=settings.bybit.request_timeout_s,
+        order_recv_window_ms=settings.bybit.order_recv_window_ms,
+        read_recv_window_ms=settings.bybit.read_recv_window_ms,
+        ping_every_s=settings.streams.ping_every_s,
+        pong_deadline_s=settings.streams.pong_deadline_s,
+    )
+
+
+def web_options(settings: Settings) -> WebOptions:
+    """Where the dashboard listens."""
+    web = settings.web
+    return WebOptions(host=web.host, port=web.port, metrics_port=web.metrics_port)
+
+
+def _policy(settings: Settings, rate: float) -> Policy:
+    hedge = settings.hedge
+    return DEFAULT_POLICY._replace(
+        hedge_mode=_HEDGE_MODES[hedge.mode],
+        target_delta_btc=float(hedge.target_delta_btc),
+        sigma_low=hedge.sigma_low,
+        sigma_high=hedge.sigma_high,
+        sigma_fall_ratio=hedge.hysteresis,
+        h_low=hedge.h_low,
+        h_mid=hedge.h_mid,
+        h_high=hedge.h_high,
+        funding_mode=decision.SYMMETRIC if settings.funding.multiplier == "seed" else decision.SIGN_AWARE,
+        band_btc=float(hedge.band_btc),
+        schedule=decision.BAND_AND_SCHEDULE,
+        rehedge_interval_ms=_ms(hedge.rehedge_every_s),
+        min_interval_ms=_ms(hedge.min_interval_s),
+        price_stale_after_ms=_ms(settings.streams.stale_ticker_ms / 1000 * rate),
+    )
+
+
+def _engine_patience(settings: Settings, rate: float) -> EnginePatience:
+    streams, every_s = settings.streams, settings.reconcile.every_s
+    timeout_s = settings.bybit.request_timeout_s
+    real = {
+        "ticker_stale_ms": streams.stale_ticker_ms / 1000,
+        "reading_stale_ms": 3 * every_s + timeout_s,
+        "reconcile_every_ms": every_s,
+        "read_timeout_ms": 6 * timeout_s,
+        "seek_after_ms": 2.0,
+        "seek_every_ms": 2.0,
+        "lease_ms": settings.bybit.order_recv_window_ms / 1000 + _CLOCK_SLACK_S + _VISIBILITY_LAG_S,
+        "retry_after_ms": 1.0,
+        "hedge_ms": 120.0,
+    }
+    return EnginePatience(**{name: _ms(seconds * rate) for name, seconds in real.items()})
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -1,0 +1,101 @@
+"""The gate: every rule, and the wish it stops."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bot.domain.commands import Mode, PlaceOrder, Refusal
+from bot.domain.legs import Act, Leg
+from bot.engine.gate import Surroundings, Wish, admit
+from bot.engine.modes import MODES
+from tests.unit.engine.desk import BTCUSDT, a_config, a_ticker
+
+GROW_SHORT = Wish(decision=1, leg=Leg.SHORT, act=Act.GROW, qty=D("0.108"))
+SHRINK_LONG = Wish(decision=1, leg=Leg.LONG, act=Act.SHRINK, qty=D("0.162"))
+
+
+def around(**changes: Any) -> Surroundings:
+    """The seed book on an ordinary day."""
+    calm = Surroundings(
+        order_link_id="r1-1",
+        instrument=BTCUSDT,
+        permission=MODES[Mode.TRADING],
+        mode="TRADING",
+        ticker=a_ticker(),
+        ticker_fresh=True,
+        limits=a_config().limits,
+        leg_qty=D("0.213"),
+        may_grow_by=D(0),
+        unsettled=0,
+        delta=D("0.27"),
+        sent_last_minute=0,
+        sent_last_day=0,
+    )
+    return replace(calm, **changes)
+
+
+REFUSED = [
+    # name                                      wish          changes                                               rule
+    ("unknown filters", GROW_SHORT, {"instrument": None}, "instrument"),
+    ("a delisted contract", GROW_SHORT, {"instrument": replace(BTCUSDT, status="Closed")}, "instrument"),
+    ("blind", GROW_SHORT, {"permission": MODES[Mode.BLIND], "mode": "BLIND"}, "mode"),
+    ("observing", SHRINK_LONG, {"permission": MODES[Mode.OBSERVE], "mode": "OBSERVE"}, "mode"),
+    ("halted", SHRINK_LONG, {"permission": MODES[Mode.HALTED], "mode": "HALTED"}, "mode"),
+    ("one in motion", GROW_SHORT, {"unsettled": 1}, "one in motion"),
+    ("a stale price", GROW_SHORT, {"ticker_fresh": False}, "freshness"),
+    ("too many a minute", GROW_SHORT, {"sent_last_minute": 20}, "order rate"),
+    ("too many a day", GROW_SHORT, {"sent_last_day": 500}, "order rate"),
+    ("the leg limit", GROW_SHORT, {"leg_qty": D("0.893")}, "leg limit"),
+    ("the leg limit, in flight", GROW_SHORT, {"leg_qty": D("0.8"), "may_grow_by": D("0.1")}, "leg limit"),
+    ("dust", replace(GROW_SHORT, qty=D("0.0009")), {}, "minimum"),
+    ("below the notional", replace(GROW_SHORT, qty=D("0.001")), {"ticker": a_ticker("4000")}, "minimum"),
+    ("closing too much", SHRINK_LONG, {"leg_qty": D("0.1")}, "over-close"),
+    ("a mark far away", GROW_SHORT, {"ticker": a_ticker(mark=D(118_000))}, "price collar"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "wish", "changes", "rule"), REFUSED, ids=[case[0] for case in REFUSED])
+def test_refused(name: str, wish: Wish, changes: dict[str, Any], rule: str) -> None:
+    """Every limit stops an order by its own name."""
+    answer = admit(wish, around(**changes))
+
+    assert isinstance(answer, Refusal)
+    assert answer.rule == rule
+
+
+def test_an_ordinary_growth_is_capped_ten_basis_points_off_the_bid() -> None:
+    """A seller's cap is rounded up onto the grid: rounding never gives away more than was allowed."""
+    order = admit(GROW_SHORT, around())
+
+    assert isinstance(order, PlaceOrder)
+    assert (order.qty, order.limit_price) == (D("0.108"), D("115884.0"))
+
+
+def test_a_blind_feed_still_lets_delta_shrink_at_market() -> None:
+    """Stale data must never keep a person exposed; the venue bounds the slippage where we cannot."""
+    order = admit(SHRINK_LONG, around(permission=MODES[Mode.BLIND], mode="BLIND", ticker_fresh=False))
+
+    assert isinstance(order, PlaceOrder)
+    assert order.limit_price is None
+
+
+def test_a_shrinking_leg_that_grows_delta_counts_as_growth() -> None:
+    """Closing the short of a hedged book leaves the coin naked: reduce-only is not the same as less risk."""
+    wish = Wish(decision=1, leg=Leg.SHORT, act=Act.SHRINK, qty=D("0.1"))
+
+    answer = admit(wish, around(permission=MODES[Mode.BLIND], mode="BLIND", delta=D(0), leg_qty=D("0.321")))
+
+    assert isinstance(answer, Refusal)
+    assert answer.rule == "mode"
+
+
+def test_more_than_one_order_may_be_is_left_for_the_next() -> None:
+    """The cap on one order cuts it; the absolute target brings the rest."""
+    order = admit(replace(GROW_SHORT, qty=D("0.7")), around(leg_qty=D("0.1")))
+
+    assert isinstance(order, PlaceOrder)
+    assert order.qty == D("0.5")
