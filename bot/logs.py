@@ -1,12 +1,13 @@
 """Logs: structlog for our words, the same road for everybody else's, and no secret on it.
 
 Knows how a line looks (pretty on a terminal, JSON elsewhere), what may not stand in it, and how often it may repeat.
-Does not know who speaks: every room calls `structlog.get_logger(__name__)` and never imports this file.
+Does not know who speaks: every room calls `structlog.get_logger("its.name")` and never imports this file.
 
 The rules of the file:
 
 * `log.warning("frame_malformed", once="frame_malformed")` speaks the first time, then at most every ten minutes with the count.
-* A logger outside `bot` is held at WARNING, whatever it asks for: below that, ccxt prints headers and websockets prints frames.
+* Ours is who speaks through structlog. Everybody else is held at WARNING, whatever they ask for: below that, ccxt prints headers and
+  websockets prints frames.
 * Secrets are hidden twice: by the name of the field, and by their content in the finished line, tracebacks included.
 * Writing happens on its own thread behind a bounded queue: a frozen terminal costs lines, never a hedge.
 """
@@ -35,7 +36,7 @@ from bot.domain.clock import elapsed_s
 __all__ = ["MASK", "Repeats", "close", "configure", "hide"]
 
 MASK = "********"
-_OURS = "bot"
+_HOUSE = "hedgelock"
 _LONGEST_TEXT = 4000
 _SHORTEST_SECRET = 6  # hiding shorter texts would garble ordinary words
 _SECRET_NAME = r"x-bapi-(?:api-key|sign)|api[_-]?key|api[_-]?secret|secret|signature|passw(?:or)?d|token|authorization"
@@ -60,11 +61,11 @@ def configure(
     pretty = form == "pretty" or (form == "auto" and out.isatty())
     _writer = _Writer(out)
     handler = _Handler(_writer)
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.split(".")[0] == _OURS)
+    ours = _OurLoggers(level.upper())
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name in ours.names)
     handler.setFormatter(_formatter(pretty=pretty, colours=pretty and out.isatty() and "NO_COLOR" not in os.environ))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.WARNING)
-    logging.getLogger(_OURS).setLevel(level.upper())
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
@@ -75,7 +76,7 @@ def configure(
             Repeats(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=ours,
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
@@ -96,6 +97,21 @@ def close(patience_s: float = 1.0) -> None:
     if _writer is not None:
         _writer.finish(patience_s)
         _writer = None
+
+
+class _OurLoggers:
+    """Makes the standard logger behind a structlog one, and lets it speak at our level; nobody else's logger passes here."""
+
+    def __init__(self, level: str) -> None:
+        self.names: set[str] = set()
+        self._level = level
+
+    def __call__(self, name: str = _HOUSE) -> logging.Logger:
+        logger = logging.getLogger(name)
+        if name not in self.names:
+            self.names.add(name)
+            logger.setLevel(self._level)
+        return logger
 
 
 class Repeats:
@@ -188,7 +204,7 @@ def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace:
     """An exception nobody caught is logged like any other line, so that its traceback is masked too."""
     if issubclass(kind, KeyboardInterrupt):
         return
-    logging.getLogger(_OURS).critical("uncaught", exc_info=(kind, error or kind(), trace))
+    logging.getLogger(_HOUSE).critical("uncaught", exc_info=(kind, error or kind(), trace))
 
 
 class _Writer(threading.Thread):
@@ -239,4 +255,4 @@ class _Handler(logging.Handler):
             self._writer.write(self.format(record))
         except Exception as error:  # noqa: BLE001 - any value's own str() may raise; the caller must not suffer
             what = f"a line of {record.name} could not be formatted: {type(error).__name__}"
-            self._writer.write(self.format(logging.makeLogRecord({"name": _OURS, "levelname": "ERROR", "msg": what})))
+            self._writer.write(self.format(logging.makeLogRecord({"name": _HOUSE, "levelname": "ERROR", "msg": what})))

@@ -221,14 +221,11 @@ class HedgeSettings(Section):
 
 
 class VolatilitySettings(Section):
-    """How the 24 h volatility is estimated."""
+    """How the 24 h volatility is estimated: realised variance of the window's bars, exponentially smoothed."""
 
-    estimator: Literal["rv", "ewma"] = key(
-        "rv", "rv: realised variance of the window; ewma: exponentially weighted", room="strategy"
-    )
     bar_minutes: int = key(5, "length of a bar: 1, 3, 5, 15, 30 or 60", room="strategy", unit="min", ge=1, le=60)
     window_bars: int = key(288, "bars in the window; 288 x 5 min = 24 h", room="strategy", unit="bars", ge=12, le=1000)
-    ewma_halflife_h: float = key(12.0, "half-life of ewma", room="strategy", unit="h", ge=1, le=240)
+    ewma_halflife_h: float = key(12.0, "half-life of its smoothing", room="strategy", unit="h", ge=1, le=240)
     min_hours: float = key(6.0, "history below which volatility is unavailable", room="strategy", unit="h", ge=1, le=24)
 
     @field_validator("bar_minutes")
@@ -254,9 +251,6 @@ class FundingSettings(Section):
 
     multiplier: Literal["sign_aware", "seed", "off"] = key(
         "sign_aware", "sign_aware: only funding that is paid counts; seed: the original table; off", room="strategy"
-    )
-    stale_after_s: float = key(
-        900.0, "age at which the funding rate is unavailable", room="strategy", unit="market s", ge=60, le=28800
     )
 
 
@@ -289,14 +283,6 @@ class StreamsSettings(Section):
     """When a stream counts as silent. Real time, not market time."""
 
     stale_ticker_ms: int = key(3000, "price age at which no leg may grow", room="engine", unit="ms", ge=1000, le=30000)
-    stale_private_ms: int = key(
-        15000,
-        "silence of the private stream (pongs included) that blinds us",
-        room="engine",
-        unit="ms",
-        ge=2000,
-        le=60000,
-    )
     ping_every_s: float = key(10.0, "how often a stream is pinged", room="exchange", unit="s", ge=1, le=20)
     pong_deadline_s: float = key(5.0, "patience for the pong", room="exchange", unit="s", ge=1, le=20)
     ticker_every_ms: int = key(
@@ -309,11 +295,6 @@ class StreamsSettings(Section):
             raise ValueError(
                 f"{PREFIX}STREAMS__TICKER_EVERY_MS ({self.ticker_every_ms}) must be below "
                 f"{PREFIX}STREAMS__STALE_TICKER_MS ({self.stale_ticker_ms}): every price would be stale"
-            )
-        if self.stale_private_ms < self.ping_every_s * 1000:
-            raise ValueError(
-                f"{PREFIX}STREAMS__STALE_PRIVATE_MS ({self.stale_private_ms}) must not be below "
-                f"{PREFIX}STREAMS__PING_EVERY_S ({self.ping_every_s:g} s): a quiet stream would always be blind"
             )
         return self
 

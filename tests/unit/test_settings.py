@@ -133,7 +133,6 @@ TOGETHER = [
     ({"BOOK__SPOT_SOURCE": "fixed"}, "FIXED_SPOT_BTC must be above 0"),
     ({"VOLATILITY__WINDOW_BARS": "12"}, "would never be available"),
     ({"STREAMS__TICKER_EVERY_MS": "5000"}, "every price would be stale"),
-    ({"STREAMS__STALE_PRIVATE_MS": "5000"}, "would always be blind"),
     ({"BYBIT__TESTNET_API_KEY": KEY}, "HEDGELOCK__BYBIT__TESTNET_API_SECRET is missing"),
     (
         {

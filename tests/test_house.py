@@ -1,0 +1,421 @@
+"""The rules of the house, held by reading the source: who may know whom, who may touch the world, and how big a thing may grow.
+
+Each failure names the place and says what to do instead. To change a rule, change its table here and say why in the commit.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bot.keys import describe
+from bot.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+BOT = ROOT / "bot"
+
+# Which rooms a room may import. What is not listed is forbidden; a room always knows itself.
+FLOORS = {
+    "domain": set[str](),
+    "strategy": set[str](),
+    "engine": {"domain", "strategy"},
+    "exchange": {"domain"},
+    "journal": {"domain"},
+    "monitoring": {"domain"},
+    "simulator": {"domain"},
+    "backtest": {"domain", "engine", "strategy", "simulator"},
+}
+
+# The dry rooms think: they take `now` as an argument and return commands.
+DRY = ("domain", "strategy", "engine")
+WET_MODULES = {
+    *("asyncio", "concurrent", "multiprocessing", "queue", "selectors", "signal", "subprocess", "threading"),
+    *("http", "socket", "ssl", "urllib", "aiohttp", "ccxt", "httpx", "pybit", "websockets"),
+    *("io", "os", "pathlib", "shutil", "sqlite3", "sys", "tempfile"),
+    *("logging", "rich", "structlog", "typer"),
+    *("random", "secrets", "time", "uuid"),
+}
+
+# One outside library lives in one place, so that it can be replaced there. Paths are below bot/.
+DOORS = {
+    "ccxt": ("exchange/rest.py", "exchange/retry.py"),
+    "websockets": ("exchange/socket.py", "simulator/live.py"),
+    "tenacity": ("exchange/retry.py",),
+    "sqlite3": ("journal/",),
+    "pybit": (),  # scripts/kill_switch.py and the tests: the second opinion must not share our road
+    "prometheus_client": ("monitoring/",),
+    "typer": ("cli.py", "terminal.py", "launch.py"),
+    "rich": ("terminal.py",),
+    "requests": (),
+    "time": ("domain/clock.py",),
+    "numba": ("backtest/",),
+    "numpy": ("backtest/",),
+    "polars": ("backtest/",),
+}
+
+CLOCK = "domain/clock.py"
+CLOCK_READS = {"now", "utcnow", "today"}  # of datetime and date
+GATE = "engine/gate.py"
+ROOT_OF_ALL = "app.py"
+OUTLIVES_A_STOP = (
+    "exchange/executor.py"  # an order that left is listened for although its sender was cancelled; never past its call
+)
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 60
+
+
+class Source(NamedTuple):
+    """A source file of ours, read once."""
+
+    path: Path
+    tree: ast.Module
+    lines: int
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(BOT).as_posix() if self.path.is_relative_to(BOT) else self.path.name
+
+    @property
+    def room(self) -> str:
+        """The room it belongs to, or "" for the front hall (the modules directly in bot/)."""
+        return self.name.split("/")[0] if "/" in self.name else ""
+
+    def at(self, node: ast.AST) -> str:
+        return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
+
+
+@cache
+def sources(*folders: Path) -> tuple[Source, ...]:
+    paths = sorted(path for folder in folders or (BOT,) for path in folder.rglob("*.py"))
+    texts = [path.read_text(encoding="utf-8") for path in paths]
+    return tuple(Source(path, ast.parse(text), text.count("\n")) for path, text in zip(paths, texts, strict=True))
+
+
+def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
+    """(where, dotted module) of every import, also inside functions and under TYPE_CHECKING: knowing is knowing."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                here = ["bot", *source.name.removesuffix(".py").split("/")]
+                yield node, ".".join([*here[: len(here) - node.level], *filter(None, [node.module])])
+            elif node.module == "bot":
+                yield from ((node, f"bot.{alias.name}") for alias in node.names)
+            else:
+                yield node, node.module or ""
+
+
+def calls(source: Source) -> Iterator[tuple[ast.Call, str]]:
+    """(where, dotted name as written) of every call: PlaceOrder(...), asyncio.create_task(...)."""
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            yield node, ast.unparse(node.func)
+
+
+def no(findings: Iterator[str] | list[str], instead: str) -> None:
+    found = list(findings)
+    assert not found, "\n".join(["", *found, f"-> {instead}"])
+
+
+def test_floors():
+    """A room knows the rooms below it, and shore rooms never know each other."""
+
+    def findings() -> Iterator[str]:
+        for source in sources():
+            for node, module in imports(source):
+                parts = module.split(".")
+                if not source.room or parts[0] != "bot" or len(parts) == 1 or module == "bot.__version__":
+                    continue
+                if parts[1] != source.room and parts[1] not in FLOORS[source.room]:
+                    yield f"{source.at(node)} imports {module}; {source.room} may know {FLOORS[source.room] or 'nothing of ours'}"
+
+    no(
+        findings(),
+        "take what you need as an argument or a domain value; only bot/app.py introduces rooms to each other",
+    )
+
+
+def test_every_room_has_a_floor():
+    """A new room is put on a floor before anybody moves in."""
+    rooms = {path.parent.name for path in BOT.glob("*/__init__.py")}
+
+    no(sorted(rooms - FLOORS.keys()), "add the room to FLOORS in tests/test_house.py with the rooms it may know")
+
+
+def test_rooms_of_the_thinkers_are_dry():
+    """domain, strategy and engine touch no socket, disk, clock, log or event loop: the same turn must run anywhere."""
+    findings = (
+        f"{source.at(node)} imports {module}"
+        for source in sources()
+        if source.room in DRY and source.name != CLOCK
+        for node, module in imports(source)
+        if module.split(".")[0] in WET_MODULES
+    )
+    no(findings, "return a command or a record, and let a shore room do it")
+
+
+def test_dry_rooms_do_not_wait():
+    """async means that the world may have changed here; in a dry room it has not."""
+    findings = (
+        f"{source.at(node)} is async"
+        for source in sources()
+        if source.room in ("strategy", "engine")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await)
+    )
+    no(findings, "return a command; its answer comes back as an event")
+
+
+def test_doors():
+    """One outside library, one place."""
+    findings = (
+        f"{source.at(node)} imports {module}; only {', '.join(DOORS[library]) or 'nobody'} in bot/ may"
+        for source in sources()
+        for node, module in imports(source)
+        if (library := module.split(".")[0]) in DOORS
+        and not any(
+            source.name == door or (door.endswith("/") and source.name.startswith(door)) for door in DOORS[library]
+        )
+    )
+    no(findings, "use the room that owns it; for time, take now_ms as an argument or use bot.domain.clock")
+
+
+def test_only_the_clock_reads_a_watch():
+    """Time comes from domain/clock.py, so that paper, replay and the seeded worlds can own it."""
+
+    def findings() -> Iterator[str]:
+        for source in sources():
+            for node, name in calls(source):
+                owner, _, method = name.rpartition(".")
+                of_a_date = method in CLOCK_READS and owner.split(".")[-1] in ("datetime", "date")
+                of_a_loop = method == "time" and "loop" in owner
+                if (of_a_date or of_a_loop) and source.name != CLOCK:
+                    yield f"{source.at(node)} reads a watch: {name}()"
+
+    no(findings(), "take now_ms as an argument, or use wall_ms, elapsed_s or a Clock of bot.domain.clock")
+
+
+def test_chance_has_a_seed():
+    """A draw nobody can repeat is a failure nobody can replay."""
+    findings = (
+        f"{source.at(node)} draws from the module's own generator: {name}()"
+        for source in sources()
+        for node, name in calls(source)
+        if re.fullmatch(r"random\.[a-z]\w*", name)
+    )
+    no(findings, "take a random.Random(seed) as an argument")
+    unseeded = (
+        f"{source.at(node)} makes a generator without a seed"
+        for source in sources()
+        for node, name in calls(source)
+        if name in ("random.Random", "Random") and not node.args and not node.keywords and source.name != ROOT_OF_ALL
+    )
+    no(
+        unseeded,
+        "take the generator as an argument; only the composition root may let reconnection jitter differ per daemon",
+    )
+
+
+def test_only_the_gate_makes_an_order():
+    """A wrong order is impossible to write by accident: PlaceOrder is built in one file, behind every limit."""
+    findings = (
+        f"{source.at(node)} constructs a PlaceOrder"
+        for source in sources()
+        for node, name in calls(source)
+        if name.split(".")[-1] == "PlaceOrder" and source.name != GATE
+    )
+    no(findings, "ask engine/gate.py to admit the wish")
+
+
+def test_tasks_are_born_in_a_group():
+    """A task that nobody waits for dies silently while the daemon seems to run."""
+    findings = (
+        f"{source.at(node)} starts an orphan: {name}()"
+        for source in sources()
+        for node, name in calls(source)
+        if (name in ("asyncio.create_task", "asyncio.ensure_future") or name.endswith("loop.create_task"))
+        and source.name != OUTLIVES_A_STOP
+    )
+    no(findings, "create it in an asyncio.TaskGroup, which waits for it and hears when it fails")
+
+
+def test_queues_have_a_bound():
+    """An unbounded queue is a memory leak with a delay."""
+    findings = (
+        f"{source.at(node)} makes an unbounded queue"
+        for source in sources()
+        for node, name in calls(source)
+        if name.split(".")[-1] in ("Queue", "LifoQueue", "PriorityQueue", "SimpleQueue")
+        and not node.args
+        and not node.keywords
+    )
+    no(findings, "give it a maxsize, and say what happens when it is full")
+
+
+def test_no_money_is_a_float():
+    """Prices, cash and quantities of the words and the books are Decimal or integer steps; floats belong to strategy."""
+    money = re.compile(r"(^|_)(price|qty|quantity|cash|fee|balance|amount|pnl|usdt|btc)$")
+    findings = (
+        f"{source.at(node)} declares {node.target.id}: float"
+        for source in sources()
+        if source.room in ("domain", "journal")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and money.search(node.target.id)
+        and "float" in ast.unparse(node.annotation)
+    )
+    no(findings, "use Decimal, or integer steps of the instrument")
+
+
+def test_every_room_has_its_card():
+    """Three lines at the door: what the room knows, what it does not, where to begin."""
+
+    def findings() -> Iterator[str]:
+        for path in sorted(BOT.rglob("*.py")):
+            if path.name != "__init__.py":
+                continue
+            card = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+            if len(card.splitlines()) < 3 or "begin at" not in card.lower():
+                yield f"{path.relative_to(ROOT)} has no card"
+
+    no(
+        findings(),
+        "write a docstring of three lines: what it knows; what it does not; 'Begin at' and the first file to open",
+    )
+
+
+def test_every_file_says_what_it_is():
+    """A file opens with what it knows and what it refuses to know."""
+    findings = (str(s.path.relative_to(ROOT)) for s in sources(BOT, ROOT / "scripts") if not ast.get_docstring(s.tree))
+
+    no(findings, "begin the file with a docstring")
+
+
+def test_files_stay_small():
+    """A file that cannot be read in one sitting hides things."""
+    findings = (
+        f"{source.path.relative_to(ROOT)} has {source.lines} lines"
+        for source in sources(BOT, ROOT / "scripts")
+        if source.lines > LONGEST_FILE
+    )
+    no(findings, f"over {LONGEST_FILE}: find the second subject in it and give that its own file and name")
+
+
+def test_functions_stay_small():
+    """A function that decides reads as a table of contents; the leaves only compute."""
+    findings = (
+        f"{source.at(node)} {node.name} has {node.end_lineno - node.lineno} lines"
+        for source in sources(BOT, ROOT / "scripts")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno
+        and node.end_lineno - node.lineno > LONGEST_FUNCTION
+    )
+    no(findings, f"over {LONGEST_FUNCTION}: name its steps and let it call them")
+
+
+def test_every_setting_has_a_reader():
+    """A key that nobody reads is a promise that nobody keeps. The hall reads settings and hands values to the rooms."""
+    read = {
+        node.attr
+        for source in sources()
+        if not source.room and source.name not in ("sections.py", "settings.py")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute)
+    }
+    behind = {  # keys read through a method or property of the settings
+        "arm_mainnet": "require_runnable",
+        "rest_url": "endpoints",
+        "ws_url": "endpoints",
+        "start": "start_ms",
+        "path": "journal_path",
+        **{
+            f"{world}_api_{part}": "credentials"
+            for world in ("testnet", "demo", "mainnet")
+            for part in ("key", "secret")
+        },
+    }
+    findings = (key.name for key in describe(Settings) if behind.get(key.path[-1], key.path[-1]) not in read)
+
+    no(findings, "hand it to its room (bot/wiring.py), or delete the key from bot/sections.py")
+
+
+def tracked() -> list[Path]:
+    """Files under version control; without a repository (an unpacked release) every file that is not a by-product."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+    return [path for path in ROOT.rglob("*") if path.is_file() and not {".venv", "var"} & set(path.parts)]
+
+
+# Built from halves, so that this file does not find itself.
+FOREIGN = re.compile(
+    "|".join(
+        [
+            *("/" + folder + "/" for folder in ("work", "farm", "home", "root", "Users", "tmp")),
+            "pypi" + r"\." + "org",
+            "python" + "hosted",
+            "registry" + r"\." + "npmjs",
+            "deb" + r"\." + "debian",
+        ]
+    )
+)
+
+
+def test_the_project_speaks_of_itself_alone():
+    """No path of somebody's machine and no index host: a clone must mean the same everywhere."""
+
+    def findings() -> Iterator[str]:
+        for path in tracked():
+            if path.stat().st_size > 1_000_000:
+                continue
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+            for number, line in enumerate(text.splitlines(), 1):
+                if word := FOREIGN.search(line):
+                    yield f"{path.relative_to(ROOT)}:{number} says {word.group()}"
+
+    no(findings(), "use a path relative to the project, tmp_path in tests, and no host of an index")
+
+
+def test_one_test_lock_serves_both():
+    """scripts/run trusts an environment that scripts/test made, so the test lock must hold the daemon's whole lock."""
+    pins = [
+        set(re.findall(r"^\S+==\S+", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "requirements-dev.lock")
+    ]
+    no(sorted(pins[0] - pins[1]), "write both lock files in one go")
+
+
+BROKEN = [
+    # what somebody might write, and the rule that must notice
+    ("import asyncio", WET_MODULES),
+    ("from time import monotonic", DOORS),
+    ("def f():\n    from ccxt import async_support", DOORS),
+]
+
+
+@pytest.mark.parametrize(("text", "rule"), BROKEN, ids=[text for text, _ in BROKEN])
+def test_the_rules_see_what_they_should(text: str, rule: object):
+    """A rule that cannot see a breach holds nothing: imports are found wherever they hide."""
+    source = Source(BOT / "engine" / "made_up.py", ast.parse(text), 1)
+
+    assert any(module.split(".")[0] in rule for _, module in imports(source))  # type: ignore[operator]
+
+
+def test_relative_imports_are_seen_too():
+    """`from ..exchange import rest` is the same knowledge spelled with dots."""
+    source = Source(BOT / "engine" / "made_up.py", ast.parse("from ..exchange import rest\nfrom . import gate"), 1)
+
+    assert ["bot.exchange", "bot.engine"] == [module for _, module in imports(source)]
