@@ -41,6 +41,14 @@ class Rule(NamedTuple):
 _A, _R, _U = Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNKNOWN
 _OK, _AGAIN, _FATAL = Fate.OK, Fate.RETRY, Fate.FATAL
 
+# A cancel came too late, or for an order that never was. It may have been filled: this asks for a look, not for joy.
+_ENDED = Rule(
+    (110001, 110008, 110010, 170139, 170142, 170143, 170190, 170213, 30034),
+    _U,
+    _FATAL,
+    "no such order is alive; it may have been filled",
+)
+
 # fmt: off
 _RULES = (
     Rule((0,), _A, _OK, "accepted"),
@@ -75,6 +83,7 @@ _RULES = (
     Rule((10016, 170001, 170234, 3400214, 500000, 10019), _U, _AGAIN, "an internal error or a restart at the venue"),
     Rule((10006, 10018, 10403, 10429, 429, 20003, 170005, 170222), _U, _AGAIN, "too many requests; was it taken?"),
     Rule((-1, 10014, 20006, 170032, 170149, 110005, 110035, 110079), _U, _AGAIN, "expired, repeated or busy; was it taken?"),
+    _ENDED,
     # For questions only.
     Rule((181000, 181001, 181002, 181003, 181004, 181010, 181017, 181018, 181019), _U, _FATAL, "the question is wrong"),
 )
@@ -94,7 +103,6 @@ _STRANGE_CODE = Rule((), _U, _FATAL, "a code that is not in our table")
 _STRANGE_STATUS = Rule((), _U, _AGAIN, "the venue or something before it failed")
 
 _CLOCK_CODES = frozenset({10002, -1})
-_ENDED_CODES = frozenset({110001, 110008, 110010, 170139, 170142, 170143, 170213, 170190, 30034})
 
 
 def verdict_of_code(code: int) -> tuple[Verdict, str]:
@@ -122,8 +130,8 @@ def fate_of_status(status: int) -> tuple[Fate, str]:
 
 
 def is_ended(code: int) -> bool:
-    """Whether a cancel's answer says that nothing is left to cancel. It may have been filled: it asks for a look, not for joy."""
-    return code in _ENDED_CODES
+    """Whether a cancel's answer says that nothing is left to cancel."""
+    return code in _ENDED.codes
 
 
 def is_clock_code(code: int) -> bool:

@@ -31,10 +31,10 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def judge_answer(reply: Reply, *, name: str, now_ms: int | None, answer_age_ms: int) -> Envelope:
+def judge_answer(reply: Reply, *, name: str, now_ms: int | None = None) -> Envelope:
     """The envelope of a question's answer. Raises Unavailable, or Refused where asking again cannot help.
 
-    `now_ms` is the venue's time (None: not known yet); an answer dated further than `answer_age_ms` from it is not of now.
+    `now_ms` is the venue's time (None: not known), against which its wish to be asked later is read.
     """
     if reply.status != 200:
         fate, reason = fate_of_status(reply.status)
@@ -47,8 +47,6 @@ def judge_answer(reply: Reply, *, name: str, now_ms: int | None, answer_age_ms: 
         fate, reason = fate_of_code(answer.ret_code)
         said = f"{name}: {reason} ({answer.ret_code}: {clipped(answer.ret_msg)[:120]})"
         raise _read_error(fate, answer.ret_code, said, reply, now_ms)
-    if answer.time and now_ms is not None and abs(answer.time - now_ms) > answer_age_ms:
-        raise Unavailable(f"{name}: the answer is dated {answer.time - now_ms} ms from now")
     return answer
 
 

@@ -184,7 +184,7 @@ class Reader:
 
     async def _named_order(self, question: Ask, named: Params, order_link_id: str) -> OrderRow | None:
         page = await self._page(question, named)
-        rows = _parsed_or_unavailable(lambda: [_order_of(raw) for raw in page.list])
+        rows = _parsed_or_unavailable(lambda: [_order_of(raw) for raw in page.rows])
         if any(row.order_link_id != order_link_id for row in rows):
             raise Unavailable(f"{question.name}: rows of another order where one was asked for")
         return max(rows, key=lambda row: row.updated_ms, default=None)
@@ -195,8 +195,8 @@ class Reader:
         cursor = ""
         for _ in range(MAX_PAGES):
             page = await self._page(question, {**params, "cursor": cursor} if cursor else params)
-            rows += _parsed_or_unavailable(lambda page=page: [read(raw) for raw in page.list])  # type: ignore[misc]
-            if not page.list or not page.next_page_cursor or page.next_page_cursor == cursor:
+            rows += _parsed_or_unavailable(lambda page=page: [read(raw) for raw in page.rows])  # type: ignore[misc]
+            if not page.rows or not page.next_page_cursor or page.next_page_cursor == cursor:
                 return rows
             cursor = page.next_page_cursor
         raise Unavailable(f"{question.name}: no end after {MAX_PAGES} pages")

@@ -87,8 +87,8 @@ _journey: ContextVar[_Journey] = ContextVar("journey")
 class _Bybit(ccxt.bybit):  # type: ignore[misc]
     """ccxt up to the wire and no further: it routes, signs and sends, and hands the raw reply back unread.
 
-    Read by ccxt, an HTML page is "no positions" and a timeout at the venue is "order invalid". These four hooks are where
-    its reading begins.
+    Read by ccxt, an HTML page is "no positions" and a timeout at the venue is "order invalid". The first four
+    hooks are where its reading begins.
     """
 
     def on_rest_response(
@@ -104,6 +104,10 @@ class _Bybit(ccxt.bybit):  # type: ignore[misc]
 
     def handle_http_status_code(self, *_: Any) -> None:
         return None
+
+    def nonce(self) -> int:
+        """The timestamp of a signature: the venue's own time, so that a step of the system's clock refuses no order."""
+        return int(self.venueclock.now_ms())
 
 
 class _BoundedResponse(aiohttp.ClientResponse):
@@ -130,8 +134,8 @@ class Rest:
         self._clock = VenueClock(patience.clock_every_s)
         self._clock_lock = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
-        self._writer = _client(hosts, credentials, patience.request_timeout_s, patience.order_recv_window_ms)
-        self._reader = _client(hosts, credentials, patience.request_timeout_s, patience.read_recv_window_ms)
+        self._writer = self._client(hosts, credentials, patience.order_recv_window_ms)
+        self._reader = self._client(hosts, credentials, patience.read_recv_window_ms)
 
     async def __aenter__(self) -> Self:
         context = ssl.create_default_context(cafile=certifi.where())
@@ -157,7 +161,7 @@ class Rest:
 
     @property
     def clock(self) -> ClockReading | None:
-        """What is known of the venue's clock; None before the first good look."""
+        """What is known of the venue's time; None before the first good look."""
         return self._clock.reading
 
     def server_ms(self) -> int:
@@ -173,9 +177,13 @@ class Rest:
             reply = await self._send(self._reader, question.value, params or {}, _Journey())
         except Exception as error:  # noqa: BLE001  (whatever broke, a question without an answer is Unavailable)
             raise Unavailable(f"{question.name}: {_why(error)}") from None
-        return judge_answer(
-            reply, name=question.name, now_ms=self._clock.known_ms(), answer_age_ms=self._patience.answer_age_ms
-        )
+        if question is Ask.TIME:
+            return judge_answer(reply, name=question.name)
+        answer = judge_answer(reply, name=question.name, now_ms=self._clock.known_ms())
+        if not self._is_of_now(answer):
+            self._clock.doubt()
+            raise Unavailable(f"{question.name}: the answer is dated {answer.time - self.server_ms()} ms from now")
+        return answer
 
     async def tell(self, deed: Tell, params: Mapping[str, object]) -> msgspec.Raw:
         """Send one deed, once; returns its `result`. Raises Refused or OutcomeUnknown, and nothing else but cancellation."""
@@ -189,37 +197,41 @@ class Rest:
             raise Refused(NEVER_LEFT, f"it never left: {_why(error)}") from None
         return judge_deed(reply)
 
+    def _is_of_now(self, answer: Envelope) -> bool:
+        """Whether an answer that bears a date bears today's: a cache on the way must not sell us yesterday's positions."""
+        now_ms = self._clock.known_ms()
+        return not answer.time or now_ms is None or abs(answer.time - now_ms) <= self._patience.answer_age_ms
+
     async def read_clock(self) -> ClockReading:
         """Look at the venue's clock a few times and take the middle. Raises Unavailable or Refused."""
         samples = []
         for _ in range(_CLOCK_SAMPLES):
-            asked_ms, asked_s = wall_ms(), elapsed_s()
+            asked_s = elapsed_s()
             answer = await self.ask(Ask.TIME)
-            trip_ms = (elapsed_s() - asked_s) * 1000
+            trip_s = elapsed_s() - asked_s
             try:
-                samples.append(Sample(asked_ms, trip_ms, server_ns(answer.result) / 1e6))
+                samples.append(Sample(asked_s, trip_s, server_ns(answer.result) / 1e6))
             except BadRow as error:
                 raise Unavailable(str(error)) from None
         reading = middle(samples)
-        for client in (self._writer, self._reader):
-            client.options["timeDifference"] = reading.skew_ms
-        self._clock.learnt(reading, elapsed_s())
+        self._clock.learnt(reading)
         return reading
 
     async def _keep_clock(self) -> None:
         """Look at the venue's clock when what we know is old, doubted or missing. A failed look is not fatal: the old one stays."""
-        if not self._clock.is_due(elapsed_s()):
+        if not self._clock.is_due:
             return
         async with self._clock_lock:
-            if not self._clock.is_due(elapsed_s()):
+            if not self._clock.is_due:
                 return
             try:
                 reading = await self.read_clock()
             except (Unavailable, Refused) as error:
-                self._clock.look_failed(elapsed_s())
+                self._clock.look_failed()
                 _log.warning("the venue's clock could not be read", reason=str(error))
             else:
-                _log.info("clock", skew_ms=reading.skew_ms, uncertainty_ms=reading.uncertainty_ms)
+                ahead_ms = round(wall_ms() - self._clock.now_ms())
+                _log.info("clock", we_are_ahead_ms=ahead_ms, uncertainty_ms=round(reading.uncertainty_ms, 1))
 
     async def _send(self, client: Any, method: str, params: Mapping[str, object], journey: _Journey) -> Reply:
         token = _journey.set(journey)
@@ -251,33 +263,31 @@ class Rest:
                 raise Refused(NEVER_LEFT, f"it never left: our own {kind.value} budget is spent for {wait_s:.1f} s")
             await asyncio.sleep(wait_s)
 
-
-def _client(hosts: Hosts, credentials: Credentials, timeout_s: float, recv_window_ms: int) -> Any:
-    """A ccxt client that asks nothing on its own: no throttle, no retries, no probing of the account, no markets."""
-    logger = logging.getLogger("bot.exchange.ccxt")
-    logger.setLevel(logging.WARNING)  # at DEBUG it writes signed headers
-    return _Bybit(
-        {
-            "apiKey": credentials.api_key,
-            "secret": credentials.api_secret,
-            "enableRateLimit": False,
-            "timeout": timeout_s * 1000,
-            "verbose": False,
-            "logger": logger,
-            "aiohttp_trust_env": False,
-            "timeout_on_exit": 0,
-            "urls": {"api": {"public": hosts.rest, "private": hosts.rest}},
-            "options": {
-                "recvWindow": recv_window_ms,
-                "timeDifference": 0,
-                "adjustForTimeDifference": False,
-                "maxRetriesOnFailure": 0,
-                "enableUnifiedMargin": False,
-                "enableUnifiedAccount": True,
-                "unifiedMarginStatus": 6,
-            },
-        }
-    )
+    def _client(self, hosts: Hosts, credentials: Credentials, recv_window_ms: int) -> Any:
+        """A ccxt client that asks nothing on its own: no throttle, no retries, no probing of the account, no markets."""
+        logger = logging.getLogger("bot.exchange.ccxt")
+        logger.setLevel(logging.WARNING)  # at DEBUG it writes signed headers
+        return _Bybit(
+            {
+                "apiKey": credentials.api_key,
+                "secret": credentials.api_secret,
+                "enableRateLimit": False,
+                "timeout": self._patience.request_timeout_s * 1000,
+                "verbose": False,
+                "logger": logger,
+                "aiohttp_trust_env": False,
+                "timeout_on_exit": 0,
+                "urls": {"api": {"public": hosts.rest, "private": hosts.rest}},
+                "options": {
+                    "recvWindow": recv_window_ms,
+                    "maxRetriesOnFailure": 0,
+                    "enableUnifiedMargin": False,
+                    "enableUnifiedAccount": True,
+                    "unifiedMarginStatus": 6,
+                },
+                "venueclock": self._clock,
+            }
+        )
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -1,16 +1,18 @@
-"""How far our wall clock is from the venue's. Bybit takes a signed request only while server_time - recv_window <= timestamp <
-server_time + 1000 ms, so a clock one second fast fails however generous the window (Bybit: guide).
+"""The venue's clock, carried forward by our monotonic one, so that a step of the system's time moves no signature.
 
-Knows how samples become one reading; does not ask for them.
+Knows how samples become one reading and when it is time to look again; does not ask. Bybit takes a signed request only while
+server_time - recv_window <= timestamp < server_time + 1000 ms: a clock one second fast fails however generous the window
+(Bybit: guide).
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bot.domain.clock import wall_ms
+from bot.domain.clock import elapsed_s, wall_ms
 
 __all__ = ["ClockReading", "Sample", "VenueClock", "middle"]
 
@@ -18,58 +20,63 @@ _AGAIN_AFTER_FAILURE_S = 30.0
 
 
 class Sample(NamedTuple):
-    """One look: our wall time when we asked, how long the answer took, and the venue's time in it. Milliseconds."""
+    """One look: when we asked (monotonic seconds), how long the answer took, and the venue's UTC milliseconds in it."""
 
-    asked_ms: float
-    trip_ms: float
+    asked_s: float
+    trip_s: float
     venue_ms: float
 
     @property
-    def skew_ms(self) -> float:
-        return self.asked_ms + self.trip_ms / 2 - self.venue_ms
+    def offset_ms(self) -> float:
+        """The venue's time minus our monotonic time, taking the venue's to be of the middle of the trip."""
+        return self.venue_ms - (self.asked_s + self.trip_s / 2) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """Our wall clock minus the venue's, give or take `uncertainty_ms`."""
+    """The venue's time minus our monotonic time, give or take `uncertainty_ms`."""
 
-    skew_ms: int
-    uncertainty_ms: int
+    offset_ms: float
+    uncertainty_ms: float
 
 
 def middle(samples: list[Sample]) -> ClockReading:
-    """The median skew, so that one slow or cached answer moves nothing. `samples` is not empty."""
-    skew_ms = round(statistics.median(sample.skew_ms for sample in samples))
-    doubts_ms = [abs(sample.skew_ms - skew_ms) + sample.trip_ms / 2 for sample in samples]
-    return ClockReading(skew_ms=skew_ms, uncertainty_ms=round(statistics.median(doubts_ms)) + 1)
+    """The median offset, so that one slow or cached answer moves nothing. `samples` is not empty."""
+    offset_ms = statistics.median(sample.offset_ms for sample in samples)
+    doubts_ms = [abs(sample.offset_ms - offset_ms) + sample.trip_s * 500 for sample in samples]
+    return ClockReading(offset_ms=offset_ms, uncertainty_ms=statistics.median(doubts_ms))
 
 
 class VenueClock:
-    """What we know of the venue's clock, and when to look again."""
+    """What we know of the venue's time, and when to look again."""
 
-    def __init__(self, every_s: float) -> None:
+    def __init__(self, every_s: float, *, now_s: Callable[[], float] = elapsed_s) -> None:
         self._every_s = every_s
+        self._now_s = now_s
         self._due_s: float | None = None
         self.reading: ClockReading | None = None
 
     def now_ms(self) -> int:
-        """The venue's wall time in UTC milliseconds; our own while nothing is known."""
-        return wall_ms() - (self.reading.skew_ms if self.reading else 0)
+        """The venue's UTC milliseconds; our own wall time while nothing is known."""
+        known_ms = self.known_ms()
+        return wall_ms() if known_ms is None else known_ms
 
     def known_ms(self) -> int | None:
-        """The venue's wall time, or None while nothing is known."""
-        return self.now_ms() if self.reading else None
+        """The venue's UTC milliseconds, or None while nothing is known."""
+        return None if self.reading is None else int(self._now_s() * 1000 + self.reading.offset_ms)
 
-    def is_due(self, now_s: float) -> bool:
-        return self._due_s is None or now_s >= self._due_s
+    @property
+    def is_due(self) -> bool:
+        """Whether what we know is old, doubted or missing."""
+        return self._due_s is None or self._now_s() >= self._due_s
 
-    def learnt(self, reading: ClockReading, now_s: float) -> None:
-        self.reading, self._due_s = reading, now_s + self._every_s
+    def learnt(self, reading: ClockReading) -> None:
+        self.reading, self._due_s = reading, self._now_s() + self._every_s
 
-    def look_failed(self, now_s: float) -> None:
+    def look_failed(self) -> None:
         """Keep what is known, and try again in a while."""
-        self._due_s = now_s + _AGAIN_AFTER_FAILURE_S
+        self._due_s = self._now_s() + _AGAIN_AFTER_FAILURE_S
 
     def doubt(self) -> None:
-        """The venue blamed a timestamp: look before the next question."""
+        """An answer and our idea of the time disagree: look before the next question."""
         self._due_s = None

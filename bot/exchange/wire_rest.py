@@ -93,7 +93,7 @@ def created_order_id(result: msgspec.Raw, order_link_id: str) -> str:
 class Page(msgspec.Struct, rename="camel"):
     """One page of a list. `list` has no default on purpose: an answer without it is not an empty list."""
 
-    list: list[msgspec.Raw]
+    rows: list[msgspec.Raw] = msgspec.field(name="list")
     category: str = ""
     next_page_cursor: str = ""
 
@@ -145,9 +145,9 @@ class _InstrumentWire(msgspec.Struct, rename="camel"):
 
 def instrument(found: Page, symbol: str) -> Instrument:
     """The contract's filters; exactly one row, of this symbol. Raises BadRow("instrument")."""
-    if len(found.list) != 1:
-        raise BadRow("instrument", f"{len(found.list)} rows where one was asked for")
-    row = decode(found.list[0], _InstrumentWire, "instrument")
+    if len(found.rows) != 1:
+        raise BadRow("instrument", f"{len(found.rows)} rows where one was asked for")
+    row = decode(found.rows[0], _InstrumentWire, "instrument")
     if row.symbol != symbol:
         raise BadRow("instrument", f"{row.symbol!r} where {symbol!r} was asked for")
     try:
@@ -169,7 +169,7 @@ def instrument(found: Page, symbol: str) -> Instrument:
 
 def bars(found: Page, minutes: int) -> list[Bar]:
     """Candles in the order given (Bybit sends the newest first, the open one included). Raises BadRow("kline")."""
-    return [_bar(raw, minutes) for raw in found.list]
+    return [_bar(raw, minutes) for raw in found.rows]
 
 
 def _bar(raw: msgspec.Raw, minutes: int) -> Bar:
@@ -188,7 +188,7 @@ class _FundingWire(msgspec.Struct, rename="camel"):
 
 def funding_points(found: Page, symbol: str) -> list[FundingPoint]:
     """Settled funding rates in the order given (newest first). Raises BadRow("funding")."""
-    return [_funding_point(decode(raw, _FundingWire, "funding"), symbol) for raw in found.list]
+    return [_funding_point(decode(raw, _FundingWire, "funding"), symbol) for raw in found.rows]
 
 
 def _funding_point(row: _FundingWire, symbol: str) -> FundingPoint:
@@ -205,7 +205,7 @@ def _funding_point(row: _FundingWire, symbol: str) -> FundingPoint:
 
 
 def _positions(found: Page, symbol: str) -> list[PositionWire]:
-    rows = [decode(raw, PositionWire, "position") for raw in found.list]
+    rows = [decode(raw, PositionWire, "position") for raw in found.rows]
     if any(row.symbol != symbol for row in rows):
         raise BadRow("position", f"a row of another symbol where {symbol!r} was asked for")
     return rows
@@ -235,9 +235,9 @@ def unified_wallet(found: Page, *, must_hold: tuple[str, ...], may_hold: tuple[s
     Bybit leaves out coins of which there is neither asset nor debt (Bybit: account/wallet-balance), so inside this whole and valid reply a
     missing coin of `may_hold` is an observed zero, and is written as one.
     """
-    if len(found.list) != 1:
-        raise BadRow("wallet", f"{len(found.list)} accounts where one was asked for")
-    seen = wallet(decode(found.list[0], WalletWire, "wallet"))
+    if len(found.rows) != 1:
+        raise BadRow("wallet", f"{len(found.rows)} accounts where one was asked for")
+    seen = wallet(decode(found.rows[0], WalletWire, "wallet"))
     missing = [coin for coin in must_hold if seen.coin(coin) is None]
     if missing:
         raise BadRow("wallet", f"no row for {', '.join(missing)}")
@@ -297,15 +297,15 @@ def account_facts(
         can_withdraw="Withdraw" in allowed.get("Wallet", []),
         can_trade=about_key.readOnly == 0 and trades,
         ip_bound=bound,
-        # Only a key without bound addresses expires; for the others the field is a negative leftover (Bybit: user/apikey-info).
-        expires_in_days=None if bound else about_key.deadlineDay,
+        # Only a key without bound addresses expires; elsewhere the field is a negative leftover (Bybit: user/apikey-info).
+        expires_in_days=about_key.deadlineDay if not bound and (about_key.deadlineDay or -1) >= 0 else None,
         taker_fee=taker,
         maker_fee=maker,
     )
 
 
 def _fee_rates(fees: Page | None, symbol: str) -> tuple[Decimal | None, Decimal | None]:
-    for raw in fees.list if fees else ():
+    for raw in fees.rows if fees else ():
         row = decode(raw, _FeeWire, "fee rate")
         if row.symbol == symbol:
             try:
