@@ -217,7 +217,13 @@ def missing_input(inputs: DecisionInputs) -> int:
         return codes.MANUAL_TARGET_UNKNOWN
     if policy.hedge_mode != decision.COVERAGE and not math.isfinite(policy.target_delta_btc):
         return codes.USER_TARGET_UNKNOWN
-    if not (policy.band_btc >= 0.0 and 0.0 <= policy.band_inner_share <= 1.0):
+    shares = (
+        0.0 <= policy.h_low <= 1.0
+        and 0.0 <= policy.h_mid <= 1.0
+        and 0.0 <= policy.h_high <= 1.0
+        and 0.0 <= policy.band_inner_share <= 1.0
+    )
+    if not (shares and 0.0 <= policy.band_btc < math.inf):
         return codes.POLICY_INVALID
     return 0
 
