@@ -179,11 +179,12 @@ def _plain(value: object, name: str = "") -> Any:
         case Mapping():
             return {str(inner): _plain(item, str(inner)) for inner, item in value.items()}
         case str() if not isinstance(value, Enum):
-            return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"
+            text = _without_secrets(value)
+            return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
         case Decimal():
             return format(value, "f")
         case Enum():
-            return value.value
+            return _plain(value.value)
         case list() | tuple() | set() | frozenset():
             return [_plain(item) for item in value]
         case bool() | int() | float() | None:
@@ -193,11 +194,14 @@ def _plain(value: object, name: str = "") -> Any:
 
 
 def _mask(_: WrappedLogger, __: str, line: Any) -> str:
-    """The last step: whatever spelled a secret into the line, it does not leave."""
-    text = str(line)
+    """The last step: whatever spelled a secret into the line, a traceback above all, it does not leave."""
+    return _SECRET_IN_TEXT.sub(rf"\1{MASK}", _without_secrets(str(line)))
+
+
+def _without_secrets(text: str) -> str:
     for secret in _hidden:
         text = text.replace(secret, MASK)
-    return _SECRET_IN_TEXT.sub(rf"\1{MASK}", text)
+    return text
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, trace: types.TracebackType | None) -> None:
