@@ -24,6 +24,17 @@ __all__ = ["decide", "flatten", "fold", "inputs_of", "unflatten"]
 _OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
 _STAGES = ("user", "volatility", "funding", "ltv_floor", "margin", "emergency", "manual")
 
+_TRIGGERS = {
+    "vol_level": "volatility regime",
+    "pay_level": "funding tier",
+    "ltv_level": "LTV rung",
+    "margin_level": "margin rung",
+    "funding_multiplier": "funding multiplier",
+    "user_target_btc": "user's target",
+    "recentre": "target reached",
+}
+"""What it is called when a level that a decision remembers has moved."""
+
 
 def decide(state: State, now_ms: int) -> Iterator[Decided]:
     """A decision, if one is worth writing down now. Nothing is decided while anything is in flight."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.commands import ModeChanged
+from bot.domain.commands import Mode, ModeChanged
 from bot.domain.events import Channel
 from bot.engine.modes import Facts, mode_for
 from bot.engine.state import State
@@ -53,6 +53,8 @@ def _not_started(state: State) -> str:
     for channel, health in state.channels.items():
         if not health.up and health.since_ms == state.started_ms:
             return f"waiting for the {channel.value}"
+    if state.mode is Mode.STARTING and not _reconciled_since_up(state):
+        return "waiting for a reading of the account since the private stream came up"
     return ""
 
 
@@ -75,11 +77,16 @@ def _blind(state: State, now_ms: int) -> str:
     readings = state.readings
     if readings.disagreements:
         return "the venue's legs disagree with our books"
-    if readings.agreed_asked_ms < state.channels[Channel.PRIVATE].since_ms:
+    if not _reconciled_since_up(state):
         return "not reconciled since the private stream came up"
     if readings.agreed_ms is None or now_ms - readings.agreed_ms > state.config.patience.reading_stale_ms:
         return "the last reading of the account that agreed is too old"
     return ""
+
+
+def _reconciled_since_up(state: State) -> bool:
+    """Whether a reading asked for after the private stream came up agreed with our books."""
+    return state.readings.agreed_asked_ms >= state.channels[Channel.PRIVATE].since_ms
 
 
 def _reducing(state: State) -> str:

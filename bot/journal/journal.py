@@ -58,7 +58,7 @@ class Journal:
             row = (number, now_ms, kind_of(record), self._encode(record))
             self._db.execute("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", row)
         except sqlite3.Error as error:
-            raise JournalFailed(f"cannot write record {number}: {error}") from error
+            raise self._failed(f"cannot write record {number}: {error}") from error
         self._next += 1
         return number
 
@@ -69,7 +69,7 @@ class Journal:
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise JournalFailed(f"cannot commit {self._pending} record(s): {error}") from error
+            raise self._failed(f"cannot commit {self._pending} record(s): {error}") from error
         self._pending = 0
 
     @property
@@ -132,6 +132,14 @@ class Journal:
                 yield self._decoders[kind].decode(body), at_ms
             except (KeyError, msgspec.MsgspecError) as error:
                 raise JournalFailed(f"record {number} ({kind}) cannot be read: {error}") from error
+
+    def _failed(self, problem: str) -> JournalFailed:
+        """Give up what was not committed, so that a later append begins cleanly; what is on disk stays."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        self._pending = 0
+        self._next = self._scalar("SELECT coalesce(max(number), 0) + 1 FROM record")
+        return JournalFailed(problem)
 
     def _scalar(self, query: str) -> int:
         return int(self._db.execute(query).fetchone()[0])
