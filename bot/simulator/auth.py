@@ -66,6 +66,10 @@ class Keyring:
         """Put `key` in the place of the one with its name (a permission withdrawn, an IP bound, an expiry set)."""
         self._keys[key.name] = key
 
+    def withdraw(self, name: str) -> None:
+        """Forget a key; it is unknown from now on."""
+        self._keys.pop(name, None)
+
     def key(self, name: str) -> ApiKey | None:
         return self._keys.get(name)
 

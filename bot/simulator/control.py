@@ -2,13 +2,16 @@
 
 Sans-IO: method, path and JSON in, status and JSON out. Knows the player, the desk's log and the venue.
 
-    GET  /sim/clock                      market time, wall time, speed, paused, ticks played
+    GET  /sim/clock                      market time, wall time, speed, paused, ticks played, this venue's name
     POST /sim/pause, /sim/resume
     POST /sim/step     {"ms": n} or {"ticks": n}   (while paused)
     POST /sim/speed    {"speed": x}
     GET  /sim/accounts                   names
     GET  /sim/accounts/NAME              balances, legs, orders, executions, logs: what is so, whatever a fault shows a client
     GET  /sim/requests?since=N           writes the venue received, in order
+    GET  /sim/faults                     what is at work, how often it struck, the catalogue
+    POST /sim/faults   {"fault", "match", "account", "p", "times", "for_ms", "ms", "value"}, or {"climate": seed, "strength"}
+    DELETE /sim/faults[/NAME]            call off that misfortune, or all
     POST /sim/owner    {"account", "path", "params", "method"?}: a deed by the account's owner, outside quotas and faults
 """
 
@@ -22,6 +25,8 @@ from typing import Any
 import msgspec
 
 from bot.simulator.desk import Desk
+from bot.simulator.faults import Injection
+from bot.simulator.misfortunes import Misfortunes
 from bot.simulator.params import Ask, Refusal
 from bot.simulator.player import Player
 from bot.simulator.venue import Venue
@@ -35,8 +40,12 @@ Handler = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 class Control:
     """Answers under /sim/. Errors are HTTP 400 or 404 with {"error": text}."""
 
-    def __init__(self, venue: Venue, player: Player, desk: Desk, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, venue: Venue, player: Player, desk: Desk, misfortunes: Misfortunes, wall_ms: Callable[[], int]
+    ) -> None:
         self._venue, self._player, self._desk, self._wall_ms = venue, player, desk, wall_ms
+        self._misfortunes = misfortunes
+        self._name = str(wall_ms())
         self.routes: dict[tuple[str, str], Handler] = {
             ("GET", "clock"): lambda rest, params: self.clock(),
             ("POST", "pause"): lambda rest, params: self._pace(paused=True),
@@ -46,6 +55,9 @@ class Control:
             ("GET", "accounts"): self._accounts,
             ("GET", "requests"): self._requests,
             ("POST", "owner"): self._owner,
+            ("GET", "faults"): lambda rest, params: misfortunes.told(),
+            ("POST", "faults"): self._inject,
+            ("DELETE", "faults"): self._lift,
         }
 
     def answer(self, method: str, path: str, params: Mapping[str, Any]) -> Told:
@@ -61,6 +73,8 @@ class Control:
             return 200, handler(rest, params)
         except Refusal as refusal:
             return 400, {"error": refusal.msg}
+        except (ValueError, TypeError) as error:
+            return 400, {"error": str(error)}
         except KeyError as error:
             return 404, {"error": f"unknown or missing: {error.args[0]}"}
 
@@ -72,6 +86,7 @@ class Control:
             "speed": pace.rate,
             "paused": pace.paused,
             "ticks": self._player.ticks_played,
+            "venue": self._name,
         }
 
     def _pace(self, *, paused: bool) -> dict[str, Any]:
@@ -109,6 +124,17 @@ class Control:
         asked = params.get("params", {})
         reply = self._venue.request(account, str(params.get("method", "POST")), path, asked)
         return {"retCode": reply.ret_code, "retMsg": reply.ret_msg, "result": reply.result, "retExtInfo": reply.ext}
+
+    def _inject(self, rest: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        if "climate" in params:
+            drawn = self._misfortunes.climate(int(params["climate"]), float(params.get("strength", 1)))
+            return {"at_work": [asdict(injection) for injection in drawn]}
+        injection = msgspec.convert(params, Injection, strict=False)
+        return {"done": self._misfortunes.inject(injection, self._wall_ms())}
+
+    def _lift(self, rest: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        self._misfortunes.lift(rest or None, self._wall_ms())
+        return self._misfortunes.told()
 
 
 _SHOWN = (

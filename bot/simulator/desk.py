@@ -12,6 +12,8 @@ from typing import Any
 
 from bot.simulator.auth import ApiKey
 from bot.simulator.choices import FaceChoices
+from bot.simulator.deeds import foretell
+from bot.simulator.faults import Injection
 from bot.simulator.keys import key_row
 from bot.simulator.player import Player
 from bot.simulator.quotas import Quota, Quotas
@@ -63,9 +65,17 @@ class Desk:
         self._logged = 0
 
     def ask(
-        self, key: ApiKey, method: str, path: str, params: Mapping[str, object], *, via: str, wall_ms: int
+        self,
+        key: ApiKey,
+        method: str,
+        path: str,
+        params: Mapping[str, object],
+        *,
+        via: str,
+        wall_ms: int,
+        omens: tuple[Injection, ...] = (),
     ) -> Answered:
-        """The venue's answer to one request; refusals of the face (10005, 10006) are replies too."""
+        """The venue's answer to one request; refusals of the face (10005, 10006) are replies too. `omens` come to pass just before it."""
         category = str(params.get("category") or "")
         if not key.allows(method, self._permission(method, path, params)):
             reply = Reply(ret_code=10005, ret_msg="Permission denied, please check your API key permissions.")
@@ -77,6 +87,7 @@ class Desk:
             reply = Reply(ret_code=10006, ret_msg=_TOO_MANY)
         else:
             self.player.catch_up()
+            foretell(self.player.venue, key.account, path, params, omens)
             reply = self._answer(key, method, path, params, granted=quota.granted, units=units, wall_ms=wall_ms)
         return self._logged_answer(key, method, path, params, via, wall_ms, reply, quota)
 

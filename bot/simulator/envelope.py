@@ -16,13 +16,16 @@ import msgspec
 from bot.simulator.auth import AuthError, Keyring
 from bot.simulator.choices import FaceChoices
 from bot.simulator.desk import Desk
+from bot.simulator.faults import Injection
 from bot.simulator.params import Refusal
 from bot.simulator.quotas import IpGate
+from bot.simulator.request_faults import RequestFate
 from bot.simulator.venue import PUBLIC_PATHS, Reply
 
 __all__ = ["PublicHandler", "Rest", "RestAnswer", "RestRequest"]
 
 PublicHandler = Callable[[Mapping[str, object]], Reply]
+Retouch = Callable[[Reply], Reply]
 JSON = "application/json; charset=utf-8"
 
 
@@ -59,8 +62,10 @@ class Rest:
     ) -> None:
         self._desk, self._keyring, self._gate, self._choices, self._own = desk, keyring, gate, choices, own
 
-    def answer(self, request: RestRequest, wall_ms: int) -> RestAnswer:
-        """What Bybit would say."""
+    def answer(
+        self, request: RestRequest, wall_ms: int, fate: RequestFate | None = None, retouch: Retouch | None = None
+    ) -> RestAnswer:
+        """What Bybit would say; `fate` and `retouch` are what a fault plan has in store for this request."""
         if not self._gate.admit(request.ip, wall_ms):
             return RestAnswer(status=403, body=self._choices.ip_ban_body, content_type="text/html")
         if request.method not in ("GET", "POST"):
@@ -68,16 +73,20 @@ class Rest:
         if request.method == "GET" and request.body:
             return RestAnswer(status=403, body="Forbidden", content_type="text/plain")
         if request.method == "GET" and (request.path in self._own or request.path in PUBLIC_PATHS):
-            return self._public(request, wall_ms)
+            return self._public(request, wall_ms, retouch or _as_it_is)
         if self._desk.knows(request.method, request.path):
-            return self._private(request, wall_ms)
+            return self._private(request, wall_ms, fate.omens if fate is not None else (), retouch or _as_it_is)
         return envelope(
             Reply(ret_code=10017, ret_msg="Route not found."),
             wall_ms,
             status=self._choices.unknown_path_status,
         )
 
-    def _public(self, request: RestRequest, wall_ms: int) -> RestAnswer:
+    def market_ms(self) -> int:
+        """Market time, for those who spoil answers by their age."""
+        return self._desk.player.venue.now_ms
+
+    def _public(self, request: RestRequest, wall_ms: int, retouch: Retouch) -> RestAnswer:
         params = query_params(request.query)
         self._desk.player.catch_up()
         own = self._own.get(request.path)
@@ -85,9 +94,11 @@ class Rest:
             reply = own(params) if own is not None else self._desk.player.venue.public(request.path, params)
         except Refusal as refusal:
             reply = refusal.reply()
-        return envelope(reply, wall_ms)
+        return envelope(retouch(reply), wall_ms)
 
-    def _private(self, request: RestRequest, wall_ms: int) -> RestAnswer:
+    def _private(
+        self, request: RestRequest, wall_ms: int, omens: tuple[Injection, ...], retouch: Retouch
+    ) -> RestAnswer:
         payload = request.query if request.method == "GET" else request.body
         try:
             key = self._keyring.check_rest(request.headers, payload, ip=request.ip, now_ms=wall_ms)
@@ -96,9 +107,13 @@ class Rest:
             return envelope(Reply(ret_code=error.ret_code, ret_msg=error.ret_msg), wall_ms, status=error.status)
         except Refusal as refusal:
             return envelope(refusal.reply(), wall_ms)
-        answered = self._desk.ask(key, request.method, request.path, params, via="rest", wall_ms=wall_ms)
+        answered = self._desk.ask(key, request.method, request.path, params, via="rest", wall_ms=wall_ms, omens=omens)
         headers = answered.quota.headers() if answered.quota is not None else {}
-        return envelope(answered.reply, wall_ms, headers=headers)
+        return envelope(retouch(answered.reply), wall_ms, headers=headers)
+
+
+def _as_it_is(reply: Reply) -> Reply:
+    return reply
 
 
 def envelope(reply: Reply, wall_ms: int, *, status: int = 200, headers: Mapping[str, str] | None = None) -> RestAnswer:
@@ -106,7 +121,7 @@ def envelope(reply: Reply, wall_ms: int, *, status: int = 200, headers: Mapping[
     body = {
         "retCode": reply.ret_code,
         "retMsg": reply.ret_msg,
-        "result": {} if reply.result is None else reply.result,
+        "result": reply.result,
         "retExtInfo": reply.ext,
         "time": wall_ms,
     }

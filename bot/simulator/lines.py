@@ -20,6 +20,7 @@ SLOW_READER = 1011
 IDLE = 1000
 CLOSE_WITHIN_S = 1.0
 LEAST_ACTIVE_MS, MOST_ACTIVE_MS = 30_000, 600_000
+LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,20 @@ class Cut:
 
 
 class Line:
-    """A connection with its session. `send` never waits: a client that does not read is cut."""
+    """A connection with its session. `send` never waits: a client that does not read is cut.
 
-    def __init__(self, socket: web.WebSocketResponse, session: Session, *, outbox_limit: int, idle_ms: int) -> None:
+    `deaf`: half-open, nothing is heard or said any more and the connection stays. `hangs`: a close is never completed.
+    """
+
+    def __init__(
+        self, request: web.Request, session: Session, *, outbox_limit: int, idle_ms: int, body_limit: int
+    ) -> None:
         self.session, self.idle_ms = session, idle_ms
-        self._socket = socket
+        self._request = request
+        self._socket = web.WebSocketResponse(autoping=False, autoclose=False, compress=False, max_msg_size=body_limit)
         self._outbox: asyncio.Queue[str | Cut] = asyncio.Queue(maxsize=outbox_limit)
         self.alive_s = elapsed_s()
-        self.deaf = False
-        """Half-open: nothing is heard or said any more, and the connection stays."""
+        self.deaf = self.hangs = False
 
     def send(self, text: str) -> None:
         if self.deaf:
@@ -58,8 +64,11 @@ class Line:
     def idle(self, now_s: float) -> bool:
         return not self.deaf and (now_s - self.alive_s) * 1000 >= self.idle_ms
 
-    async def serve(self, hear: Callable[[Line, str], Awaitable[None]]) -> None:
-        """Read and write until either side ends it."""
+    async def serve(
+        self, hear: Callable[[Line, str | bytes], Awaitable[None]], pongs: Callable[[Line], bool]
+    ) -> web.StreamResponse:
+        """Read and write until either side ends it. `pongs` says whether a protocol ping is answered."""
+        await self._socket.prepare(self._request)
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self._write())
             async for message in self._socket:
@@ -68,7 +77,18 @@ class Line:
                 self.alive_s = elapsed_s()
                 if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                     await hear(self, message.data)
+                elif message.type is WSMsgType.PING and pongs(self):
+                    await self._pong(message.data)
+            if self.deaf or self.hangs:
+                await self._linger()
             writer.cancel()
+        return self._socket
+
+    async def _pong(self, data: bytes) -> None:
+        try:
+            await self._socket.pong(data)
+        except (ConnectionError, RuntimeError):  # gone, or closing: the reader ends by itself
+            return
 
     async def _write(self) -> None:
         while True:
@@ -88,6 +108,11 @@ class Line:
                 await self._socket.close(code=cut.code, message=cut.reason.encode())
         except TimeoutError:
             return
+
+    async def _linger(self) -> None:
+        """Hold a connection whose close we do not answer until the client drops it."""
+        while self._request.transport is not None and not self._request.transport.is_closing():  # noqa: ASYNC110 — nothing tells
+            await asyncio.sleep(LOOK_S)
 
 
 def active_time_ms(text: str | None, default_ms: int) -> int:

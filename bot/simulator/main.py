@@ -18,12 +18,14 @@ from typing import Literal
 
 from bot.domain.clock import wall_ms
 from bot.simulator.auth import ApiKey, Keyring
+from bot.simulator.choices import FaceChoices
+from bot.simulator.faults import Injection
 from bot.simulator.history import PriceSource
 from bot.simulator.keys import KeyInfo
 from bot.simulator.live import LiveHost, LiveTape
 from bot.simulator.server import ServerOptions, SimulatorServer
 from bot.simulator.tape import DEFAULT_START_MS, Bar, Tape, read_bars, read_rates, sample_bars, sample_rates
-from bot.simulator.venue import Venue
+from bot.simulator.venue import Venue, VenueRules
 
 __all__ = ["PAPER_ACCOUNT", "AccountOptions", "SimulatorOptions", "build", "serve"]
 
@@ -79,13 +81,16 @@ class SimulatorOptions:
     accounts: tuple[AccountOptions, ...] = (PAPER_ACCOUNT,)
     paused: bool = False
     parent_pid: int | None = None
+    faults: tuple[Injection, ...] = ()
+    choices: FaceChoices = field(default_factory=FaceChoices)
+    rules: VenueRules | None = None
 
 
 def build(options: SimulatorOptions, source: PriceSource | None = None) -> SimulatorServer:
     """The whole simulator, with its first price known and its accounts open, not yet listening. Raises TapeError, ValueError."""
     live = source is not None
     source = source or _tape(options)
-    venue = Venue(seed=options.seed, now_ms=source.start_ms)
+    venue = Venue(seed=options.seed, now_ms=source.start_ms, rules=options.rules)
     keyring = Keyring(key for account in options.accounts for key in _keys(account))
     server = SimulatorServer(
         venue,
@@ -98,6 +103,8 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
     server.player.step_ticks(1)
     for account in options.accounts:
         _open(venue, account)
+    for injection in options.faults:
+        server.misfortunes.inject(injection, wall_ms())
     if options.epoch == "now" and not live:
         server.player.pace.set(at_ms=max(wall_ms(), source.start_ms))
     return server
@@ -106,7 +113,8 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
 async def serve(options: SimulatorOptions) -> None:
     """Serve until SIGTERM, SIGINT or the death of the parent; writes one JSON line {"listening", "market_ms", "speed"} first.
 
-    Raises TapeError or ValueError for options that cannot be served, LiveTapeError when a live host has no prices, OSError for a taken port.
+    Raises TapeError or ValueError for options that cannot be served,
+    LiveTapeError when a live host has no prices, OSError for a taken port.
     """
     live = await LiveTape.open(LiveHost.at(options.live_host)) if options.tape == "live" else None
     async with asyncio.TaskGroup() as tasks:

@@ -10,6 +10,7 @@ from typing import Any
 from bot.simulator.auth import AuthError, Keyring
 from bot.simulator.desk import Desk
 from bot.simulator.envelope import without_nulls
+from bot.simulator.request_faults import MESSAGES, RequestFate
 from bot.simulator.sessions import MOST_REQ_ID, Session
 from bot.simulator.venue import Reply
 
@@ -34,16 +35,22 @@ class OrderEntry:
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk, self._keyring = desk, keyring
 
-    def answer(self, session: Session, request: dict[str, Any], wall_ms: int) -> dict[str, Any]:
-        """The answer to one request of a trade socket."""
+    def answer(
+        self, session: Session, request: dict[str, Any], wall_ms: int, fate: RequestFate | None = None
+    ) -> dict[str, Any]:
+        """The answer to one request of a trade socket; `fate` is what a fault plan has in store for it."""
+        omens = fate.omens if fate is not None else ()
+        if fate is not None and not fate.arrives and fate.ret_code is not None:
+            return _reply(session, request, _coded(fate.ret_code), {}, wall_ms)
         try:
             path, params = self._checked(session, request, wall_ms)
         except AuthError as error:
             return _reply(session, request, Reply(ret_code=error.ret_code, ret_msg=error.ret_msg), {}, wall_ms)
         assert session.key is not None
-        answered = self._desk.ask(session.key, "POST", path, params, via="trade", wall_ms=wall_ms)
+        answered = self._desk.ask(session.key, "POST", path, params, via="trade", wall_ms=wall_ms, omens=omens)
+        reply = answered.reply if fate is None or fate.ret_code is None else _coded(fate.ret_code)
         limits = answered.quota.headers() if answered.quota is not None else {}
-        return _reply(session, request, answered.reply, limits, wall_ms)
+        return _reply(session, request, reply, limits, wall_ms)
 
     def _checked(self, session: Session, request: dict[str, Any], wall_ms: int) -> tuple[str, dict[str, object]]:
         """(path, parameters) of a request that may go on. Raises AuthError with the socket's own codes."""
@@ -76,6 +83,10 @@ class OrderEntry:
         if req_id in session.req_ids:
             raise AuthError(20006, "Duplicate reqId")
         session.req_ids.add(req_id)
+
+
+def _coded(ret_code: int) -> Reply:
+    return Reply(ret_code=ret_code, ret_msg=MESSAGES.get(ret_code, "simulated"))
 
 
 def _reply(

@@ -154,9 +154,9 @@ class IpGate:
             return False
         return True
 
-    def ban(self, ip: str, now_ms: int) -> None:
-        """Begin a ban now."""
-        self._banned_until_ms[ip] = now_ms + self._choices.ip_ban_ms
+    def ban(self, ip: str, now_ms: int, for_ms: int | None = None) -> None:
+        """Begin a ban now, as long as the choice says or `for_ms`."""
+        self._banned_until_ms[ip] = now_ms + (self._choices.ip_ban_ms if for_ms is None else for_ms)
         self._seen.pop(ip, None)
 
     def pardon(self) -> None:

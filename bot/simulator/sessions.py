@@ -16,7 +16,7 @@ import msgspec
 from bot.simulator.auth import ApiKey, AuthError, Keyring
 from bot.simulator.choices import FaceChoices
 
-__all__ = ["PRIVATE_TOPICS", "Channel", "Heard", "Session"]
+__all__ = ["PRIVATE_TOPICS", "Channel", "Heard", "Session", "read"]
 
 Channel = Literal["linear", "spot", "private", "trade", "status"]
 Message = dict[str, Any]
@@ -35,6 +35,15 @@ PRIVATE_TOPICS = frozenset(
     ]
 )
 """Bybit: websocket/private/*."""
+
+
+def read(text: str | bytes) -> Message | None:
+    """The request in a frame; None when it is no JSON object."""
+    try:
+        request = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    return request if isinstance(request, dict) else None
 
 
 @dataclass(slots=True)
@@ -68,15 +77,15 @@ class Session:
         self._args_chars = 0
         self.req_ids: set[str] = set()
 
-    def hear(self, text: str | bytes, now_ms: int) -> Heard:
-        """Answer one frame of the client."""
-        try:
-            request = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            return Heard(replies=[self._failure("Params Error", {})])
-        if not isinstance(request, dict):
+    def hear(self, request: Message | None, now_ms: int, *, refuse: bool = False) -> Heard:
+        """Answer one request (see `read`); `refuse` fails an auth or a subscription that is otherwise good."""
+        if request is None:
             return Heard(replies=[self._failure("Params Error", {})])
         match request.get("op"):
+            case "auth" if refuse and self.channel in ("private", "trade"):
+                return Heard(replies=[self._auth_reply(request, 10004, "Invalid sign")])
+            case "subscribe" if refuse and self.channel != "trade":
+                return Heard(replies=[self._failure("Params Error", request)])
             case "ping":
                 return Heard(replies=[self._pong(request, now_ms)])
             case "auth" if self.channel in ("private", "trade"):

@@ -1,0 +1,183 @@
+"""Misfortunes that are deeds: something happens at the venue, once, now.
+
+Knows the venue's hooks and the account's own powers; works in process and under the server alike. `perform` does a deed of the catalogue's
+"account" entries; `foretell` does what must happen just before one request arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from bot.simulator.faults import Injection
+from bot.simulator.params import Refusal, Reply
+from bot.simulator.state import Account, Fate
+from bot.simulator.venue import Tick, Venue
+
+__all__ = ["foretell", "perform", "trade_by_owner"]
+
+D = Decimal
+
+
+def perform(venue: Venue, injection: Injection) -> str:
+    """Do it, and say in a few words what was done. Raises ValueError when the value makes no sense, KeyError for an unknown account."""
+    account = injection.account or next(iter(venue.state.accounts))
+    if account not in venue.state.accounts:
+        raise KeyError(account)
+    try:
+        return _DEEDS[injection.fault](venue, venue.state.accounts[account], injection.says)
+    except (InvalidOperation, TypeError) as error:
+        raise ValueError(f"{injection.fault}: {injection.says!r} makes no sense") from error
+    except Refusal as refusal:
+        raise ValueError(f"{injection.fault}: {refusal.msg}") from refusal
+
+
+def foretell(venue: Venue, account: str, path: str, params: Mapping[str, Any], omens: tuple[Injection, ...]) -> None:
+    """What happens to the account just before a request of its own arrives."""
+    for omen in omens:
+        match omen.fault:
+            case "leg-shrinks-first" if path == "/v5/order/create" and params.get("reduceOnly"):
+                idx = int(params.get("positionIdx") or 0)
+                half = venue.state.linear.floor_qty(venue.state.accounts[account].legs[idx].size / 2)
+                trade_by_owner(venue, account, idx, -half)
+            case "post-only-killed" if params.get("timeInForce") == "PostOnly":
+                venue.doom(account, Fate(kind="partial", share=D(0), reason="EC_PostOnlyWillTakeLiquidity"))
+            case "order-rejected-later" if path == "/v5/order/create":
+                venue.doom(account, Fate(kind="reject"))
+            case "order-cut-short" if path == "/v5/order/create":
+                venue.doom(account, Fate(kind="partial", share=D(omen.says), reason="EC_NoImmediateQtyToFill"))
+            case "cancel-race" if path == "/v5/order/cancel":
+                _fill_first(venue, account, params)
+
+
+def trade_by_owner(venue: Venue, account: str, idx: int, growth: Decimal) -> Reply:
+    """The owner grows (or, below zero, shrinks) a leg at market, by hand."""
+    size = venue.state.linear.floor_qty(abs(growth))
+    side = "Buy" if (idx == 2) == (growth < 0) else "Sell"
+    params = {
+        "category": "linear",
+        "symbol": "BTCUSDT",
+        "side": side,
+        "orderType": "Market",
+        "qty": f"{size:f}",
+        "positionIdx": idx,
+        "reduceOnly": growth < 0,
+    }
+    return venue.request(account, "POST", "/v5/order/create", params)
+
+
+def _fill_first(venue: Venue, account: str, params: Mapping[str, Any]) -> None:
+    """The market prints through the order that is about to be cancelled."""
+    market, tick_size = venue.state.market, venue.state.linear.tick_size
+    for order in list(venue.state.accounts[account].resting("linear")):
+        if params.get("orderId") not in (None, order.order_id) or params.get("orderLinkId") not in (
+            None,
+            "",
+            order.link_id,
+        ):
+            continue
+        through = order.price - tick_size if order.side == "Buy" else order.price + tick_size
+        here = Tick(at_ms=venue.now_ms, last=market.last, mark=market.mark, index=market.index)
+        venue.step(replace(here, last=through, volume=order.leaves))
+        venue.step(here)
+        return
+
+
+# -- deeds ------------------------------------------------------------------------------------------------------------------------------
+
+
+def _book_thin(venue: Venue, account: Account, value: str) -> str:
+    venue.set_rules(replace(venue.state.rules, book_levels=1, linear_level_qty=D(value), spot_level_qty=D(value)))
+    return f"one level of {value} BTC a side"
+
+
+def _funding_interval(venue: Venue, account: Account, value: str) -> str:
+    venue.set_contract("linear", funding_interval_min=int(value))
+    return f"funding every {value} minutes, next at {venue.state.market.next_funding_ms}"
+
+
+def _contract_change(venue: Venue, account: Account, value: str) -> str:
+    field, _, number = value.partition("=")
+    if not hasattr(venue.state.linear, field):
+        raise ValueError(f"the contract has no {field!r}")
+    venue.set_contract("linear", **{field: D(number)})
+    return value
+
+
+def _contract_status(venue: Venue, account: Account, value: str) -> str:
+    venue.set_contract("linear", status=value)
+    return value
+
+
+def _foreign_trade(venue: Venue, account: Account, value: str) -> str:
+    growth = D(value)
+    if account.hedge_mode:
+        reply = trade_by_owner(venue, account.name, 1 if growth > 0 else 2, abs(growth))
+    else:
+        reply = trade_by_owner(venue, account.name, 0, growth)
+    return f"{reply.ret_code} {reply.ret_msg}"
+
+
+def _adl(venue: Venue, account: Account, value: str) -> str:
+    idx, _, share = value.partition(":")
+    leg = account.legs[int(idx)]
+    qty = venue.state.linear.floor_qty(leg.size * D(share))
+    return f"order {venue.adl(account.name, int(idx), qty)}"
+
+
+def _liquidation(venue: Venue, account: Account, value: str) -> str:
+    venue.liquidate(account.name)
+    return "liquidated"
+
+
+def _deposit(venue: Venue, account: Account, value: str) -> str:
+    coin, amount, where = [*value.split(":"), "UNIFIED"][:3]
+    venue.deposit(account.name, coin, D(amount), where)
+    return value
+
+
+def _collateral_off(venue: Venue, account: Account, value: str) -> str:
+    return _asked(venue, account, "/v5/account/set-collateral-switch", {"coin": value, "collateralSwitch": "OFF"})
+
+
+def _margin_mode(venue: Venue, account: Account, value: str) -> str:
+    return _asked(venue, account, "/v5/account/set-margin-mode", {"setMarginMode": value})
+
+
+def _position_mode(venue: Venue, account: Account, value: str) -> str:
+    return _asked(venue, account, "/v5/position/switch-mode", {"category": "linear", "symbol": "BTCUSDT", "mode": 0})
+
+
+def _leverage_reset(venue: Venue, account: Account, value: str) -> str:
+    both = {"buyLeverage": value, "sellLeverage": value}
+    return _asked(venue, account, "/v5/position/set-leverage", {"category": "linear", "symbol": "BTCUSDT", **both})
+
+
+def _closed_forgotten(venue: Venue, account: Account, value: str) -> str:
+    gone = len(account.closed)
+    account.closed.clear()
+    return f"{gone} closed orders forgotten"
+
+
+def _asked(venue: Venue, account: Account, path: str, params: dict[str, object]) -> str:
+    reply = venue.request(account.name, "POST", path, params)
+    return f"{reply.ret_code} {reply.ret_msg}"
+
+
+_DEEDS: dict[str, Callable[[Venue, Account, str], str]] = {
+    "book-thin": _book_thin,
+    "funding-interval": _funding_interval,
+    "contract-change": _contract_change,
+    "contract-status": _contract_status,
+    "foreign-trade": _foreign_trade,
+    "adl": _adl,
+    "liquidation": _liquidation,
+    "deposit": _deposit,
+    "collateral-off": _collateral_off,
+    "margin-mode": _margin_mode,
+    "position-mode": _position_mode,
+    "leverage-reset": _leverage_reset,
+    "closed-forgotten": _closed_forgotten,
+}
