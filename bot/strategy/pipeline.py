@@ -7,7 +7,7 @@ target into leg changes; this file is their table of contents and the guard befo
 
 import math
 
-from bot.strategy import codes, decision, funding, hedge, insurance, ladder, risk, stages, trade
+from bot.strategy import allocate, codes, decision, funding, hedge, insurance, ladder, risk, stages, trade
 from bot.strategy.decision import (
     Account,
     Book,
@@ -74,6 +74,12 @@ DEFAULT_POLICY = Policy(
 
 FIRST_MEMORY = Memory(-1, -1, -1, -1, math.nan, math.nan, 1)
 """Before the first decision. It goes to the centre: a fresh book is not noise around a target."""
+
+MOST_BTC = 21e6
+LEAST_STEP_BTC = 1e-9
+LEAST_PRICE = 1e-3
+MOST_PRICE = 1e12
+"""Beyond these a figure is a defect, not a market; within them no arithmetic below overflows."""
 
 NO_OPERATOR = Operator(decision.MANUAL_OFF, math.nan, 0, 0)
 
@@ -201,31 +207,58 @@ def answer(
 
 
 def missing_input(inputs: DecisionInputs) -> int:
-    """The first thing without which no decision is possible; 0 when there is none."""
+    """The first thing without which no decision is possible; 0 when there is none. NaN fails every comparison."""
     book, instrument, policy = inputs.book, inputs.instrument, inputs.policy
-    if not 0.0 <= book.spot_btc < math.inf:
+    if not 0.0 <= book.spot_btc <= MOST_BTC:
         return codes.SPOT_UNKNOWN
-    if book.long_steps < 0 or book.short_steps < 0:
+    if not (0 <= book.long_steps <= allocate.NO_LIMIT and 0 <= book.short_steps <= allocate.NO_LIMIT):
         return codes.LEGS_UNKNOWN
-    if not 0.0 < inputs.market.price < math.inf:
+    if not LEAST_PRICE <= inputs.market.price <= MOST_PRICE:
         return codes.PRICE_UNKNOWN
-    if not (0.0 < instrument.step_btc < math.inf and instrument.min_notional_usdt < math.inf):
+    if not (
+        LEAST_STEP_BTC <= instrument.step_btc <= MOST_BTC
+        and 0.0 <= instrument.min_notional_usdt <= MOST_PRICE
+    ):
         return codes.INSTRUMENT_INVALID
-    if inputs.operator.manual_mode == decision.MANUAL_TARGET and not math.isfinite(
-        inputs.operator.manual_target_btc
+    if inputs.operator.manual_mode == decision.MANUAL_TARGET and not (
+        abs(inputs.operator.manual_target_btc) <= MOST_BTC
     ):
         return codes.MANUAL_TARGET_UNKNOWN
-    if policy.hedge_mode != decision.COVERAGE and not math.isfinite(policy.target_delta_btc):
+    if policy.hedge_mode != decision.COVERAGE and not abs(policy.target_delta_btc) <= MOST_BTC:
         return codes.USER_TARGET_UNKNOWN
-    shares = (
+    return 0 if policy_is_sane(policy) else codes.POLICY_INVALID
+
+
+def policy_is_sane(policy: Policy) -> bool:
+    """Shares within [0, 1], divisors above zero, and no figure that is not a number (one would make the sum NaN)."""
+    total = (
+        policy.sigma_low
+        + policy.sigma_high
+        + policy.sigma_fall_ratio
+        + policy.pay_fall_ratio
+        + policy.insurance_ltv
+        + policy.ltv_monitor
+        + policy.ltv_warning
+        + policy.ltv_critical
+        + policy.ltv_emergency
+        + policy.ltv_leave
+        + policy.mm_alert
+        + policy.mm_top_up
+        + policy.mm_reduce
+        + policy.mm_close
+        + policy.mm_leave
+        + policy.urgent_bands
+    )
+    return (
         0.0 <= policy.h_low <= 1.0
         and 0.0 <= policy.h_mid <= 1.0
         and 0.0 <= policy.h_high <= 1.0
         and 0.0 <= policy.band_inner_share <= 1.0
+        and 0.0 <= policy.insurance_drop < 1.0
+        and 0.0 <= policy.band_btc <= MOST_BTC
+        and 1e-6 <= policy.mm_per_price <= 1.0
+        and 0.0 <= total <= MOST_PRICE
     )
-    if not (shares and 0.0 <= policy.band_btc < math.inf):
-        return codes.POLICY_INVALID
-    return 0
 
 
 def worst_ltv(account: Account, spot_btc: float, price: float) -> float:

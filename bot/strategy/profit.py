@@ -76,6 +76,11 @@ def target_move(k: float, sigma_24h: float, days: float) -> float:
     return k * sigma_24h * math.sqrt(days)
 
 
+def direction_of(net_perp_btc: float) -> int:
+    """+1 for a net long L - S, -1 for a net short, 0 for neither or NaN."""
+    return int(net_perp_btc > 0.0) - int(net_perp_btc < 0.0)
+
+
 def target_reached(
     net_perp_btc: float, price: float, anchor_price: float, k: float, sigma_24h: float, days: float
 ) -> bool:
@@ -85,16 +90,16 @@ def target_reached(
     """
     if not (price > 0.0 and anchor_price > 0.0 and sigma_24h > 0.0):
         return False
-    direction = float(net_perp_btc > 0.0) - float(net_perp_btc < 0.0)
-    if direction == 0.0:
+    direction = direction_of(net_perp_btc)
+    if direction == 0:
         return False
     return math.log(price / anchor_price) * direction >= target_move(k, sigma_24h, days)
 
 
 def target_price(net_perp_btc: float, anchor_price: float, k: float, sigma_24h: float, days: float) -> float:
     """Price at which `target_reached` turns true; NaN without a net position."""
-    direction = float(net_perp_btc > 0.0) - float(net_perp_btc < 0.0)
-    if direction == 0.0:
+    direction = direction_of(net_perp_btc)
+    if direction == 0:
         return math.nan
     return anchor_price * math.exp(direction * target_move(k, sigma_24h, days))
 

@@ -9,9 +9,9 @@ from bot.strategy import codes, decision, funding, ladder, profit
 from bot.strategy.decision import Decision, Stage
 
 TEXT: Final[dict[int, str]] = {
-    codes.SPOT_UNKNOWN: "the BTC to protect is unknown",
-    codes.LEGS_UNKNOWN: "the legs are unknown",
-    codes.PRICE_UNKNOWN: "the price is unknown",
+    codes.SPOT_UNKNOWN: "the BTC to protect is unknown or impossible",
+    codes.LEGS_UNKNOWN: "the legs are unknown or impossible",
+    codes.PRICE_UNKNOWN: "the price is unknown or impossible",
     codes.INSTRUMENT_INVALID: "the lot rules of the instrument are missing or impossible",
     codes.USER_TARGET_UNKNOWN: "the target delta is not a number",
     codes.SIGMA_UNKNOWN: "volatility is unknown and there is no earlier level to keep",

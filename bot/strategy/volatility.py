@@ -162,7 +162,9 @@ def rogers_satchell_variance(
 
 
 def yang_zhang_weight(bars: int) -> float:
-    """k = 0.34 / (1.34 + (n + 1) / (n - 1)) for n bars (Yang and Zhang 2000)."""
+    """k = 0.34 / (1.34 + (n + 1) / (n - 1)) for n bars (Yang and Zhang 2000). NaN below two bars."""
+    if bars < 2:
+        return math.nan
     return 0.34 / (1.34 + (bars + 1.0) / (bars - 1.0))
 
 

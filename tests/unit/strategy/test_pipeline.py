@@ -99,6 +99,12 @@ REFUSALS = [
     ("band missing", {"band_btc": NAN}, codes.POLICY_INVALID),
     ("band negative", {"band_btc": -0.01}, codes.POLICY_INVALID),
     ("h missing", {"h_mid": NAN}, codes.POLICY_INVALID),
+    ("a threshold missing", {"ltv_warning": NAN}, codes.POLICY_INVALID),
+    ("a threshold infinite", {"mm_close": math.inf}, codes.POLICY_INVALID),
+    ("margin per price zero", {"mm_per_price": 0.0}, codes.POLICY_INVALID),
+    ("insured fall of 100 %", {"insurance_drop": 1.0}, codes.POLICY_INVALID),
+    ("spot beyond all bitcoin", {"spot_btc": 22e6}, codes.SPOT_UNKNOWN),
+    ("price beyond belief", {"price": 1e300}, codes.PRICE_UNKNOWN),
     ("h above one", {"h_mid": 1.2}, codes.POLICY_INVALID),
     ("target by hand missing", {"manual_mode": decision.MANUAL_TARGET}, codes.MANUAL_TARGET_UNKNOWN),
 ]

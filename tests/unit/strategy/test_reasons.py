@@ -57,4 +57,6 @@ def test_a_hold_and_a_refusal_read_too():
     """A hold ends with its reason, a refusal is one line."""
     held = reasons.explain(decide(a_question(settled=True, long_steps=0, short_steps=272)))
     assert held[-1] == "hold: the gap is inside the no-trade band"
-    assert reasons.explain(decide(a_question(price=math.nan))) == ("refuse: the price is unknown",)
+    assert reasons.explain(decide(a_question(price=math.nan))) == (
+        "refuse: the price is unknown or impossible",
+    )
