@@ -231,7 +231,8 @@ class Engine:
         state.readings.answered(now_ms)
         if reconciler.agrees(state, reading):
             state.readings.agreed(now_ms)
-        elif state.ledger.is_open:
+        elif state.ledger.is_open and not any(state.blotter.unsettled()):
+            # While an order of ours is on its way, a reading may be from before or after it: that proves nothing.
             state.readings.disagreements += 1
             state.readings.want("legs disagree", now_ms + 1)
 
