@@ -143,7 +143,14 @@ _MARKET = (
     _f("market", "gap", (149,), "all prices stand value higher from now on", value="-0.05"),
     _f("market", "mark-off", (150,), "mark and index are off by value for `ms`", ms=600_000, value="-0.03"),
     _f("market", "price-frozen", (151, 193), "prices stand still for `ms`, time goes on", ms=600_000),
-    _f("market", "funding-flip", (122, 123), "the running rate changes its sign for `ms`", ms=28_800_000),
+    _f(
+        "market",
+        "funding-flip",
+        (122, 123),
+        "the running rate is multiplied by value for `ms`",
+        ms=28_800_000,
+        value="-1",
+    ),
     _f("market", "funding-cap", (125,), "the running rate is value for `ms`", ms=28_800_000, value="0.005"),
 )
 _ACCOUNT = (

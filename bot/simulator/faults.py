@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 from bot.simulator.catalogue import CATALOGUE, Fault, Where
 
@@ -18,7 +19,8 @@ __all__ = ["FaultPlan", "Injection", "draw_climate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """One misfortune at work. Raises ValueError for a name that is not in the catalogue or a probability outside 0..1.
+    """One misfortune at work. Raises ValueError for a name that is not in the catalogue, a probability outside 0..1, a value that is no
+    number where the catalogue's is one.
 
     `match` is a piece of the subject it strikes: "POST /v5/order/create" of a request, "private order" of a stream message, "trade" of a
     socket, "" = all. `p` is the chance of each blow, `times` the most blows (None = no end), `for_ms` how long it is at work (None = until
@@ -39,6 +41,8 @@ class Injection:
             raise ValueError(f"no fault {self.fault!r}; there are: {', '.join(CATALOGUE)}")
         if not 0 <= self.p <= 1:
             raise ValueError(f"p is a probability, not {self.p}")
+        if _is_number(self.entry.value) and not _is_number(self.says):
+            raise ValueError(f"the value of {self.fault} is a number, not {self.says!r}")
 
     @property
     def entry(self) -> Fault:
@@ -118,6 +122,13 @@ class FaultPlan:
             row.blows += 1
             self.blows[injection.fault] += 1
             yield injection
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return Decimal(text).is_finite()
+    except InvalidOperation:
+        return False
 
 
 _RESTLESS: tuple[tuple[str, float], ...] = (

@@ -70,7 +70,7 @@ class MarketFaults:
             case "mark-off":
                 return _scaled(tick, ONE, ONE + off)
             case "funding-flip":
-                return replace(tick, funding_rate=-self._rate)
+                return replace(tick, funding_rate=self._rate * off)
             case "funding-cap":
                 return replace(tick, funding_rate=off)
             case name:
