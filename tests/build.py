@@ -43,7 +43,7 @@ def a_decision(number: int = 1, **changes: Any) -> Decided:
             Stage(name="user", value=0.0, reason="the target is the user's"),
             Stage(name="volatility", value=0.4, reason="medium volatility: 40 % of the trade to the short leg"),
             Stage(name="funding", value=1.0, reason="the book is paid: full hedge"),
-            Stage(name="ltv_floor", value=0.0612, reason="the LTV floor does not bind"),
+            Stage(name="ltv floor", value=0.0612, reason="the LTV floor does not bind"),
             Stage(name="margin", value=None, reason="margin is unknown"),
         ),
         delta=D("0.27"),

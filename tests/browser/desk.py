@@ -49,17 +49,19 @@ def a_story() -> BotView:
     told += [replace(refuse, number=27), replace(refuse, number=26)]
     told += [replace(hold, number=n) for n in range(25, 2, -1)]
     told += [a_decision(2, reason="the policy is new or changed: the whole gap counts, not the band")]
-    view = a_view(
+    return a_view(
         decisions=tuple((NOW_MS - 60_000 * i, decided) for i, decided in enumerate(told)),
         orders=(
-            an_order_view("hl-k3-0008-S", leg="short", act="grow", qty=D("0.012"), filled=D("0"), avg_price=None, state="open", at_ms=NOW_MS - 2_000),
-            an_order_view("hl-k3-0007-S", leg="short", act="grow", qty=D("0.007"), filled=D("0"), avg_price=None, state="unknown", reason="no answer within 10 s"),
-            an_order_view("hl-k3-0006-S", leg="short", act="grow", qty=D("0.007"), filled=D("0.003"), state="cancelled", reason="the rest did not fill"),
-            an_order_view("hl-k3-0005-L", act="shrink", qty=D("0.005"), filled=D("0"), avg_price=None, state="refused", reason="110017: reduce-only rule <script>alert(1)</script>"),
+            an_order_view("hl-k3-0008-S", **_SHORT, qty=D("0.012"), state="open", at_ms=NOW_MS - 2_000),
+            an_order_view("hl-k3-0007-S", **_SHORT, qty=D("0.007"), state="unknown", reason="no answer within 10 s"),
+            an_order_view("hl-k3-0006-S", **_SHORT | {"filled": D("0.003")}, qty=D("0.007"), state="cancelled"),
+            an_order_view("hl-k3-0005-S", **_SHORT, qty=D("0.005"), state="refused", reason="110007: no margin"),
             *a_view().orders,
         ),
-    )  # fmt: skip
-    return view
+    )
+
+
+_SHORT = {"leg": "short", "act": "grow", "filled": D(0), "avg_price": None}
 
 
 class Story:

@@ -2,7 +2,7 @@
 
 import { gauge, Spark } from "./draw.js";
 import { btc, btcSigned, dateAndClock, duration, FORMATS, UNKNOWN } from "./format.js";
-import { Decisions, element, orders, pair, pairs, verdicts } from "./lists.js";
+import { Decisions, element, keepTables, orders, pair, pairs, verdicts } from "./lists.js";
 import { at, Store } from "./store.js";
 import { Line } from "./stream.js";
 
@@ -71,6 +71,8 @@ function tick() {
   const fresh = state === "live" || state === "polling";
   showWorld(fresh ? store.marketNow(now) : store.baseMs);
   showAges(now);
+  showTitle(fresh);
+  if (fresh) spark.add(store.doc, store.marketNow(now), now);
 }
 
 function showLink(state, now) {
@@ -81,7 +83,7 @@ function showLink(state, now) {
   const from = store.baseMs === null ? "" : ` What you see is from ${dateAndClock(store.baseMs)}.`;
   const retry = line.retryAt === null ? " Trying again." : ` Trying again in ${Math.ceil(Math.max(0, line.retryAt - now) / 1000)} s.`;
   const said = { lost: "Connection lost", quiet: "No word from the daemon", trouble: `The daemon says: ${store.troubled}` }[state];
-  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(Math.floor(silence))}`}.${from}${state === "trouble" ? "" : retry}`;
+  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(silence, 0)}`}.${from}${state === "trouble" ? "" : retry}`;
   const settled = alarm.hidden ? "live" : "lost";
   if (settled !== announcedLink && state !== "connecting") {
     announcedLink = settled;
@@ -100,18 +102,24 @@ function showWorld(nowMs) {
   $("world").dataset.world = world;
 }
 
+function showTitle(fresh) {
+  const { mode, book } = store.doc;
+  const delta = book.delta_btc === null ? "Δ unknown" : `Δ ${btcSigned(book.delta_btc)} BTC`;
+  document.title = `${fresh ? "" : "NOT LIVE "}${mode.name} ${delta} · HedgeLock`;
+}
+
 function showAges(now) {
   const age = store.age("price", now);
   $("price-age").textContent = age === null ? UNKNOWN : `${duration(age)} ago`;
+  $("price-age").classList.toggle("none", age === null);
   const stale = store.doc.market.stale;
   const old = age !== null && age > OLD_PRICE_S;
   $("market").classList.toggle("stale", stale || old);
   $("stale").hidden = !(stale || old);
   $("stale").textContent = stale ? "stale" : "old";
   const reconciled = store.age("reconciled", now);
-  const agreed = reconciled === null ? "never yet" : `${duration(reconciled)} ago`;
-  $("reconciled-age").textContent = agreed;
-  $("reconciled-age-2").textContent = agreed;
+  $("reconciled-age").textContent = reconciled === null ? "not yet agreed with the venue" : `agreed with the venue ${duration(reconciled)} ago`;
+  $("reconciled-age-2").textContent = reconciled === null ? "not yet" : `${duration(reconciled)} ago`;
   $("funding-due").textContent = due(store.doc.funding.next_ms, store.marketNow(now));
 }
 
@@ -133,6 +141,7 @@ function render() {
   decisions.render(doc.decisions, doc.now_ms);
   orders($("orders"), doc.orders, doc.now_ms);
   showHealth(doc);
+  keepTables();
   tick();
 }
 
@@ -162,7 +171,6 @@ function showMode(doc) {
   const reasons = [...new Set([...doc.health.live.reasons, ...doc.health.ready.reasons])].filter((reason) => reason !== why);
   $("reasons").replaceChildren(...reasons.map((reason) => element("li", {}, reason)));
   $("reasons").hidden = reasons.length === 0;
-  document.title = `${name} Δ ${btcSigned(doc.book.delta_btc)} BTC · HedgeLock`;
   if (name !== announcedMode) {
     if (announcedMode !== null) announce(`Mode is now ${name}: ${why}`);
     announcedMode = name;
@@ -181,7 +189,6 @@ function showDelta(doc) {
   $("delta-verdict").textContent = text;
   $("delta-verdict").dataset.tone = tone;
   gauge($("gauge"), { delta, target, band });
-  spark.add(doc, doc.now_ms);
 }
 
 function deltaVerdict(doc, delta, target, band) {

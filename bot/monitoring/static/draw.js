@@ -12,7 +12,7 @@ function shape(name, attributes, text) {
 }
 
 function canvas(host, height, label) {
-  const width = Math.max(200, host.clientWidth);
+  const width = Math.max(160, host.clientWidth);
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": label });
   return { svg, width };
 }
@@ -47,14 +47,13 @@ export function gauge(host, { delta, target, band }) {
   host.replaceChildren(svg);
 }
 
-const HEIGHT = 96;
-
 // Delta over time with its band; a gap in knowledge is a gap in the line.
 export class Spark {
   constructor(host, note) {
     this.host = host;
     this.note = note;
     this.points = []; // [at ms, delta, target, band]
+    this.addedAt = -Infinity;
     this.pointer = null;
     host.addEventListener("pointermove", (event) => this.#point(event.offsetX));
     host.addEventListener("pointerleave", () => this.#point(null));
@@ -67,9 +66,11 @@ export class Spark {
     this.draw();
   }
 
-  add(doc, nowMs) {
+  // One point per second of real time, of which `now` counts the milliseconds.
+  add(doc, nowMs, now) {
     const last = this.points.at(-1);
-    if (last && nowMs <= last.at) return;
+    if (now - this.addedAt < 1_000 || (last && nowMs <= last.at)) return;
+    this.addedAt = now;
     this.points.push(point(nowMs, doc.book.delta_btc, doc.target.delta_btc, doc.target.band_btc));
     if (this.points.length > 3_600) this.points.shift();
     this.draw();
@@ -82,18 +83,19 @@ export class Spark {
       this.note.textContent = "The line of delta begins here.";
       return;
     }
-    const { svg, width } = canvas(this.host, HEIGHT, "Delta over time");
-    const scale = this.#scale(known, width);
-    svg.append(...this.#bands(scale, width), shape("path", { d: this.#line(scale, width), class: "line" }));
+    const height = Math.max(80, this.host.clientHeight);
+    const { svg, width } = canvas(this.host, height, "Delta over time");
+    const scale = this.#scale(known, width, height);
+    svg.append(...this.#bands(scale), ...edges(scale, this.points.at(-1)), shape("path", { d: this.#line(scale, width), class: "line" }));
     const last = known.at(-1);
     svg.append(shape("circle", { cx: scale.x(last.at), cy: scale.y(last.delta), r: 3, class: "dot" }));
     const shown = this.#nearest(scale);
-    if (shown) svg.append(shape("line", { x1: scale.x(shown.at), x2: scale.x(shown.at), y1: 0, y2: HEIGHT, class: "cursor" }));
+    if (shown) svg.append(shape("line", { x1: scale.x(shown.at), x2: scale.x(shown.at), y1: 0, y2: height, class: "cursor" }));
     this.host.replaceChildren(svg);
     this.note.textContent = shown ? this.#said(shown) : this.#summary(known);
   }
 
-  #scale(known, width) {
+  #scale(known, width, height) {
     const [first, last] = [this.points[0].at, this.points.at(-1).at];
     let low = Infinity;
     let high = -Infinity;
@@ -104,7 +106,7 @@ export class Spark {
     const room = (high - low) * 0.06 || 0.001;
     return {
       x: (atMs) => ((atMs - first) / Math.max(1, last - first)) * (width - 8) + 1,
-      y: (value) => HEIGHT - 4 - ((value - low + room) / (high - low + 2 * room)) * (HEIGHT - 8),
+      y: (value) => height - 4 - ((value - low + room) / (high - low + 2 * room)) * (height - 8),
     };
   }
 
@@ -166,10 +168,20 @@ export class Spark {
 
   #summary(known) {
     const deltas = known.map((p) => p.delta);
-    const span = duration((known.at(-1).at - known[0].at) / 1000);
+    const [first, last] = [known[0].at, known.at(-1).at];
     const [low, high] = [Math.min(...deltas), Math.max(...deltas)];
-    return `Last ${span} of the market: delta between ${btcSigned(low)} and ${btcSigned(high)} BTC; the band is shaded.`;
+    const span = `${clock(first, last)} to ${clock(last)} UTC (${duration((last - first) / 1000)})`;
+    return `${span}: delta between ${btcSigned(low)} and ${btcSigned(high)} BTC. Shaded: the band in which nothing is traded.`;
   }
+}
+
+// The present band's edges, named where they are.
+function edges({ y }, { target, band }) {
+  if (target === null) return [];
+  return [
+    shape("text", { x: 4, y: y(target + band) + 12, class: "edge" }, btcSigned(target + band)),
+    shape("text", { x: 4, y: y(target - band) - 4, class: "edge" }, btcSigned(target - band)),
+  ].slice(0, y(target - band) - y(target + band) > 32 ? 2 : 0);
 }
 
 const figure = (value) => (value === null || value === undefined ? null : Number(value));

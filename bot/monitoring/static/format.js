@@ -36,7 +36,7 @@ export const FORMATS = {
   "one": number(1),
   "btc": btc,
   "btc-signed": btcSigned,
-  "btc-or-there": (value) => (value === null || value === undefined ? "is there" : btc(value)),
+  "btc-or-none": (value) => (value === null || value === undefined ? "–" : btc(value)), // no hedge in motion
   "usdt": usdt,
   "usdt-signed": usdtSigned,
   "usdt-cost": (value) => (value === null || value === undefined ? UNKNOWN : usdtSigned(negated(value))),
@@ -68,9 +68,9 @@ export function dateAndClock(atMs) {
 }
 
 // The two largest parts of a span: 3 d 4 h, 1 h 57 min, 2 min 5 s, 0.4 s.
-export function duration(seconds) {
+export function duration(seconds, digits = 1) {
   const s = Math.max(0, seconds);
-  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 10) return `${digits ? s.toFixed(digits) : Math.floor(s)} s`;
   const whole = Math.floor(s);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

@@ -11,6 +11,15 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const ROLES = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+
+// On a phone a table is laid out as cards, and a browser then forgets that it is one; a screen reader must not.
+export function keepTables() {
+  for (const part of document.querySelectorAll("table:not([role]), table :is(thead, tbody, tr, td, th):not([role])")) {
+    part.setAttribute("role", ROLES[part.tagName] ?? (part.scope === "row" ? "rowheader" : "columnheader"));
+  }
+}
+
 // What a stage's figure is in: the strategy's own units.
 const STAGE_UNITS = {
   "user": "BTC target",
@@ -136,26 +145,27 @@ export function pair(name, value, tone) {
 }
 
 export function orders(host, list, nowMs) {
-  const rows = list.map((order) =>
-    element(
-      "tr",
-      {},
-      element("td", { "data-label": "Sent" }, element("time", { datetime: new Date(order.at_ms).toISOString() }, clock(order.at_ms, nowMs))),
-      element("td", { "data-label": "Leg", class: `text ${order.leg}` }, `${order.act} ${order.leg}`),
-      element("td", { "data-label": "Quantity", "data-unit": "BTC" }, btc(order.qty_btc)),
-      element("td", { "data-label": "Filled", "data-unit": "BTC" }, btc(order.filled_btc)),
-      element("td", { "data-label": "Average", "data-unit": order.avg_price_usdt === null ? null : "USDT" }, order.avg_price_usdt === null ? "–" : price(order.avg_price_usdt)),
-      element(
-        "td",
-        { "data-label": "State", class: "text state" },
-        element("span", { class: `badge ${STATE_TONES[order.state] ?? "info"}` }, order.state),
-        order.reason ? element("small", {}, ` ${order.reason}`) : null,
-      ),
-      element("td", { "data-label": "Order link id", class: "text id" }, order.order_link_id),
-    ),
-  );
-  if (rows.length === 0) rows.push(element("tr", {}, element("td", { colspan: 7, class: "text empty" }, "No order yet.")));
+  const rows = list.map((order) => orderRow(order, nowMs));
+  if (rows.length === 0) rows.push(element("tr", {}, element("td", { colspan: 8, class: "text empty" }, "No order yet.")));
   host.replaceChildren(...rows);
+}
+
+function orderRow(order, nowMs) {
+  const average = order.avg_price_usdt;
+  return element(
+    "tr",
+    {},
+    element("td", { "data-label": "Sent", class: "sent" }, element("time", { datetime: new Date(order.at_ms).toISOString() }, clock(order.at_ms, nowMs))),
+    element("td", { class: `text leg ${order.leg}` }, `${order.act} ${order.leg}`),
+    element("td", { "data-label": "Quantity", "data-unit": "BTC" }, btc(order.qty_btc)),
+    element("td", { "data-label": "Filled", "data-unit": "BTC" }, btc(order.filled_btc)),
+    average === null
+      ? element("td", { "data-label": "Average" }, "–")
+      : element("td", { "data-label": "Average", "data-unit": "USDT" }, price(average)),
+    element("td", { class: "text state" }, element("span", { class: `badge ${STATE_TONES[order.state] ?? "info"}` }, order.state)),
+    element("td", { class: "text why" }, order.reason),
+    element("td", { class: "text id" }, order.order_link_id),
+  );
 }
 
 const VERDICTS = { live: "Live: the process turns", ready: "Ready: it knows its world", trading: "Trading: it may and can hedge" };
