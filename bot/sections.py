@@ -113,7 +113,7 @@ class BybitSettings(Section):
 class PaperSettings(Section):
     """The paper world: which history is played, how fast, and the book it starts with."""
 
-    speed: float = key(120.0, "market seconds per real second", room="simulator", unit="x", ge=0.1, le=5000)
+    speed: float = key(240.0, "market seconds per real second", room="simulator", unit="x", ge=0.1, le=5000)
     tape: str = key("sample", "sample, live, or the path of a bar file", room="simulator")
     start: str = key("", "first moment played, ISO 8601 UTC; empty = the tape's own", room="simulator")
     seed: int = key(1, "seed of every random draw of the paper venue", room="simulator", ge=0, le=2**63 - 1)

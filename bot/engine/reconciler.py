@@ -23,6 +23,9 @@ PERSISTENT = 3
 NEGATIVES_NEEDED = 2
 """Valid negatives, heard after the lease, that a proof of absence needs."""
 
+_MOST_BARS = 1000
+"""Candles one answer may hold (Bybit: market/kline)."""
+
 _OVERLAP_MS = 60_000
 """Executions are asked for from this long before the last one booked: a repeat costs nothing, a gap costs money."""
 
@@ -67,7 +70,9 @@ def questions(state: State, now_ms: int) -> Iterator[Command]:
     needs_history = state.instrument is None or state.market.has_gap
     if needs_history and _is_due(state.readings.history_asked_ms, now_ms, patience.read_timeout_ms):
         window = state.config.volatility
-        yield ReadHistory(minutes=window.minutes, bars=window.bars + 1, funding_points=state.config.funding_points)
+        # Two windows: one to measure, one more for the smoothing to settle on.
+        bars = min(2 * window.bars + 1, _MOST_BARS)
+        yield ReadHistory(minutes=window.minutes, bars=bars, funding_points=state.config.funding_points)
     if (why := _why_read(state, now_ms)) is not None:
         since_ms = (state.ledger.last_exec_ms or now_ms) - _OVERLAP_MS
         yield ReadAccount(why=why, executions_since_ms=since_ms, with_facts=state.facts is None)

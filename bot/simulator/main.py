@@ -74,7 +74,7 @@ class SimulatorOptions:
     tape: str = "sample"
     live_host: str = ""
     start_ms: int | None = None
-    speed: float = 120.0
+    speed: float = 240.0
     epoch: Literal["tape", "now"] = "tape"
     tick_ms: int = 1000
     seed: int = 1

@@ -47,7 +47,7 @@ class ServerOptions:
 
     host: str = "127.0.0.1"
     port: int = 0
-    speed: float = 120.0
+    speed: float = 240.0
     paused: bool = False
     choices: FaceChoices = field(default_factory=FaceChoices)
     fault_seed: int = 0

@@ -55,8 +55,8 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 FUNDING_MS = 8 * 3_600_000
 """Settlements of the tape: 00:00, 08:00 and 16:00 UTC."""
-DEFAULT_START_MS = 1_755_932_400_000
-"""2025-08-23 07:00 UTC."""
+DEFAULT_START_MS = 1_755_961_200_000
+"""2025-08-23 15:00 UTC."""
 DEFAULT_RATE = Decimal("0.0001")
 """Funding rate of a tape that brings none: Bybit's interest part, 0.01 % per eight hours."""
 

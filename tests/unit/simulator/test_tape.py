@@ -91,7 +91,7 @@ def test_the_running_rate_arrives_at_the_settled_one() -> None:
 
 
 def test_settled_rates_before_the_start_are_history() -> None:
-    """The last row known at 07:00 is the settlement of midnight."""
+    """The last row known at 15:00 is the settlement of eight in the morning."""
     known = sample_tape().settled_rates()
 
     assert [row for row in RATES if row[0] <= DEFAULT_START_MS][-200:] == known
