@@ -1,0 +1,412 @@
+"""Questions and their validated answers, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from dataclasses import replace
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bot.domain.account import ExecKind
+from bot.domain.commands import ReadAccount, ReadHistory, SeekOrder
+from bot.domain.errors import Refused, Unavailable
+from tests.unit.exchange.scripted import NOW_MS, QUICK, Room, a_room, body, page, raw, slam
+
+POSITIONS, WALLET, REALTIME = "/v5/position/list", "/v5/account/wallet-balance", "/v5/order/realtime"
+HISTORY, EXECUTIONS, FEES = "/v5/order/history", "/v5/execution/list", "/v5/account/fee-rate"
+KEY, INFO, KLINE = "/v5/user/query-api", "/v5/account/info", "/v5/market/kline"
+INSTRUMENTS, FUNDING = "/v5/market/instruments-info", "/v5/market/funding/history"
+
+READ = ReadAccount(why="test", executions_since_ms=NOW_MS - 3_600_000)
+FIVE_MIN = 300_000
+GRID_MS = NOW_MS - NOW_MS % FIVE_MIN + FIVE_MIN  # the next candle's opening
+
+
+def a_leg(idx: int, size: str = "0.213", symbol: str = "BTCUSDT", side: str | None = None) -> dict[str, Any]:
+    return {
+        "positionIdx": idx,
+        "symbol": symbol,
+        "side": side if side is not None else {0: "Buy", 1: "Buy", 2: "Sell"}[idx] if D(size) else "",
+        "size": size,
+        "avgPrice": "115000" if D(size) else "0",
+        "markPrice": "116000",
+        "liqPrice": "",
+        "leverage": "25",
+        "unrealisedPnl": "1.5",
+        "positionMM": "12",
+        "adlRankIndicator": 2,
+        "seq": 7,
+        "updatedTime": "1760000000000",
+    }
+
+
+def a_coin(coin: str, balance: str = "0.27", **changes: Any) -> dict[str, Any]:
+    return {
+        "coin": coin,
+        "walletBalance": balance,
+        "equity": balance,
+        "borrowAmount": "0",
+        "usdValue": balance,
+        "spotBorrow": "0",
+        "unrealisedPnl": "0",
+        "accruedInterest": "",
+        "collateralSwitch": True,
+        "marginCollateral": True,
+    } | changes
+
+
+def a_wallet(*coins: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "accountType": "UNIFIED",
+        "totalEquity": "15000",
+        "totalMarginBalance": "14000",
+        "totalAvailableBalance": "",
+        "accountIMRate": "0.2",
+        "accountMMRate": "0.05",
+        "coin": list(coins),
+    } | changes
+
+
+def an_execution(exec_id: str, at_ms: int = NOW_MS, **changes: Any) -> dict[str, Any]:
+    return {
+        "execId": exec_id,
+        "symbol": "BTCUSDT",
+        "side": "Sell",
+        "execType": "Trade",
+        "execQty": "0.1",
+        "execPrice": "115000.1",
+        "execFee": "6.3",
+        "feeCurrency": "",
+        "closedSize": "0.1",
+        "execTime": str(at_ms),
+        "orderId": "o1",
+        "orderLinkId": "h-1",
+        "isMaker": False,
+        "seq": 11,
+        "extraFees": "",
+    } | changes
+
+
+def an_order(order_id: str = "o1", link: str = "h-1", **changes: Any) -> dict[str, Any]:
+    return {
+        "orderId": order_id,
+        "orderLinkId": link,
+        "symbol": "BTCUSDT",
+        "side": "Sell",
+        "orderStatus": "New",
+        "qty": "0.1",
+        "cumExecQty": "0",
+        "positionIdx": 2,
+        "reduceOnly": False,
+        "price": "116000",
+        "avgPrice": "",
+        "createdTime": str(NOW_MS),
+        "updatedTime": str(NOW_MS),
+    } | changes
+
+
+def script_account(room: Room) -> None:
+    """A whole account: both legs (short first), no orders, BTC, one execution."""
+    room.venue.say(EXECUTIONS, page(an_execution("e1")))
+    room.venue.say(POSITIONS, page(a_leg(2, "0.321"), a_leg(1, "0.051")))
+    room.venue.say(REALTIME, page())
+    room.venue.say(WALLET, body({"list": [a_wallet(a_coin("BTC"))]}))
+
+
+async def test_a_reading_is_whole_and_knows_its_legs_by_index() -> None:
+    """The venue lists the short leg first; nothing depends on it. A wallet without a USDT row has no USDT."""
+    async with a_room() as room:
+        script_account(room)
+
+        reading = (await room.reader.read_account(READ)).reading
+
+        assert (D("0.051"), D("0.321")) == (reading.long.qty, reading.short.qty)
+        assert (None, D("25"), 2) == (reading.long.liq_price, reading.long.leverage, reading.short.adl_rank)
+        assert D("0.27") == reading.wallet.coin("BTC").wallet  # type: ignore[union-attr]
+        assert D(0) == reading.wallet.coin("USDT").borrowed  # type: ignore[union-attr]
+        assert None is reading.wallet.available
+        assert ["e1"] == [row.exec_id for row in reading.executions]
+        assert "USDT" == reading.executions[0].fee_currency
+
+
+async def test_executions_are_asked_before_and_after_the_rest() -> None:
+    """A fill between two pages cannot fall between them; a fill seen twice is one fill."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(EXECUTIONS, page(an_execution("e1")), page(an_execution("e2"), an_execution("e1")))
+
+        reading = (await room.reader.read_account(READ)).reading
+
+        order = [one.path for one in room.venue.asked if one.path != "/v5/market/time"]
+        assert [EXECUTIONS, POSITIONS, REALTIME, WALLET, EXECUTIONS] == order
+        assert ["e1", "e2"] == [row.exec_id for row in reading.executions]
+
+
+BROKEN_PAGES = [
+    ("one leg missing", POSITIONS, page(a_leg(1))),
+    ("one leg twice", POSITIONS, page(a_leg(1), a_leg(1))),
+    ("no rows", POSITIONS, page()),
+    ("one-way mode", POSITIONS, page(a_leg(0))),
+    ("another symbol's legs", POSITIONS, page(a_leg(1, symbol="ETHUSDT"), a_leg(2, symbol="ETHUSDT"))),
+    ("another category", POSITIONS, page(a_leg(1), a_leg(2), category="inverse")),
+    ("a long leg that is short", POSITIONS, page(a_leg(1, side="Sell"), a_leg(2))),
+    ("a size that is no number", POSITIONS, page(a_leg(1) | {"size": ""}, a_leg(2))),
+    ("a size that is NaN", POSITIONS, page(a_leg(1) | {"size": "NaN"}, a_leg(2))),
+    ("result null", POSITIONS, raw('{"retCode":0,"result":null}')),
+    ("result empty", POSITIONS, body({})),
+    ("list null", POSITIONS, body({"list": None})),
+    ("a wallet without BTC", WALLET, body({"list": [a_wallet(a_coin("USDT"))]})),
+    ("a BTC row of blanks", WALLET, body({"list": [a_wallet(a_coin("BTC", "", borrowAmount="", usdValue=""))]})),
+    ("another account type", WALLET, body({"list": [a_wallet(a_coin("BTC"), accountType="FUND")]})),
+    ("no account", WALLET, body({"list": []})),
+    ("a foreign order among ours", REALTIME, page(an_order() | {"symbol": "ETHUSDT"})),
+    ("an execution without a name", EXECUTIONS, page(an_execution(""))),
+    ("an execution of nothing", EXECUTIONS, page(an_execution("e1", execQty="0"))),
+    ("a time in seconds", EXECUTIONS, page(an_execution("e1", execTime="1760000000"))),
+]
+
+
+@pytest.mark.parametrize(("what", "path", "answer"), BROKEN_PAGES, ids=[case[0] for case in BROKEN_PAGES])
+async def test_a_reading_with_a_hole_is_no_reading(what: str, path: str, answer: Any) -> None:
+    """Whatever is missing or odd makes the whole reading Unavailable, never a flat book."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(path, answer)
+
+        with pytest.raises(Unavailable):
+            await room.reader.read_account(READ)
+
+
+async def test_pages_are_walked_to_the_end_and_rows_counted_once() -> None:
+    """The cursor is sent back untouched, percent signs and all; the last page repeats a row."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(
+            REALTIME,
+            page(an_order("o1", "a"), cursor="page%3D2%26x"),
+            page(an_order("o2", "b"), an_order("o1", "a"), cursor="page%3D3"),
+            page(cursor="page%3D4"),
+        )
+
+        reading = (await room.reader.read_account(READ)).reading
+
+        assert ["o1", "o2"] == [row.order_id for row in reading.open_orders]
+        cursors = [one.params.get("cursor") for one in room.venue.asked if one.path == REALTIME]
+        assert [None, "page=2&x", "page=3"] == cursors  # as a server decodes them
+
+
+async def test_an_error_on_page_two_is_an_error() -> None:
+    """A failure is not a short list."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(REALTIME, page(an_order(), cursor="2"), slam)
+
+        with pytest.raises(Unavailable):
+            await room.reader.read_account(READ)
+
+
+async def test_a_long_silence_is_read_in_windows_of_a_week() -> None:
+    """Three weeks away are three contiguous questions, because one may span seven days at most."""
+    async with a_room() as room:
+        script_account(room)
+        since_ms = NOW_MS - 20 * 86_400_000
+
+        await room.reader.read_account(ReadAccount(why="test", executions_since_ms=since_ms))
+
+        spans = [
+            (int(one.params["startTime"]), int(one.params["endTime"]))
+            for one in room.venue.asked
+            if one.path == EXECUTIONS
+        ]
+        walked = spans[:-1]  # the last one is the second look
+        assert since_ms == walked[0][0]
+        assert all(end + 1 == start for (_, end), (start, _) in itertools.pairwise(walked))
+        assert walked[-1][1] >= NOW_MS
+        assert all(end - start < 7 * 86_400_000 for start, end in spans)
+
+
+async def test_a_hiccup_is_asked_again_and_a_refusal_is_not() -> None:
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(POSITIONS, body(code=10016), page(a_leg(1), a_leg(2)))
+        await room.reader.read_account(READ)
+        assert 2 == room.venue.count(POSITIONS)
+
+        room.venue.say(POSITIONS, body(code=10003))
+        with pytest.raises(Refused):
+            await room.reader.read_account(READ)
+        assert 3 == room.venue.count(POSITIONS)
+
+
+async def test_a_question_ends_by_its_deadline() -> None:
+    """A venue that answers every page slowly does not hold us for ever."""
+    async with a_room(patience=replace(QUICK, question_deadline_s=0.4)) as room:
+        script_account(room)
+
+        async def endless(request: Any) -> Any:
+            await asyncio.sleep(0.05)
+            number = int(request.query.get("cursor", "0")) + 1
+            return await page(an_order(f"o{number}", f"l{number}"), cursor=str(number))(request)
+
+        room.venue.say(REALTIME, endless)
+
+        with pytest.raises(Unavailable, match="no whole answer"):
+            await room.reader.read_account(READ)
+
+
+async def test_the_facts_name_what_must_be_mended() -> None:
+    """In one-way mode there is no reading, but the facts still say why. A demo account has no fee page."""
+    async with a_room() as room:
+        room.venue.say(
+            KEY,
+            body(
+                {
+                    "readOnly": 1,
+                    "permissions": {"Wallet": ["Withdraw"], "ContractTrade": ["Order", "Position"]},
+                    "ips": ["*"],
+                    "deadlineDay": 12,
+                    "uta": 1,
+                    "userID": 42,
+                }
+            ),
+        )
+        room.venue.say(INFO, body({"marginMode": "REGULAR_MARGIN", "unifiedMarginStatus": 5}))
+        room.venue.say(POSITIONS, page(a_leg(0)))
+        room.venue.say(FEES, body(code=10005))
+
+        facts = await room.reader.read_facts()
+
+        assert ("42", False, True, True) == (facts.uid, facts.hedge_mode, facts.read_only, facts.can_withdraw)
+        assert (False, True, False, 12) == (facts.can_trade, facts.unified, facts.ip_bound, facts.expires_in_days)
+        assert (None, None) == (facts.taker_fee, facts.maker_fee)
+
+
+async def test_an_order_is_sought_in_three_books() -> None:
+    """Found in history: its row and its executions, which alone say what was filled."""
+    async with a_room() as room:
+        room.venue.say(REALTIME, page())
+        room.venue.say(HISTORY, page(an_order(orderStatus="Cancelled", cumExecQty="0.1")))
+        room.venue.say(EXECUTIONS, page(an_execution("e1"), an_execution("f", execType="Funding", execQty="0")))
+
+        sought = await room.reader.seek(SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS))
+
+        assert "Cancelled" == sought.order.status  # type: ignore[union-attr]
+        assert [ExecKind.TRADE, ExecKind.FUNDING] == [row.kind for row in sought.executions]
+
+
+async def test_absence_needs_three_valid_answers() -> None:
+    """Two empty books and one broken one prove nothing."""
+    seek = SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS)
+    async with a_room() as room:
+        for path in (REALTIME, HISTORY, EXECUTIONS):
+            room.venue.say(path, page())
+        sought = await room.reader.seek(seek)
+        assert (None, ()) == (sought.order, sought.executions)
+
+        for broken in (REALTIME, HISTORY, EXECUTIONS):
+            room.venue.say(broken, raw("<html>", kind="text/html"))
+            with pytest.raises(Unavailable):
+                await room.reader.seek(seek)
+            room.venue.say(broken, page())
+
+
+async def test_an_answer_about_another_order_is_no_answer() -> None:
+    async with a_room() as room:
+        room.venue.say(REALTIME, page(an_order(link="somebody-else")))
+        room.venue.say(HISTORY, page())
+        room.venue.say(EXECUTIONS, page())
+
+        with pytest.raises(Unavailable, match="another order"):
+            await room.reader.seek(SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS))
+
+
+def a_candle(start_ms: int, close: str = "101") -> list[str]:
+    return [str(start_ms), "100", "102", "99", close, "5.5", "550"]
+
+
+AN_INSTRUMENT = {
+    "symbol": "BTCUSDT",
+    "status": "Trading",
+    "fundingInterval": 480,
+    "leverageFilter": {"maxLeverage": "100.00"},
+    "priceFilter": {"tickSize": "0.10"},
+    "lotSizeFilter": {
+        "qtyStep": "0.001",
+        "minOrderQty": "0.001",
+        "maxOrderQty": "1190.000",
+        "maxMktOrderQty": "500.000",
+        "minNotionalValue": "5",
+    },
+}
+
+
+def script_history(room: Room, *kline_pages: list[list[str]]) -> None:
+    room.venue.say(INSTRUMENTS, page(AN_INSTRUMENT))
+    room.venue.say(KLINE, *(page(*rows) for rows in kline_pages))
+    room.venue.say(
+        FUNDING, page({"symbol": "BTCUSDT", "fundingRate": "-0.0001", "fundingRateTimestamp": str(GRID_MS)}), page()
+    )
+
+
+async def test_history_is_closed_candles_oldest_first() -> None:
+    """The open candle is left out, pages are joined, and no candle comes twice."""
+    async with a_room() as room:
+        room.clock.advance_to(GRID_MS + 60_000)
+        newest = [a_candle(GRID_MS - number * FIVE_MIN) for number in range(3)]
+        older = [a_candle(GRID_MS - number * FIVE_MIN) for number in range(2, 6)]
+        script_history(room, newest, older)
+
+        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=4, funding_points=1))
+
+        assert [GRID_MS - number * FIVE_MIN for number in (4, 3, 2, 1)] == [bar.start_ms for bar in seen.bars]
+        assert [D("-0.0001")] == [point.rate for point in seen.funding]
+        assert (D("0.10"), D("0.001"), D("5")) == (
+            seen.instrument.tick_size,
+            seen.instrument.qty_step,
+            seen.instrument.min_notional,
+        )
+
+
+async def test_a_candle_that_has_only_just_ended_is_not_yet_history() -> None:
+    """The venue may not have confirmed it: the stream will tell it."""
+    async with a_room() as room:
+        room.clock.advance_to(GRID_MS + FIVE_MIN + 500)
+        script_history(room, [a_candle(GRID_MS - number * FIVE_MIN) for number in range(3)])
+
+        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=2, funding_points=1))
+
+        assert [GRID_MS - 2 * FIVE_MIN, GRID_MS - FIVE_MIN] == [bar.start_ms for bar in seen.bars]
+
+
+async def test_a_venue_with_a_short_memory_gives_what_it_has() -> None:
+    async with a_room() as room:
+        room.clock.advance_to(GRID_MS + 60_000)
+        script_history(room, [a_candle(GRID_MS - FIVE_MIN)], [])
+
+        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=288, funding_points=21))
+
+        assert (1, 1) == (len(seen.bars), len(seen.funding))
+
+
+BROKEN_HISTORY = [
+    ("a candle with its high below its close", KLINE, page(a_candle(GRID_MS, close="103"))),
+    ("a candle off its grid", KLINE, page(a_candle(GRID_MS + 1))),
+    ("a zero price", KLINE, page(a_candle(GRID_MS, close="0"))),
+    ("two instruments", INSTRUMENTS, page(AN_INSTRUMENT, AN_INSTRUMENT)),
+    ("another instrument", INSTRUMENTS, page(AN_INSTRUMENT | {"symbol": "ETHUSDT"})),
+    ("a quantity step of zero", INSTRUMENTS, page(AN_INSTRUMENT | {"lotSizeFilter": {"qtyStep": "0"}})),
+    ("a funding rate of nothing", FUNDING, page({"symbol": "BTCUSDT", "fundingRate": "", "fundingRateTimestamp": "0"})),
+]
+
+
+@pytest.mark.parametrize(("what", "path", "answer"), BROKEN_HISTORY, ids=[case[0] for case in BROKEN_HISTORY])
+async def test_history_with_a_hole_is_no_history(what: str, path: str, answer: Any) -> None:
+    async with a_room() as room:
+        script_history(room, [a_candle(GRID_MS - FIVE_MIN)], [])
+        room.venue.say(path, answer)
+
+        with pytest.raises(Unavailable):
+            await room.reader.read_history(ReadHistory(minutes=5, bars=10, funding_points=3))
