@@ -166,6 +166,8 @@ def _clean(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Control characters are spelled out: what a venue answers must not draw lines or colours on a terminal."""
+    if event.get("logger") == _HOUSE:
+        del event["logger"]  # the usual speaker needs no name
     for name, value in event.items():
         if isinstance(value, str) and not value.isprintable():
             event[name] = value.encode("unicode_escape").decode()

@@ -6,7 +6,10 @@ must not become markup.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NoReturn
 
 import typer
@@ -18,6 +21,11 @@ from bot.exit_codes import ExitCode
 from bot.keys import Key
 
 __all__ = ["fail", "print_sections", "print_settings"]
+
+_FIRST_MOMENT_MS = 1_000_000_000_000  # a larger _ms is a moment in UTC, a smaller one an age or a duration
+_MOST_ROWS = 10
+_SCALAR = (str, int, float)
+_LONG_DECIMAL = re.compile(r"-?\d+\.\d{9,}")  # an average price may carry 28 digits; a person needs eight
 
 
 def fail(code: ExitCode, *lines: str) -> NoReturn:
@@ -42,30 +50,56 @@ def print_sections(sections: Mapping[str, Any]) -> None:
     """Whatever the daemon tells, as tables: an object is name and value, a list of objects is rows."""
     console = Console()
     plain = {name: value for name, value in sections.items() if not isinstance(value, dict | list)}
-    for title, section in {"": plain, **{name: value for name, value in sections.items() if name not in plain}}.items():
-        if not section:
-            continue
-        table = Table(title=title or None, title_justify="left", title_style="bold", box=None, show_header=False)
-        if isinstance(section, dict):
-            for name, value in section.items():
-                table.add_row(escape(name), _cell(value))
-        elif isinstance(section[0], dict):
-            table.show_header = True
-            for name in section[0]:
-                table.add_column(escape(name))
-            for row in section:
-                table.add_row(*(_cell(row.get(name)) for name in section[0]))
+    titled = {name: value for name, value in sections.items() if name not in plain}
+    for title, section in {"": plain, **titled}.items():
+        if section:
+            console.print(_table(title, section))
+
+
+def _table(title: str, section: Any) -> Table:
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, show_header=False)
+    if isinstance(section, dict):
+        for name, value in _flat(section):
+            table.add_row(escape(name), _cell(value, name))
+    elif isinstance(section[0], dict):
+        rows = section[:_MOST_ROWS]
+        table.show_header = True
+        # What is nested or nowhere filled is for --json; a line must stay a line.
+        names = [name for name in rows[0] if any(isinstance(row.get(name), _SCALAR) for row in rows)]
+        for name in names:
+            table.add_column(escape(name), overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(row.get(name), name) for name in names))
+    else:
+        for value in section:
+            table.add_row(_cell(value))
+    return table
+
+
+def _flat(section: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """{"long": {"qty_btc": 1}} as ("long qty_btc", 1): one fact, one line."""
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name} ")
         else:
-            for value in section:
-                table.add_row(_cell(value))
-        console.print(table)
+            yield f"{before}{name}", value
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "unavailable"
-    if isinstance(value, dict):
-        return ", ".join(f"{escape(str(name))} {_cell(item)}" for name, item in value.items())
-    if isinstance(value, list):
-        return "; ".join(map(_cell, value))
-    return escape(str(value))
+def _cell(value: object, name: str = "") -> str:
+    match value:
+        case None:
+            return "unavailable"
+        case dict():
+            return ", ".join(f"{escape(inner)} {_cell(item, inner)}" for inner, item in _flat(value))
+        case list():
+            return "; ".join(_cell(item) for item in value)
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return format(value, ".6g")
+        case int() if name.endswith("_ms") and value > _FIRST_MOMENT_MS:
+            return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+        case str() if _LONG_DECIMAL.fullmatch(value):
+            return format(round(Decimal(value), 8).normalize(), "f")
+        case _:
+            return escape(str(value))

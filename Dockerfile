@@ -1,0 +1,34 @@
+# HedgeLock in a container: one process, not root, nothing to write to but /data and a small /tmp.
+#   docker build -t hedgelock .
+#   docker run --rm -it --network host --read-only --tmpfs /tmp -v hedgelock:/data hedgelock
+# Without a setting it runs in paper mode. The dashboard listens on 127.0.0.1:8009 of whatever network the container is given;
+# with --network host that is the host's own loopback and nobody else's.
+# For a release, pin the base by digest: FROM python:3.11-slim-bookworm@sha256:...
+
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /opt/hedgelock
+COPY requirements.lock ./
+RUN python -m venv venv \
+    && venv/bin/python -m pip --require-virtualenv install -qq --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock \
+    && venv/bin/python -m pip uninstall -qq -y pip setuptools
+COPY bot bot
+# Compiled here, because the finished image may be read-only.
+RUN venv/bin/python -m compileall -q -j 0 bot venv/lib
+
+FROM python:3.11-slim-bookworm
+RUN groupadd --gid 10001 hedgelock \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin hedgelock \
+    && install -d -o hedgelock -g hedgelock -m 0700 /data
+COPY --from=build /opt/hedgelock /opt/hedgelock
+ENV PATH=/opt/hedgelock/venv/bin:$PATH \
+    PYTHONPATH=/opt/hedgelock \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HEDGELOCK__JOURNAL__PATH=/data/{mode}/journal.sqlite
+USER hedgelock
+WORKDIR /data
+VOLUME /data
+EXPOSE 8009 9096
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-c", "import os, urllib.request as web; web.urlopen(f\"http://127.0.0.1:{os.environ.get('HEDGELOCK__WEB__PORT', '8009')}/health\", timeout=2)"]
+ENTRYPOINT ["python", "-m", "bot"]
+CMD ["run"]
