@@ -6,6 +6,7 @@ eat stays eaten until the tape's next tick. Knows no account.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -33,29 +34,25 @@ def best(state: State, category: str, taker_side: str) -> Decimal:
     return _price(state, category, taker_side, 0)
 
 
-def levels(state: State, category: str, taker_side: str, count: int) -> list[Level]:
-    """Up to `count` levels a taker on `taker_side` meets, best first, less what was already taken since the last tick."""
+def levels(state: State, category: str, taker_side: str) -> Iterator[Level]:
+    """The levels a taker on `taker_side` meets, best first, less what was already taken since the last tick."""
     contract, eaten = state.contracts[category], state.taken.get((category, taker_side), ZERO)
-    found: list[Level] = []
     for number in range(state.rules.book_levels):
-        if len(found) == count:
-            break
         price = _price(state, category, taker_side, number)
         if price < contract.tick_size:
-            break
+            return
         qty = _depth(state, contract, taker_side, price)
         if eaten >= qty:
             eaten -= qty
             continue
-        found.append(Level(price, qty - eaten))
+        yield Level(price, qty - eaten)
         eaten = ZERO
-    return found
 
 
 def walk(state: State, category: str, taker_side: str, qty: Decimal, limit: Decimal) -> list[Level]:
     """The fills a taker of `qty` gets down to `limit`, best first. Does not eat: the caller books `state.taken` with what it takes."""
     fills: list[Level] = []
-    for level in levels(state, category, taker_side, state.rules.book_levels):
+    for level in levels(state, category, taker_side):
         if not qty or (level.price > limit if taker_side == "Buy" else level.price < limit):
             break
         take = min(qty, level.qty)
@@ -86,4 +83,5 @@ def _depth(state: State, contract: Contract, taker_side: str, price: Decimal) ->
     mix = (int(price / contract.tick_size) * 2 + (taker_side == "Buy")) ^ (state.seed * 0x9E3779B1)
     mix = (mix ^ (mix >> 15)) * 0x2C1B3C6D & 0xFFFFFFFF
     mix = (mix ^ (mix >> 12)) * 0x297A2D39 & 0xFFFFFFFF
-    return max(contract.qty_step, contract.floor_qty(mean * (500 + (mix ^ (mix >> 15)) % 1001) / 1000))
+    steps = int(mean / contract.qty_step) * (500 + (mix ^ (mix >> 15)) % 1001) // 1000
+    return max(1, steps) * contract.qty_step

@@ -194,6 +194,16 @@ def overview(state: State, account: Account, ask: Ask) -> Reply:
     return Reply(ret_msg="Success", result={"totalEquity": plain(booked(whole)), "list": listed})
 
 
+def demo_money(state: State, account: Account, ask: Ask) -> Reply:
+    """Coin for a demo account: adjustType 0 adds, 1 takes away (Bybit: demo, request demo trading funds)."""
+    sign = -1 if ask.whole("adjustType", 0) == 1 else 1
+    for item in ask.items("utaDemoApplyMoney"):
+        each = Ask(item)
+        amount = each.amount("amountStr")
+        transfers.deposit(state, account, each.need("coin").upper(), sign * amount, "UNIFIED")
+    return Reply(ret_msg="")
+
+
 def api_limit(state: State, account: Account, ask: Ask) -> Reply:
     """A default account's order limits per second (Bybit: rate-limit)."""
     rates = (("SPOT", 20), ("DERIVATIVES", 10))
@@ -213,4 +223,5 @@ ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
     ("GET", _ASSET + "coin/query-info"): (coin_info, "any"),
     ("GET", _ASSET + "asset-overview"): (overview, "any"),
     ("GET", "/v5/apilimit/query"): (api_limit, "any"),
+    ("POST", "/v5/account/demo-apply-money"): (demo_money, "AccountTransfer"),
 }

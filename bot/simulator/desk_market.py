@@ -6,18 +6,23 @@ Knows instruments, book, band, risk tiers and the present prices. Candles and hi
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
+from itertools import islice
 from typing import Any
 
-from bot.simulator.book import band, levels
-from bot.simulator.figures import fixed, plain
+from bot.simulator.book import Level, band, best, levels
+from bot.simulator.figures import ZERO, fixed, plain
 from bot.simulator.instruments import RISK_TIERS, SYMBOL, instrument_row
 from bot.simulator.intake import category_of
+from bot.simulator.pages import HOUR_MS
 from bot.simulator.params import Ask, Reply
 from bot.simulator.state import State
 
 __all__ = ["PUBLIC", "book_data"]
 
 PublicHandler = Callable[[State, Ask], Reply]
+
+_OPEN_INTEREST_BTC = Decimal(25_000)
 
 
 def instruments_info(state: State, ask: Ask) -> Reply:
@@ -44,7 +49,10 @@ def book_data(state: State, category: str, depth: int) -> dict[str, Any]:
     contract = state.contracts[category]
 
     def side(taker: str) -> list[list[str]]:
-        return [[contract.price_text(level.price), plain(level.qty)] for level in levels(state, category, taker, depth)]
+        return [
+            [contract.price_text(level.price), plain(level.qty)]
+            for level in islice(levels(state, category, taker), depth)
+        ]
 
     number = state.mint.last_seq
     return {"s": SYMBOL, "b": side("Sell"), "a": side("Buy"), "u": number, "seq": number}
@@ -89,7 +97,9 @@ def tickers(state: State, ask: Ask) -> Reply:
 def ticker_row(state: State, category: str) -> dict[str, Any]:
     """The present quotes; the day's high, low and volume belong to whoever keeps the tape's history and are filled in there."""
     contract, market = state.contracts[category], state.market
-    ask1, bid1 = (levels(state, category, side, 1)[0] for side in ("Buy", "Sell"))
+    ask1, bid1 = (
+        next(levels(state, category, side), Level(best(state, category, side), ZERO)) for side in ("Buy", "Sell")
+    )
     last = contract.price_text(state.centre(category))
     row: dict[str, Any] = {
         "symbol": SYMBOL,
@@ -111,8 +121,8 @@ def ticker_row(state: State, category: str) -> dict[str, Any]:
         "indexPrice": contract.price_text(market.index),
         "markPrice": contract.price_text(market.mark),
         "prevPrice1h": last,
-        "openInterest": "50000",
-        "openInterestValue": plain(50000 * market.mark),
+        "openInterest": plain(2 * _OPEN_INTEREST_BTC),
+        "openInterestValue": plain(2 * _OPEN_INTEREST_BTC * market.mark),
         "fundingRate": plain(market.funding_rate),
         "nextFundingTime": str(market.next_funding_ms),
         "predictedDeliveryPrice": "",
@@ -129,10 +139,44 @@ def ticker_row(state: State, category: str) -> dict[str, Any]:
     }
 
 
+def adl_alert(state: State, ask: Ask) -> Reply:
+    """The insurance pool of the contract: full, so that no deleveraging is near unless a fault plan says so."""
+    row = {
+        "coin": "USDT",
+        "symbol": SYMBOL,
+        "balance": "1000000000",
+        "maxBalance": "1000000000",
+        "insurancePnlRatio": "-0.3",
+        "pnlRatio": "0",
+        "adlTriggerThreshold": "10000",
+        "adlStopRatio": "-0.25",
+    }
+    return Reply(result={"updatedTime": str(state.now_ms), "list": [row]})
+
+
+def insurance(state: State, ask: Ask) -> Reply:
+    row = {"coin": "USDT", "symbols": SYMBOL, "balance": "1000000000", "value": "1000000000"}
+    return Reply(result={"updatedTime": str(state.now_ms), "list": [row]})
+
+
+def open_interest(state: State, ask: Ask) -> Reply:
+    """Both sides and one side; it does not move here."""
+    row = {
+        "openInterest": plain(2 * _OPEN_INTEREST_BTC),
+        "singleOpenInterest": plain(_OPEN_INTEREST_BTC),
+        "timestamp": str(state.now_ms // HOUR_MS * HOUR_MS),
+    }
+    category = ask.text("category", "linear")
+    return Reply(result={"symbol": SYMBOL, "category": category, "list": [row], "nextPageCursor": ""})
+
+
 PUBLIC: dict[str, PublicHandler] = {
     "/v5/market/instruments-info": instruments_info,
     "/v5/market/orderbook": orderbook,
     "/v5/market/price-limit": price_limit,
     "/v5/market/risk-limit": risk_limit,
     "/v5/market/tickers": tickers,
+    "/v5/market/adlAlert": adl_alert,
+    "/v5/market/insurance": insurance,
+    "/v5/market/open-interest": open_interest,
 }

@@ -6,7 +6,6 @@ Produces an `Order` that nobody has admitted yet, or a Refusal. Knows no balance
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 
 from bot.simulator.book import band, best
@@ -319,8 +318,3 @@ def _fit_to_leg(state: State, order: Order, leg: Leg) -> None:
         if state.rules.over_close == "reject" and not order.reduce_only:
             raise Refusal(110017, "order quantity exceeds the position size")
         order.qty = leg.size
-
-
-def twin_of(order: Order, **changes: object) -> Order:
-    """A copy of an order template with its own name."""
-    return replace(order, fees={}, **changes)  # type: ignore[arg-type]

@@ -76,6 +76,11 @@ class CoinMargin:
         return self.spot_borrow + self.auto_borrow
 
     @property
+    def net_debt(self) -> Decimal:
+        """|min(0, equity)|: borrowed coin that is still in the wallet owes no margin."""
+        return max(ZERO, -self.equity)
+
+    @property
     def usd_value(self) -> Decimal:
         return self.equity * self.price
 
@@ -209,7 +214,8 @@ def measure(account: Account, prices: Prices, rules: VenueRules) -> Margin:
         ),
         ZERO,
     )
-    debt = sum((m.borrowed * m.price for m in coins.values()), ZERO)
+    net = rules.debt_margin == "net"
+    debt = sum(((m.net_debt if net else m.borrowed) * m.price for m in coins.values()), ZERO)
     usd = rules.usdt_usd
     return Margin(
         equity=sum((m.usd_value for m in coins.values()), ZERO),

@@ -317,7 +317,7 @@ def public_trade(state: State, row: ExecRow) -> dict[str, Any]:
         "S": taker,
         "v": plain(row.qty),
         "p": contract.price_text(row.price),
-        "L": "PlusTick" if state.market.rising else "MinusTick",
+        "L": "PlusTick" if taker == "Buy" else "MinusTick",
         "i": row.exec_id,
         "BT": False,
         "seq": row.seq,

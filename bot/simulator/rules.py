@@ -60,6 +60,8 @@ class VenueRules:
     # Margin.
     leg_margin: Literal["sum", "larger"] = "sum"
     """Opposite legs in cross margin: both pay initial and maintenance margin, or only the larger."""
+    debt_margin: Literal["net", "gross"] = "net"
+    """Margin on borrowed coin: on |min(0, coin equity)|, as the help centre counts borrowing, or on all of borrowAmount."""
     usdt_usd: Decimal = Decimal("1")
     """USD index price of one USDT (and USDC)."""
     btc_collateral_tiers: Tiers = (

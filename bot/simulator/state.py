@@ -56,7 +56,6 @@ class Market:
     mark: Decimal = ZERO
     index: Decimal = ZERO
     volume: Decimal = ZERO
-    rising: bool = True
     funding_rate: Decimal = ZERO
     next_funding_ms: int = 0
 

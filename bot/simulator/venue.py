@@ -167,7 +167,6 @@ class Venue:
             clockwork.run_until(state, tick.at_ms - 1)
             state.now_ms = tick.at_ms
             market = state.market
-            market.rising = tick.last >= market.last
             market.last, market.mark, market.index = tick.last, tick.mark, tick.index
             state.taken.clear()
             for account in state.accounts.values():
