@@ -139,7 +139,7 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
     if changed := [
         name for name in Memory._fields if _moved(getattr(state.memory, name), getattr(answer.memory, name))
     ]:
-        return ", ".join(name.replace("_", " ") for name in changed)
+        return ", ".join(_TRIGGERS[name] for name in changed)
     if _OUTCOMES[answer.action] is Outcome.REFUSE and reasons.text(answer.reason) != last.reason:
         return "refusal"
     if now_ms - last_ms >= state.config.rehedge_every_ms:
