@@ -132,7 +132,10 @@ def emergency_stage(
     if operator.emergency != 1 and ltv_level < ladder.EMERGENCY:
         return Stage(before_btc, math.nan, before_btc, codes.NO_EMERGENCY)
     short_btc = spot_btc if math.isnan(cap_btc) else min(spot_btc, cap_btc)
-    return Stage(before_btc, short_btc, spot_btc - short_btc, codes.EMERGENCY_DEFENDS)
+    target_btc = spot_btc - short_btc
+    if operator.emergency != 1:
+        target_btc = min(before_btc, target_btc)  # a fall is no reason to shrink a larger short
+    return Stage(before_btc, short_btc, target_btc, codes.EMERGENCY_DEFENDS)
 
 
 def manual_stage(operator: Operator, before_btc: float, spot_btc: float) -> Stage:

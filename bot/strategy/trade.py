@@ -131,7 +131,7 @@ def split_share(policy: Policy, mood: Mood, h: float, multiplier: float) -> floa
     Only split mode divides by h, and only while nothing stronger than policy set the target. The original funding
     multipliers scale it.
     """
-    if policy.hedge_mode != decision.SPLIT or mood.decisive == 1:
+    if policy.hedge_mode != decision.SPLIT or mood.decisive == 1 or mood.collapse == 1:
         return math.nan
     if policy.funding_mode == decision.SYMMETRIC:
         return h * multiplier

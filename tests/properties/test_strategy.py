@@ -288,7 +288,7 @@ def questions(draw: st.DrawFn) -> DecisionInputs:
         mm_usdt=draw(st.floats(0.0, 900.0)),
         hedge_mode=draw(st.sampled_from([decision.SPLIT, decision.COVERAGE, decision.TARGET])),
         funding_mode=draw(st.sampled_from([decision.SIGN_AWARE, decision.SYMMETRIC, decision.FUNDING_OFF])),
-        target_delta_btc=draw(st.floats(-0.2, 0.2)),
+        target_delta_btc=draw(st.integers(-20_000_000, 20_000_000)) * 1e-8,
         emergency=draw(st.sampled_from([0, 0, 0, 1])),
         recentre=draw(st.integers(0, 1)),
     )

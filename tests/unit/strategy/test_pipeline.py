@@ -243,6 +243,23 @@ def test_emergency_never_unhedges(name, long, short, overrides, d_long, d_short,
     assert answer.delta_after_btc == pytest.approx(after, abs=1e-9)
 
 
+def test_giving_the_hedge_up_opens_no_long_leg():
+    """Extreme funding is left by closing; the split does not buy a long leg for h's sake."""
+    answer = decide(
+        a_question(long_steps=0, short_steps=270, funding_apr=-4.0, funding_regime=funding.EXTREME)
+    )
+    assert answer.reason == codes.FUNDING_EXIT_TRADE
+    assert (answer.long_change_steps, answer.short_change_steps) == (0, -213)
+    assert answer.delta_after_btc == pytest.approx(0.27 - 0.057)
+
+
+def test_a_fall_does_not_shrink_a_short_the_user_wanted_larger():
+    """An LTV emergency lowers delta or leaves it; the operator's emergency goes to neutral."""
+    over_hedged = {"target_delta_btc": -0.1, "long_steps": 0, "short_steps": 370}
+    assert decide(a_question(price=60000.0, **over_hedged)).target_btc == pytest.approx(-0.1)
+    assert decide(a_question(emergency=1, **over_hedged)).target_btc == 0.0
+
+
 def test_a_falling_price_never_shrinks_a_short():
     """Down the whole ladder the net short only grows."""
     memory, long, short = None, 213, 213
