@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
@@ -18,6 +19,8 @@ from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
 
 __all__ = ["AUTHORISED", "Lockout", "allowed_hosts", "check_exposure", "guards", "is_loopback", "put_headers"]
+
+_log = logging.getLogger(__name__)
 
 AUTHORISED = web.RequestKey("authorised", bool)
 """True where no token is asked for, or the right one was shown."""
@@ -76,7 +79,7 @@ def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset
 
 def guards(hosts: Callable[[], frozenset[str]], token: str | None) -> list[Middleware]:
     """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound."""
-    return [_host_guard(hosts), _body_guard, _token_guard(token)]
+    return [_last_resort, _host_guard(hosts), _body_guard, _token_guard(token)]
 
 
 async def put_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -108,6 +111,18 @@ class Lockout:
         self._failures.move_to_end(address)
         while len(self._failures) > self._ADDRESSES:
             self._failures.popitem(last=False)
+
+
+@web.middleware
+async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """An answer that failed is still an answer of ours: with the headers, without a trace of the inside."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception:  # noqa: BLE001
+        _log.exception("a request could not be answered", extra={"path": request.path})
+        return web.Response(status=500, text="HedgeLock could not answer; its log says why.\n")
 
 
 def _host_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +17,10 @@ __all__ = ["Listener", "Routes", "WebOptions"]
 
 Routes = Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 """Path -> handler; all of them answer GET and HEAD."""
+
+# aiohttp writes a traceback, with the stranger's bytes in it, for every request it cannot parse. Our own errors are logged by `guard`.
+_http_log = logging.getLogger("bot.monitoring.http")
+_http_log.disabled = True
 
 _MAX_BODY_BYTES = 16_384
 _IDLE_S = 15.0  # a connection that completes no request within this time is closed, however slowly it drips
@@ -57,6 +62,7 @@ class Listener:
         runner = web.AppRunner(
             self._application(routes),
             access_log=None,
+            logger=_http_log,
             handler_cancellation=True,  # every handler only reads: nobody works on an answer that nobody hears
             keepalive_timeout=_IDLE_S,
             shutdown_timeout=_LEAVE_WITHIN_S,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from bot.domain.commands import Mode, Outcome
-from bot.domain.view import BotView
+from bot.domain.view import BotView, PnlView
 from tests.browser.conftest import Open, playwright
 from tests.browser.desk import a_story, served
 from tests.build import NOW_MS, a_decision, a_view, an_order_view
@@ -37,8 +37,15 @@ async def test_one_glance_tells_how_it_stands(open_window: Open) -> None:
 
 
 async def test_the_profit_adds_up_on_the_page(open_window: Open) -> None:
-    """The parts a person sees are the total a person sees."""
-    window = await open_window()
+    """The parts a person sees are the total a person sees, to the cent, however the exact figures round."""
+    pnl = PnlView(
+        realised=D("-0.28674"),
+        unrealised=D("-47.27646"),
+        funding=D("3.0994488"),
+        fees=D("17.01942165"),
+        total=D("-61.48317285"),
+    )
+    window = await open_window(view=a_view(pnl=pnl))
     await window.go()
 
     figures = [
@@ -46,7 +53,7 @@ async def test_the_profit_adds_up_on_the_page(open_window: Open) -> None:
         for row in await window.page.locator(".sum dd").all()
     ]
 
-    assert sum(figures[:-1]) == figures[-1] == D("33.30")
+    assert sum(figures[:-1]) == figures[-1] == D("-61.48")
 
 
 async def test_it_moves_without_reload(open_window: Open) -> None:

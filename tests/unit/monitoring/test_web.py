@@ -95,6 +95,19 @@ async def test_only_our_names_are_answered(open_desk: Open, name: str, host: str
         assert (path, wanted) == (path, status)
 
 
+async def test_a_strangers_noise_is_not_logged(open_desk: Open, caplog: pytest.LogCaptureFixture) -> None:
+    """Who may not read may not fill the disk either."""
+    desk = await open_desk()
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.port)
+
+    writer.write(b"\x16\x03\x01 noise \xff\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert caplog.records == []
+
+
 async def test_a_body_is_not_read(open_desk: Open) -> None:
     """Nothing that looks needs a body."""
     desk = await open_desk()
@@ -252,15 +265,16 @@ async def test_guessing_is_stopped_after_five(open_desk: Open) -> None:
 
 
 async def test_a_view_that_fails_fails_alone(open_desk: Open) -> None:
-    """The window may break; the server stands and says so."""
+    """The window may break; the server stands, says so, and shows nothing of the inside."""
     desk = await open_desk()
     desk.seen = None  # type: ignore[assignment]
 
-    assert (await desk.get("/health"))[0] == 500
-    status, text = await desk.get("/health/live")
-
-    assert status == 200
-    assert "Traceback" not in text
+    for path in ("/health", "/api/v1/status", "/metrics"):
+        async with desk.client.get(desk.url(path)) as response:
+            assert (path, 500) == (path, response.status)
+            assert await response.text() == "HedgeLock could not answer; its log says why.\n"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert (await desk.get("/health/live"))[0] == 200
 
 
 def _free_port() -> int:
