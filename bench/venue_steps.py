@@ -1,6 +1,7 @@
 """How fast the simulated venue advances: one-tick steps a second, as a ratio to an empty loop calling a no-op method in the same run.
 
-One account with the seed's book (BTC collateral, USDT debt, two legs) and no open orders, ticks a second apart that wander within a percent.
+One account with the seed's book (BTC collateral, USDT debt, two legs) and no open orders; ticks a second apart that wander
+within a percent.
 
     python bench/venue_steps.py [--steps 400000] [--repeats 5]
 """

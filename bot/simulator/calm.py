@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from bot.simulator import loans
+from bot.simulator import liquidation, loans
 from bot.simulator.figures import ONE
 from bot.simulator.margin import Prices, measure
 from bot.simulator.orders import Order
@@ -82,10 +82,7 @@ def _mind_order(state: State, box: CalmBox, order: Order) -> None:
 def _mind_margin(state: State, box: CalmBox, account: Account) -> None:
     """Margin less maintenance is a function of mark plus one of index, each concave, so on a box it is least at a corner: the widest box
     whose four corners are safe is safe inside."""
-    at_risk = any(leg.size for leg in account.legs.values()) or any(
-        purse.spot_borrow or purse.balance < 0 for purse in account.purses.values()
-    )
-    if not at_risk or not state.market.ready:
+    if not state.market.ready or not liquidation.exposed(account):
         return
     market = state.market
     for reach in _REACH:

@@ -210,8 +210,9 @@ def _check_stop_side(state: State, leg: Leg, kind: str, price: Decimal, source: 
 def _set_full(
     state: State, account: Account, leg: Leg, ask: Ask, wants: tuple[tuple[str, Decimal | None], ...], *, changed: bool
 ) -> None:
-    present = {"TakeProfit": leg.take_profit, "StopLoss": leg.stop_loss}
-    fresh = [(kind, price) for kind, price in wants if price is not None and price != present[kind]]
+    present = {kind: account.whole_stop(leg.idx, kind) for kind, _ in wants}
+    now = {kind: ZERO if stop is None else stop.trigger_price for kind, stop in present.items()}
+    fresh = [(kind, price) for kind, price in wants if price is not None and price != now[kind]]
     if not fresh and not changed:
         raise Refusal(34040, "not modified")
     for kind, price in fresh:
@@ -247,10 +248,9 @@ def _add_partial(
 
 
 def _set_trailing(state: State, account: Account, leg: Leg, distance: Decimal, active_price: Decimal) -> None:
-    for order in list(account.orders.values()):
-        if order.trail and order.position_idx == leg.idx:
-            trading.cancel(state, account, order, "CancelByUser")
-    leg.trailing_stop = distance
+    present = account.whole_stop(leg.idx, "TrailingStop")
+    if present is not None:
+        trading.cancel(state, account, present, "CancelByUser")
     if distance:
         order = stops.trailing_stop(state, leg, distance, active_price)
         trading.enter(state, account, order)

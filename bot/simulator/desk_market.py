@@ -73,13 +73,14 @@ def price_limit(state: State, ask: Ask) -> Reply:
 
 
 def risk_limit(state: State, ask: Ask) -> Reply:
+    unit = 100 if state.rules.risk_limit_in_percent else 1
     listed = [
         {
             "id": tier.id,
             "symbol": SYMBOL,
             "riskLimitValue": plain(tier.limit),
-            "maintenanceMargin": plain(tier.mmr),
-            "initialMargin": plain(tier.imr),
+            "maintenanceMargin": plain(tier.mmr * unit),
+            "initialMargin": plain(tier.imr * unit),
             "isLowestRisk": int(tier.id == 1),
             "maxLeverage": fixed(tier.max_leverage, state.linear.price_like),
             "mmDeduction": plain(tier.mm_deduction) if tier.mm_deduction else "",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from bot.simulator import intake, matching, rows, trading
@@ -167,7 +168,7 @@ def realtime(state: State, account: Account, ask: Ask) -> Reply:
         ask.has(n) for n in ("symbol", "baseCoin", "settleCoin", "orderId", "orderLinkId")
     ):
         raise Refusal(10001, "params error: symbol, settleCoin or baseCoin is required")
-    cached = list(account.closed)[-state.rules.closed_cache :]
+    cached = list(islice(reversed(account.closed), state.rules.closed_cache))
     if ask.has("orderId") or ask.has("orderLinkId"):
         pool: Iterable[Order] = [*cached, *account.orders.values()]
     else:

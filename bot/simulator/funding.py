@@ -116,8 +116,11 @@ def charge_interest(state: State) -> None:
         margin = measure(account, prices_of(state.market), state.rules)
         charged = False
         for coin in COINS:
-            borrowed = margin.coins[coin].borrowed
-            cost = booked(borrowed * hourly_rate(state, coin))
+            own = margin.coins[coin]
+            borrowed = own.borrowed
+            loss = max(ZERO, -own.upl)
+            free = min(state.rules.free_borrow_usdt, own.auto_borrow, loss) if coin == "USDT" else ZERO
+            cost = booked((borrowed - free) * hourly_rate(state, coin))
             if not cost:
                 continue
             charged = True
@@ -130,7 +133,8 @@ def charge_interest(state: State) -> None:
                     borrowed=borrowed,
                     rate=hourly_rate(state, coin),
                     cost=cost,
-                    unrealised_loss=max(ZERO, -margin.coins[coin].upl),
+                    free=free,
+                    unrealised_loss=loss,
                 )
             )
         if charged:

@@ -182,10 +182,23 @@ def _read_price(state: State, account: Account, contract: Contract, order: Order
         if not order.is_conditional:
             order.price = market_bound(state, order)
         return
-    order.price = ask.number("price") or ZERO
+    order.price = _best_quote(state, order, ask) if ask.has("bboSideType") else ask.number("price") or ZERO
     if order.price <= 0:
         raise Refusal(10001 if order.category == "linear" else 170130, "params error: price invalid")
     check_price(state, account, contract, order)
+
+
+def _best_quote(state: State, order: Order, ask: Ask) -> Decimal:
+    """bboSideType Queue joins a level of the own side, Counterparty takes one of the other; bboLevel 1 to 5."""
+    side, level = ask.choice("bboSideType", ("Queue", "Counterparty")), ask.whole("bboLevel", 1) or 1
+    if order.category != "linear" or not 1 <= level <= 5:
+        raise Refusal(10001, "params error: bboLevel invalid")
+    other = "Sell" if order.side == "Buy" else "Buy"
+    away = (level - 1) * state.linear.tick_size
+    quote = best(state, "linear", order.side if side == "Counterparty" else other)
+    down = (order.side == "Buy") == (side == "Queue")
+    order.create_type = "CreateByBboOrder"
+    return quote - away if down else quote + away
 
 
 def check_price(state: State, account: Account, contract: Contract, order: Order) -> None:

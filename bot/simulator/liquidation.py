@@ -16,7 +16,7 @@ from bot.simulator.orders import Order
 from bot.simulator.positions import Leg
 from bot.simulator.state import Account, State
 
-__all__ = ["deleverage", "guard", "liquidate"]
+__all__ = ["deleverage", "exposed", "guard", "liquidate"]
 
 _MOST_ROUNDS = 400
 _DUST_USD = Decimal("0.01")
@@ -24,8 +24,16 @@ _DUST_USD = Decimal("0.01")
 
 def guard(state: State, account: Account) -> None:
     """Liquidate the account if its maintenance margin is no longer covered."""
-    if state.market.ready and _margin(state, account).breached:
+    if state.market.ready and exposed(account) and _margin(state, account).breached:
         liquidate(state, account)
+
+
+def exposed(account: Account) -> bool:
+    """Is there anything that liquidation could take: a leg, or one coin against a debt in another? A bankrupt account is left alone."""
+    if any(leg.size for leg in account.legs.values()):
+        return True
+    nets = [purse.balance - purse.spot_borrow for purse in account.purses.values()]
+    return any(net < 0 for net in nets) and any(purse.balance > 0 for purse in account.purses.values())
 
 
 def liquidate(state: State, account: Account, target: Decimal | None = None) -> None:

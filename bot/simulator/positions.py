@@ -29,9 +29,6 @@ class Leg:
     """Fees paid to open what is held; closed P&L takes them out pro rata."""
     cur_realised: Decimal = ZERO
     cum_realised: Decimal = ZERO
-    take_profit: Decimal = ZERO
-    stop_loss: Decimal = ZERO
-    trailing_stop: Decimal = ZERO
     status: str = "Normal"
     auto_add_margin: int = 0
     created_ms: int = 0

@@ -219,6 +219,7 @@ def _position(state: State, account: Account, leg: Leg, margin: Margin) -> dict[
     contract, mark = state.linear, state.market.mark
     own = margin.legs[leg.idx]
     side = leg.side or ("Sell" if leg.idx == 2 else "Buy")
+    trail = account.whole_stop(leg.idx, "TrailingStop")
     return {
         "positionIdx": leg.idx,
         "riskId": own.tier.id,
@@ -242,9 +243,9 @@ def _position(state: State, account: Account, leg: Leg, margin: Margin) -> dict[
         "positionIM": plain(booked(own.im)),
         "positionIMByMp": plain(booked(own.im)),
         "tpslMode": "Full",
-        "takeProfit": contract.price_text(leg.take_profit) if leg.take_profit else "0",
-        "stopLoss": contract.price_text(leg.stop_loss) if leg.stop_loss else "0",
-        "trailingStop": plain(leg.trailing_stop),
+        "takeProfit": _stop_price(contract, account.whole_stop(leg.idx, "TakeProfit")),
+        "stopLoss": _stop_price(contract, account.whole_stop(leg.idx, "StopLoss")),
+        "trailingStop": plain(trail.trail) if trail is not None else "0",
         "unrealisedPnl": plain(booked(leg.unrealised(mark))),
         "curRealisedPnl": plain(leg.cur_realised),
         "cumRealisedPnl": plain(leg.cum_realised),
@@ -255,6 +256,10 @@ def _position(state: State, account: Account, leg: Leg, margin: Margin) -> dict[
         "createdTime": str(leg.created_ms or account.opened_ms),
         "updatedTime": str(leg.updated_ms or account.opened_ms),
     }
+
+
+def _stop_price(contract: Contract, stop: Order | None) -> str:
+    return "0" if stop is None else contract.price_text(stop.trigger_price)
 
 
 def _adl_rank(account: Account, leg: Leg, margin: Margin, mark: Decimal) -> int:

@@ -48,8 +48,8 @@ class VenueRules:
     """A quantity off the lot grid: 10001 (linear) and 170137 (spot), or rounded down."""
     link_id_scope: Literal["account", "category"] = "category"
     """orderLinkId is unique for the account's whole life, within this scope."""
-    amend_keeps_queue: bool = False
-    """A tape has no queue: an amended order is matched anew like a fresh one."""
+    risk_limit_in_percent: bool = False
+    """market/risk-limit shows margin rates as fractions (0.005) or in percent (0.5, as the only documented example, an inverse one)."""
 
     # Streams.
     funding_rows_on_stream: bool = True
@@ -65,9 +65,9 @@ class VenueRules:
     usdt_usd: Decimal = Decimal("1")
     """USD index price of one USDT (and USDC)."""
     btc_collateral_tiers: Tiers = (
-        (Decimal("0"), Decimal("0.95")),
+        (Decimal("0"), Decimal("0.98")),
+        (Decimal("10"), Decimal("0.95")),
         (Decimal("100"), Decimal("0.9")),
-        (Decimal("1000"), Decimal("0.85")),
         (Decimal("1000000"), Decimal("0")),
     )
     """(from quantity, ratio), marginal by quantity of coin (Bybit: spot-margin-uta/tier-collateral-ratio shows the shape)."""
@@ -97,7 +97,7 @@ class VenueRules:
     convert_cap_usd: Decimal = Decimal("300000")
     """Most that one repayment may convert (Bybit: account/repay)."""
     free_borrow_usdt: Decimal = Decimal("0")
-    """Interest-free allowance for borrowing by unrealised loss; a non-VIP account is given none."""
+    """Interest-free allowance for what open losses have borrowed; a non-VIP account is given none."""
 
     # Liquidation and deleveraging of the unified account.
     liquidation_target: Decimal = Decimal("0.9")

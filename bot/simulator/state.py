@@ -145,6 +145,7 @@ class BorrowRow:
     at_ms: int
     coin: str
     borrowed: Decimal
+    free: Decimal
     rate: Decimal
     cost: Decimal
     unrealised_loss: Decimal
@@ -274,7 +275,20 @@ class Account:
         return (self.legs[1], self.legs[2]) if self.hedge_mode else (self.legs[0],)
 
     def resting(self, category: str) -> Iterator[Order]:
+        """Orders on the book."""
         return (order for order in self.orders.values() if order.category == category and order.rests)
+
+    def whole_stop(self, idx: int, kind: str) -> Order | None:
+        """The waiting TakeProfit, StopLoss or TrailingStop on a whole leg."""
+        for order in self.orders.values():
+            if (
+                order.position_idx == idx
+                and order.stop_order_type == kind
+                and order.follows_leg
+                and order.is_conditional
+            ):
+                return order
+        return None
 
     def locked(self, coin: str) -> Decimal:
         """Coin frozen by spot orders: what a sell would give, what a buy would pay."""
@@ -304,6 +318,8 @@ class State:
     outbox: list[Push] = field(default_factory=list)
     next_interest_ms: int = 0
     next_half_hour_ms: int = 0
+    pending: list[tuple[Account, TransferRow]] = field(default_factory=list)
+    """Transfers on their way."""
     settled: deque[SettledFunding] = field(default_factory=lambda: deque(maxlen=10_000))
     taken: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     """BTC taken from the synthetic book since the last tick, by (category, side of the taker)."""

@@ -72,13 +72,9 @@ def new_stop(
 
 def set_whole(state: State, account: Account, leg: Leg, kind: str, price: Decimal, trigger_by: str) -> None:
     """Set, move or (price 0) remove the one Full take profit or stop loss of a leg."""
-    for order in list(_of_leg(account, leg)):
-        if order.stop_order_type == kind and order.follows_leg:
-            trading.cancel(state, account, order, "CancelByUser")
-    if kind == "TakeProfit":
-        leg.take_profit = price
-    else:
-        leg.stop_loss = price
+    present = account.whole_stop(leg.idx, kind)
+    if present is not None:
+        trading.cancel(state, account, present, "CancelByUser")
     if price:
         _start(state, account, new_stop(state, leg, kind, price, trigger_by, whole=True))
 
@@ -191,8 +187,6 @@ def follow(state: State, account: Account, leg: Leg) -> None:
         elif order.leaves > leg.size and (order.rests or stop_of_leg):
             order.qty, order.updated_ms = order.cum_qty + leg.size, state.now_ms
             trading.tell_order(state, account, order)
-    if not leg.size:
-        leg.take_profit = leg.stop_loss = leg.trailing_stop = ZERO
 
 
 # -- waking -------------------------------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from decimal import Decimal
 
 from bot.simulator import rows, wallet_rows
 from bot.simulator.book import Level, best
-from bot.simulator.figures import ONE, ZERO
+from bot.simulator.figures import ONE, ZERO, plain
 from bot.simulator.fills import Fill, book_fill
+from bot.simulator.instruments import tier_of
 from bot.simulator.intake import link_key
 from bot.simulator.margin import collateral_value, measure, opening_qty, order_margin, prices_of
 from bot.simulator.orders import Order, next_status
@@ -54,6 +55,13 @@ def _afford_linear(state: State, account: Account, order: Order) -> None:
     margin = measure(account, prices_of(state.market), state.rules)
     price = order.price if order.order_type == "Limit" else best(state, "linear", order.side)
     need = order_margin(order.side, qty * price, account.leverage[order.side], state.rules)
+    leverage, held = account.leverage[order.side], account.legs[order.position_idx].size * state.market.mark
+    tier = tier_of(held + qty * price)
+    if leverage > tier.max_leverage:
+        most = plain(tier.max_leverage)
+        raise Refusal(
+            110090, f"Position may exceed the limit of its leverage. Please adjust your leverage to {most} or below"
+        )
     if margin.im_rate >= ONE or need * state.rules.usdt_usd > margin.available:
         raise Refusal(110007, "ab not enough for new order")
 
@@ -174,6 +182,9 @@ def cancel(
     order.cancel_type, order.reject_reason = cancel_type, reason
     order.updated_ms = state.now_ms
     _file(account, order)
+    twin = account.orders.get(order.twin_id)
+    if twin is not None:
+        twin.shadow = False  # the surviving half holds the coin now
     tell_order(state, account, order)
     if order.category == "linear":
         tell_position(state, account, account.legs[order.position_idx])

@@ -71,7 +71,9 @@ def transfer(
     )
     account.transfers[transfer_id] = row
     _put(state, account, coin, source, -amount)
-    if not delay_ms:
+    if delay_ms:
+        state.pending.append((account, row))
+    else:
         _put(state, account, coin, target, amount)
     return row
 
@@ -86,16 +88,16 @@ def _put(state: State, account: Account, coin: str, where: str, amount: Decimal)
 
 def next_landing_ms(state: State) -> int | None:
     """When the next transfer on its way arrives."""
-    rows = (row for account in state.accounts.values() for row in account.transfers.values() if row.status == "PENDING")
-    return min((row.lands_ms for row in rows), default=None)
+    return min((row.lands_ms for _, row in state.pending), default=None)
 
 
 def land(state: State) -> None:
-    for account in state.accounts.values():
-        for row in account.transfers.values():
-            if row.status == "PENDING" and row.lands_ms <= state.now_ms:
-                row.status = "SUCCESS"
-                _put(state, account, row.coin, row.target, row.amount)
+    """Transfers whose time has come arrive."""
+    due = [(account, row) for account, row in state.pending if row.lands_ms <= state.now_ms]
+    for account, row in due:
+        state.pending.remove((account, row))
+        row.status = "SUCCESS"
+        _put(state, account, row.coin, row.target, row.amount)
 
 
 def deposit(state: State, account: Account, coin: str, amount: Decimal, where: str) -> None:

@@ -114,9 +114,9 @@ def borrow_row(row: BorrowRow) -> dict[str, Any]:
     return {
         "borrowAmount": plain(row.borrowed),
         "costExemption": "0",
-        "freeBorrowedAmount": "0",
+        "freeBorrowedAmount": plain(row.free),
         "createdTime": row.at_ms,
-        "InterestBearingBorrowSize": plain(row.borrowed),
+        "InterestBearingBorrowSize": plain(row.borrowed - row.free),
         "currency": row.coin,
         "unrealisedLoss": plain(row.unrealised_loss),
         "hourlyBorrowRate": plain(row.rate),

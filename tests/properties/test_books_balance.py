@@ -1,7 +1,8 @@
 """Whatever happens at the simulated venue, its books add up to the last digit.
 
-Random lives of one account: orders of every kind, prices that drift and jump, funding, interest, borrowing, loans, transfers, deleveraging and
-liquidation. After each step the balances are rebuilt from the logs, the logs from the executions, and the legs from the fills.
+Random lives of one account: orders of every kind, prices that drift and jump, funding, interest, borrowing, loans, transfers,
+deleveraging and liquidation. After each step the balances are rebuilt from the logs, the logs from the executions, and the legs
+from the fills.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Life:
     rules: VenueRules = field(default_factory=VenueRules)
     restless: bool = False
     """Look at everything on every tick instead of trusting the calm box."""
-    price: Decimal = D(116_000)
+    price: Decimal = Decimal(116_000)
     number: int = 0
 
     def __post_init__(self) -> None:

@@ -141,3 +141,17 @@ def test_funding_rows_may_stay_off_the_stream():
 
     assert [] == quiet.pushes("execution")
     assert 2 == len(quiet.fills(execType="Funding"))
+
+
+def test_an_allowance_for_open_losses():
+    """Where the rules grant one, the part that only an open loss has borrowed is free of interest."""
+    rules = VenueRules(free_borrow_usdt=D(60))
+    pit = Pit(rules=rules, coins={"BTC": D("0.27")}, legs={2: (D("0.1"), None)}, leverage=D(25))
+    pit.tick("117000", after_ms=1000)
+
+    pit.wait(minutes=5)
+
+    (row,) = pit.done("GET", "/v5/account/borrow-history")["list"]
+    assert ("100", "60", "40", "100") == tuple(
+        row[n] for n in ("borrowAmount", "freeBorrowedAmount", "InterestBearingBorrowSize", "unrealisedLoss")
+    )

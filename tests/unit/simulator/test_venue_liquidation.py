@@ -145,3 +145,15 @@ def test_a_liquidation_on_demand_leaves_nothing():
     assert ("0", "0") == pit.legs()
     assert D(pit.coin("USDT")["borrowAmount"]) < D("40")
     assert D(pit.coin("BTC")["walletBalance"]) < D("0.14")
+
+
+def test_a_bankrupt_account_is_left_alone():
+    """Nothing left to take: the debt stands, and no tick speaks of it again."""
+    pit = Pit(coins={"USDT": D(2_000)}, legs={1: (D("0.2"), None)}, leverage=D(25))
+    pit.tick("90000", after_ms=1000)
+    pit.venue.drain()
+
+    for price in ("89000", "88000", "95000"):
+        pit.tick(price, after_ms=1000)
+
+    assert [] == pit.pushes()

@@ -62,7 +62,7 @@ def test_what_a_taker_eats_is_gone_until_the_next_tick():
 
 def test_slippage_tolerance_bounds_a_market_order():
     """Five ticks of tolerance: what lies beyond is not bought, and the rest is cancelled."""
-    pit = Pit(coins={"USDT": D(10_000_000)}, leverage=D(50))
+    pit = Pit(coins={"USDT": D(10_000_000)}, leverage=D(25))
 
     row = pit.order("Buy", "100", positionIdx=1, slippageToleranceType="TickSize", slippageTolerance="5")
 
@@ -486,3 +486,45 @@ def test_an_order_meets_the_tape_however_far_it_jumps():
     pit.tick("125000", after_ms=3 * HOUR_MS)
 
     assert "117000.00" == pit.fills()[0]["execPrice"]
+
+
+def test_leverage_caps_the_position():
+    """Fifty-fold leverage ends at ten million of position value; the same order at a lower leverage is taken."""
+    pit = Pit(coins={"USDT": D(10_000_000)}, leverage=D(50))
+
+    assert 110090 == pit.order_refused("Buy", "100", positionIdx=1)
+    pit.done(
+        "POST", "/v5/position/set-leverage", category="linear", symbol="BTCUSDT", buyLeverage="20", sellLeverage="20"
+    )
+    assert "Filled" == pit.order("Buy", "100", positionIdx=1)["orderStatus"]
+
+
+QUOTES = [
+    ("Queue", 1, "115999.90"),
+    ("Queue", 3, "115999.70"),
+    ("Counterparty", 1, "116000.10"),
+    ("Counterparty", 2, "116000.20"),
+]
+
+
+@pytest.mark.parametrize(("side", "level", "price"), QUOTES)
+def test_best_quote_prices(side: str, level: int, price: str):
+    """A limit order may take its price from the book: behind the own side, or across the spread."""
+    pit = Pit()
+
+    row = pit.order("Buy", "0.01", positionIdx=1, orderType="Limit", bboSideType=side, bboLevel=level)
+
+    assert price == row["price"]
+
+
+def test_orders_of_two_accounts_do_not_meet():
+    """Every order trades with the tape's market; a neighbour is only somebody else's account."""
+    pit = Pit()
+    pit.venue.open_account("you", coins={"USDT": D(100_000)})
+    pit.order("Buy", "0.01", "116000", positionIdx=1)
+
+    reply = pit.venue.request("you", "POST", "/v5/order/create", pit.wish("Sell", "0.01", "116000", positionIdx=2))
+
+    assert 0 == reply.ret_code
+    assert ["New"] == [row["orderStatus"] for row in pit.open_orders()]
+    assert ["me", "you"] == list(pit.venue.state.accounts)

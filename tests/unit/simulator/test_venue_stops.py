@@ -177,3 +177,34 @@ def test_a_spot_order_may_carry_its_exits():
     assert "0.01998" == frozen
     assert [] == pit.open_orders("spot")
     assert "0" == pit.coin("BTC")["walletBalance"]
+
+
+def test_a_stop_cancelled_by_hand_is_gone_from_the_position():
+    """The position row shows the stops that live, nothing remembered."""
+    pit = Pit()
+    pit.done("POST", "/v5/position/trading-stop", **STOP, positionIdx=1, stopLoss="110000", trailingStop="300")
+    shown = pit.leg(1)["stopLoss"], pit.leg(1)["trailingStop"]
+
+    pit.done("POST", "/v5/order/cancel-all", category="linear", symbol="BTCUSDT")
+
+    assert ("110000.00", "300") == shown
+    assert ("0", "0") == (pit.leg(1)["stopLoss"], pit.leg(1)["trailingStop"])
+
+
+def test_the_surviving_half_of_a_spot_pair_holds_the_coin():
+    """Cancel the half that froze the coin, and the other freezes it."""
+    pit = Pit(coins={"USDT": D(5_000)})
+    pit.order("Buy", "0.02", "115900", category="spot", takeProfit="118000", stopLoss="114000")
+    pit.tick("115800", after_ms=1000)
+    halves = pit.open_orders("spot")
+
+    pit.done(
+        "POST",
+        "/v5/order/cancel",
+        category="spot",
+        symbol="BTCUSDT",
+        orderId=halves[-1]["orderId"],
+        orderFilter="tpslOrder",
+    )
+
+    assert (1, "0.01998") == (len(pit.open_orders("spot")), pit.coin("BTC")["locked"])
