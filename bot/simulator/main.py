@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -97,7 +98,12 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
         source,
         keyring,
         ServerOptions(
-            host=options.host, port=options.port, speed=1.0 if live else options.speed, paused=options.paused
+            host=options.host,
+            port=options.port,
+            speed=1.0 if live else options.speed,
+            paused=options.paused,
+            choices=options.choices,
+            fault_seed=options.seed,
         ),
     )
     server.player.step_ticks(1)
@@ -160,18 +166,20 @@ def _say(line: dict[str, object]) -> None:
 
 
 def _tape(options: SimulatorOptions) -> Tape:
+    bars: Sequence[Bar]
+    rates: Sequence[tuple[int, Decimal]]
     if options.tape == "sample":
         bars, rates, default_ms = sample_bars(), sample_rates(), DEFAULT_START_MS
     else:
         path = Path(options.tape)
         bars, rates = read_bars(path), _rates_beside(path)
-        default_ms = bars[0].at_ms
+        default_ms = bars[0].at_ms if bars else 0
     start_ms = options.start_ms if options.start_ms is not None else default_ms
     shift_ms = _shift_to_now(bars, start_ms) if options.epoch == "now" else 0
     return Tape(bars, rates, seed=options.seed, start_ms=start_ms, shift_ms=shift_ms, tick_ms=options.tick_ms)
 
 
-def _shift_to_now(bars: list[Bar], start_ms: int) -> int:
+def _shift_to_now(bars: Sequence[Bar], start_ms: int) -> int:
     """Whole bars between the start and now, so that candles keep their grid."""
     bar_ms = bars[1].at_ms - bars[0].at_ms if len(bars) > 1 else 1
     return (wall_ms() - start_ms) // bar_ms * bar_ms

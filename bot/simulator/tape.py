@@ -31,6 +31,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -325,14 +326,16 @@ def _shares(total: int, count: int, rng: random.Random) -> list[int]:
 # -- files ------------------------------------------------------------------------------------------------------------------------------
 
 
-def sample_bars() -> list[Bar]:
+@cache
+def sample_bars() -> tuple[Bar, ...]:
     """The bars that come with HedgeLock (see data/SOURCE.md)."""
-    return read_bars(Path(str(files("bot.simulator") / "data" / _SAMPLE_BARS)))
+    return tuple(read_bars(Path(str(files("bot.simulator") / "data" / _SAMPLE_BARS))))
 
 
-def sample_rates() -> list[tuple[int, Decimal]]:
+@cache
+def sample_rates() -> tuple[tuple[int, Decimal], ...]:
     """The settled funding rates that come with HedgeLock."""
-    return read_rates(Path(str(files("bot.simulator") / "data" / _SAMPLE_RATES)))
+    return tuple(read_rates(Path(str(files("bot.simulator") / "data" / _SAMPLE_RATES))))
 
 
 def read_bars(path: Path) -> list[Bar]:

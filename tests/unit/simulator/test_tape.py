@@ -94,7 +94,7 @@ def test_settled_rates_before_the_start_are_history() -> None:
     """The last row known at 15:00 is the settlement of eight in the morning."""
     known = sample_tape().settled_rates()
 
-    assert [row for row in RATES if row[0] <= DEFAULT_START_MS][-200:] == known
+    assert known == [row for row in RATES if row[0] <= DEFAULT_START_MS][-200:]
 
 
 def test_the_tape_goes_round_without_a_jump() -> None:
