@@ -146,6 +146,9 @@ class Daemon:
         await self._open.enter_async_context(self._rest)
         self._pulse = Pulse(self._queues)
         self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals)
+        if settings.web.enabled:
+            self._open.push_async_callback(self._web.close)
+            await self._web.bind()
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
@@ -251,11 +254,16 @@ class Daemon:
 
     def _say_hello(self) -> None:
         settings = self._settings
-        book = self._world.hosts.rest_url
         world = "paper: a local Bybit, recorded prices, no money" if self._world.venue else settings.mode.value
-        _log.info("HedgeLock", world=world, exchange=book, speed=self._clock.rate, journal=str(self._journal.path))
+        _log.info(
+            "HedgeLock",
+            world=world,
+            exchange=self._world.hosts.rest_url,
+            speed=self._clock.rate,
+            journal=str(self._journal.path),
+        )
         if settings.web.enabled:
-            _log.info("dashboard", open=f"http://{settings.web.host}:{settings.web.port}")
+            _log.info("dashboard", open=self._web.url)
 
     def _stop(self, reason: str) -> None:
         if self._asked_to_stop.is_set():

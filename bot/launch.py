@@ -45,7 +45,7 @@ def require_runnable(loaded: Loaded) -> None:
 def open_logs(loaded: Loaded) -> None:
     """Open the logs with every secret hidden; what this process writes or drops is for its owner alone."""
     log = loaded.settings.log
-    logs.configure(level=log.level, form=log.format, secrets=loaded.settings.bybit.secrets())
+    logs.configure(level=log.level, form=log.format, secrets=loaded.settings.secrets())
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
 

@@ -328,6 +328,21 @@ class WebSettings(Section):
     host: str = key("127.0.0.1", "address the dashboard listens on", room="monitoring")
     port: int = key(8009, "its port; 0 = any free one", room="monitoring", ge=0, le=65535)
     metrics_port: int = key(9096, "second port for /metrics; 0 = none", room="monitoring", ge=0, le=65535)
+    token: SecretStr = key(
+        SecretStr(""), "asked of everyone who wants more than /health; needed beyond loopback", room="monitoring"
+    )
+    allowed_hosts: str = key(
+        "", "further names the dashboard is called by, with port, comma-separated (hedgelock:9096)", room="monitoring"
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        _check_secret(text)
+        if text and len(text) < 22:
+            raise ValueError("is shorter than 22 characters; make one with: openssl rand -hex 16")
+        return value
 
 
 class LogSettings(Section):

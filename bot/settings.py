@@ -93,6 +93,10 @@ class Settings(BaseSettings):
         own = ENDPOINTS[self.mode]
         return Endpoints(rest_url or own.rest_url, ws_url or own.public_ws_url, ws_url or own.private_ws_url)
 
+    def secrets(self) -> list[str]:
+        """Every secret text that is set, for the logs to hide."""
+        return [text for text in (*self.bybit.secrets(), self.web.token.get_secret_value()) if text]
+
     def require_runnable(self) -> None:
         """Raise SettingsError if this world cannot be entered: keys absent, or NotArmed for an unarmed mainnet."""
         if self.mode is Mode.PAPER:

@@ -75,7 +75,13 @@ def exchange_patience(settings: Settings) -> ExchangePatience:
 def web_options(settings: Settings) -> WebOptions:
     """Where the dashboard listens."""
     web = settings.web
-    return WebOptions(host=web.host, port=web.port, metrics_port=web.metrics_port)
+    return WebOptions(
+        host=web.host,
+        port=web.port,
+        metrics_port=web.metrics_port,
+        token=web.token.get_secret_value() or None,
+        allowed_hosts=tuple(name.strip() for name in web.allowed_hosts.split(",") if name.strip()),
+    )
 
 
 def _policy(settings: Settings, rate: float) -> Policy:

@@ -176,7 +176,7 @@ def _pnl(state: State) -> PnlView:
 def _health(state: State, now_ms: int) -> HealthView:
     facts = sight.facts_of(state, now_ms)
     return HealthView(
-        ready=not (facts.halted or facts.not_started),
+        ready=not facts.not_started,
         reasons=tuple(reason for reason in facts if reason),
         streams={channel.value: health.up for channel, health in state.channels.items()},
         reconcile_failures=state.readings.failures,
