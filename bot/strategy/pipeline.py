@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT_POLICY",
     "FIRST_MEMORY",
     "NO_OPERATOR",
+    "ORIGINAL_POLICY",
     "Account",
     "Book",
     "Decision",
@@ -71,6 +72,24 @@ DEFAULT_POLICY = Policy(
     min_interval_ms=0,
     price_stale_after_ms=10_000,
 )
+
+OUT_OF_REACH = 1e6
+ORIGINAL_POLICY = DEFAULT_POLICY._replace(
+    sigma_fall_ratio=1.0,
+    funding_mode=decision.SYMMETRIC,
+    insurance_drop=0.0,
+    ltv_monitor=OUT_OF_REACH,
+    ltv_warning=OUT_OF_REACH,
+    ltv_critical=OUT_OF_REACH,
+    ltv_emergency=OUT_OF_REACH,
+    mm_alert=OUT_OF_REACH,
+    mm_top_up=OUT_OF_REACH,
+    mm_reduce=OUT_OF_REACH,
+    mm_close=OUT_OF_REACH,
+    schedule=decision.SCHEDULE_ONLY,
+)
+"""The original quick start, for comparison: hourly, no hysteresis, no ladder, funding scales h whoever pays. It defends
+neither collateral nor margin. Legs still cannot go negative, and its regimes begin at `funding.ORIGINAL_NORMAL_APR`."""
 
 FIRST_MEMORY = Memory(-1, -1, -1, -1, math.nan, math.nan, 1)
 """Before the first decision. It goes to the centre: a fresh book is not noise around a target."""

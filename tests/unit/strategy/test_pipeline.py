@@ -6,7 +6,7 @@ import pytest
 
 from bot.strategy import codes, decision, funding, ladder
 from bot.strategy.decision import HOLD, REFUSE, TRADE
-from bot.strategy.pipeline import DEFAULT_POLICY, decide
+from bot.strategy.pipeline import DEFAULT_POLICY, ORIGINAL_POLICY, decide
 from tests.unit.strategy.books import a_question
 
 NAN = math.nan
@@ -39,6 +39,17 @@ def test_seed_book_with_the_original_policy(sigma, regime, d_long, d_short):
     assert (answer.long_change_steps, answer.short_change_steps) == (d_long, d_short)
     assert answer.delta_after_btc == pytest.approx(0.0, abs=1e-12)
     assert answer.first_leg == decision.LEG_LONG
+
+
+@pytest.mark.parametrize("price", [116000.0, 75000.0, 60000.0])
+def test_the_original_policy_knows_neither_loan_nor_margin(price):
+    """It splits at 80 % and at 100 % LTV as it does at 52 %: that is what it is compared for."""
+    question = a_question(price=price, mm_usdt=14000.0)._replace(policy=ORIGINAL_POLICY)
+    answer = decide(question)
+    assert (answer.long_change_steps, answer.short_change_steps) == (-162, 108)
+    an_hour_later = question._replace(now_ms=3_600_000, last_hedge_ms=0, memory=answer.memory)
+    assert decide(an_hour_later).reason == codes.NOT_DUE
+    assert decide(an_hour_later._replace(now_ms=3_600_001)).reason == codes.SCHEDULE_DUE
 
 
 def test_seed_book():

@@ -150,6 +150,7 @@ def test_three_profits_repay_each_once():
     [
         (0.0, 0, profit.NEUTRAL),
         (0.01, 0, profit.NEUTRAL),
+        (-0.01, 0, profit.NEUTRAL),
         (0.02, 0, profit.LONG_BIASED),
         (-0.02, 0, profit.SHORT_BIASED),
         (0.27, 1, profit.TAKING_PROFIT),

@@ -117,3 +117,5 @@ def test_moments_slide():
         sum((v - mean) ** 2 for v in kept) / 2, rel=1e-12
     )
     assert math.isnan(streaming.moments_variance(streaming.EMPTY_MOMENTS))
+    pair = streaming.moments_add(streaming.moments_add(streaming.EMPTY_MOMENTS, 1.0), 3.0)
+    assert streaming.moments_variance(pair) == pytest.approx(2.0)

@@ -152,7 +152,9 @@ def test_a_repeated_or_older_bar_is_ignored():
     closes = [100.0, 101.0, 100.0, 102.0, 101.0, 100.0, 101.0, 102.0]
     expected = vol.realized_sigma_24h(times, closes, 360.0)
 
-    assert expected == vol.realized_sigma_24h(times[:4] + times[3:], closes[:4] + closes[3:], 360.0)
+    assert expected == vol.realized_sigma_24h(
+        [*times[:4], *times[3:]], [*closes[:4], 150.0, *closes[4:]], 360.0
+    )
     assert expected == vol.realized_sigma_24h([*times, times[2]], [*closes, 150.0], 360.0)
 
 
@@ -189,6 +191,7 @@ def test_gap_class(minutes, kind):
         (math.nan, 116000.0, False),
         (math.inf, math.nan, False),
         (116000.0, math.nan, True),
+        (116000.0, 0.0, True),
     ],
 )
 def test_price_sanity(price, reference, sane):
