@@ -23,12 +23,6 @@ __all__ = ["Answered", "Desk", "LoggedRequest"]
 
 KEPT_REQUESTS = 20_000
 _BATCHES = frozenset({"/v5/order/create-batch", "/v5/order/amend-batch", "/v5/order/cancel-batch"})
-_COINS = ("GET", "/v5/asset/coin/query-info")
-_CHAINS = {
-    "BTC": ("BTC", "BTC", "", "8", "0.0001", "0.0005"),
-    "USDT": ("ETH", "Ethereum (ERC20)", "0xdac17f958d2ee523a2206206994597c13d831ec7", "6", "1", "2"),
-    "USDC": ("ETH", "Ethereum (ERC20)", "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", "6", "1", "2"),
-}
 _TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 
 
@@ -77,7 +71,7 @@ class Desk:
     ) -> Answered:
         """The venue's answer to one request; refusals of the face (10005, 10006) are replies too. `omens` come to pass just before it."""
         category = str(params.get("category") or "")
-        if not key.allows(method, self._permission(method, path, params)):
+        if not key.allows(method, self.player.venue.permission(method, path, params)):
             reply = Reply(ret_code=10005, ret_msg="Permission denied, please check your API key permissions.")
             return self._logged_answer(key, method, path, params, via, wall_ms, reply, None)
         units = _units(path, params)
@@ -93,10 +87,7 @@ class Desk:
 
     def knows(self, method: str, path: str) -> bool:
         """Whether there is such a private endpoint."""
-        return (method, path) in PRIVATE_PATHS or (method, path) == _COINS
-
-    def _permission(self, method: str, path: str, params: Mapping[str, object]) -> str:
-        return "any" if (method, path) == _COINS else self.player.venue.permission(method, path, params)
+        return (method, path) in PRIVATE_PATHS
 
     def _answer(
         self,
@@ -110,8 +101,6 @@ class Desk:
         wall_ms: int,
     ) -> Reply:
         venue = self.player.venue
-        if (method, path) == _COINS:
-            return coin_info(str(params.get("coin") or ""))
         if path == "/v5/user/query-api":  # describes the key that asks; its life is counted in real days
             return Reply(ret_msg="", result=key_row(key.info, venue.state.accounts[key.account].uid, wall_ms))
         if granted < units:
@@ -173,33 +162,3 @@ def _failed_item(path: str, category: str, item: Mapping[str, Any]) -> dict[str,
         "orderLinkId": str(item.get("orderLinkId") or ""),
     }
     return row | {"createAt": ""} if path.endswith("create-batch") else row
-
-
-def coin_info(coin: str) -> Reply:
-    """/v5/asset/coin/query-info: the coins an account may hold (Bybit: asset/coin-info). Clients read their currencies here."""
-    rows = [
-        {"name": name, "coin": name, "remainAmount": "10000000", "chains": [_chain(name, *where)]}
-        for name, where in _CHAINS.items()
-        if coin in ("", name)
-    ]
-    return Reply(ret_msg="success", result={"rows": rows})
-
-
-def _chain(
-    coin: str, chain: str, chain_type: str, contract: str, accuracy: str, fee: str, least: str
-) -> dict[str, str]:
-    return {
-        "chainType": chain_type,
-        "confirmation": "6",
-        "withdrawFee": fee,
-        "depositMin": "0",
-        "withdrawMin": least,
-        "chain": chain,
-        "chainDeposit": "1",
-        "chainWithdraw": "1",
-        "minAccuracy": accuracy,
-        "withdrawPercentageFee": "0",
-        "contractAddress": contract,
-        "safeConfirmNumber": "65",
-        "withdrawMax": "10000000",
-    }

@@ -150,8 +150,9 @@ class History:
         self.trade_count = 0
         self.direction = "ZeroPlusTick"
         for number, bar in enumerate(self._old):
-            for kind, series in self._bars.items():
-                _append(series, _scaled(bar, self._factor(number, kind)))
+            index, mark = source.basis(number)
+            for kind, factor in (("last", 1.0), ("index", index), ("mark", mark)):
+                _append(self._bars[kind], _scaled(bar, factor))
         self._last: Decimal | None = Decimal(self._old[-1].close).scaleb(-1) if self._old else None
         self._closed_day: tuple[int, DayFigures | None] = (-1, None)
 

@@ -67,6 +67,7 @@ class SimulatorOptions:
     `port`: 0 = any free one. `tape`: "sample", "live", or the path of a bar file (CSV, also .gz; see `tape.read_bars`), whose settled
     funding rates stand beside it in NAME.funding.csv if there are any. `start_ms`: UTC ms on the tape; None = its default. `epoch`:
     "tape" keeps the tape's own dates, "now" moves them so that the tape begins now. `parent_pid`: stop when that process is gone.
+    `tls_certificate`: where to write the certificate of a second, TLS port (`tls_port`, 0 = any free one); None = no such port.
     `live_host`: the V5 host that drives a live tape; "" = mainnet. A live tape runs at its market's pace.
     """
 
@@ -81,6 +82,8 @@ class SimulatorOptions:
     seed: int = 1
     accounts: tuple[AccountOptions, ...] = (PAPER_ACCOUNT,)
     paused: bool = False
+    tls_certificate: Path | None = None
+    tls_port: int = 0
     parent_pid: int | None = None
     faults: tuple[Injection, ...] = ()
     choices: FaceChoices = field(default_factory=FaceChoices)
@@ -104,6 +107,8 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
             paused=options.paused,
             choices=options.choices,
             fault_seed=options.seed,
+            tls_certificate=options.tls_certificate,
+            tls_port=options.tls_port,
         ),
     )
     server.player.step_ticks(1)
@@ -136,7 +141,8 @@ async def serve(options: SimulatorOptions) -> None:
         if serving.done():
             return
         clock = server.control.clock()
-        _say({"listening": server.url, "market_ms": clock["market_ms"], "speed": clock["speed"]})
+        tls = {"tls": f"https://localhost:{server.tls_port}"} if server.tls_port else {}
+        _say({"listening": server.url, **tls, "market_ms": clock["market_ms"], "speed": clock["speed"]})
         watching = tasks.create_task(_stop_with_parent(server, options.parent_pid)) if options.parent_pid else None
         await serving
         for task in (watching, following):

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -32,6 +33,7 @@ from bot.simulator.player import Pace, Player
 from bot.simulator.public_rest import Notices, public_handlers
 from bot.simulator.quotas import IpGate
 from bot.simulator.socket_face import PATHS, SocketFace
+from bot.simulator.tls import server_context
 from bot.simulator.venue import Venue
 
 __all__ = ["ServerOptions", "SimulatorServer"]
@@ -43,7 +45,10 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerOptions:
-    """Where the face listens, how fast the market runs, the dice of misfortune. `port` 0 = any free one; loopback hosts only."""
+    """Where the face listens, how fast the market runs, the dice of misfortune. `port` 0 = any free one; loopback hosts only.
+
+    `tls_certificate`: where to write the certificate of a second, TLS port; None = no such port.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -51,6 +56,8 @@ class ServerOptions:
     paused: bool = False
     choices: FaceChoices = field(default_factory=FaceChoices)
     fault_seed: int = 0
+    tls_certificate: Path | None = None
+    tls_port: int = 0
 
     def __post_init__(self) -> None:
         if self.host not in LOOPBACK:
@@ -81,7 +88,7 @@ class SimulatorServer:
         self._http = HttpFace(self.rest, keyring, self.misfortunes, wall_ms=self.wall_ms, publish=self.hub.publish)
         self._sockets = SocketFace(self.hub, keyring, self.entry, self.misfortunes, choices, self.wall_ms)
         self._stop, self._listening = asyncio.Event(), asyncio.Event()
-        self.port = 0
+        self.port = self.tls_port = 0
 
     # -- life ---------------------------------------------------------------------------------------------------------------------------
 
@@ -101,6 +108,10 @@ class SimulatorServer:
             site = web.TCPSite(runner, self.options.host, self.options.port)
             await site.start()
             self.port = runner.addresses[0][1]
+            if self.options.tls_certificate is not None:
+                context = server_context(self.options.tls_certificate, wall_ms())
+                await web.TCPSite(runner, self.options.host, self.options.tls_port, ssl_context=context).start()
+                self.tls_port = runner.addresses[1][1]
             self._listening.set()
             async with asyncio.TaskGroup() as tasks:
                 beats = [tasks.create_task(self._play()), tasks.create_task(self._cut_idle())]

@@ -12,7 +12,7 @@ import pytest
 from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.server import SimulatorServer
 from tests.patience import until
-from tests.unit.simulator.client import Client, at
+from tests.client import Client, at
 
 LINEAR, PRIVATE, TRADE, STATUS = "/v5/public/linear", "/v5/private", "/v5/trade", "/v5/public/misc/status"
 

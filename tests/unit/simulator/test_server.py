@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import WSMsgType
 
@@ -14,8 +17,8 @@ from bot.simulator.choices import FaceChoices
 from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.server import ServerOptions, SimulatorServer
 from bot.simulator.tape import DEFAULT_START_MS
+from tests.client import Client, at
 from tests.patience import until
-from tests.unit.simulator.client import Client, at
 
 LINEAR, PRIVATE, TRADE = "/v5/public/linear", "/v5/private", "/v5/trade"
 
@@ -416,3 +419,19 @@ def test_it_listens_on_loopback_only() -> None:
     """Whatever it is told."""
     with pytest.raises(ValueError, match="loopback only"):
         ServerOptions(host="0.0.0.0")
+
+
+async def test_a_tls_port_of_its_own(tmp_path: Path) -> None:
+    """The same face behind a certificate written where it was asked; whoever does not trust it gets no further."""
+    pem = tmp_path / "sim.pem"
+    async with build(SimulatorOptions(tls_certificate=pem)).serving() as running:
+        url = f"https://localhost:{running.tls_port}"
+        trusting = ssl.create_default_context(cafile=str(pem))
+        async with aiohttp.ClientSession() as session:
+            async with session.get(f"{url}/v5/market/time", ssl=trusting) as answer:
+                assert (await answer.json())["retCode"] == 0
+            async with session.ws_connect(url + LINEAR, ssl=trusting) as socket:
+                await socket.send_json({"op": "ping"})
+                assert (await socket.receive_json())["ret_msg"] == "pong"
+            with pytest.raises(aiohttp.ClientConnectorCertificateError):
+                await session.get(f"{url}/v5/market/time")
