@@ -14,7 +14,7 @@ from random import Random
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.uri import parse_uri
 
 from bot.domain.clock import elapsed_s
@@ -56,6 +56,8 @@ def why_again(error: Exception) -> str | None:
             return None
         case _Dropped():
             return str(error)
+        case ConnectionClosed():
+            return f"the venue closed the connection: {str(error)[:150]}"
         case InvalidStatus():
             return f"the venue answered HTTP {error.response.status_code} to the handshake"
         case TimeoutError():
@@ -83,26 +85,17 @@ async def drive(
         opened_s = now_s()
         try:
             await _one_connection(stream, url, inbox, patience=patience, now_s=now_s)
-        except Exception as error:  # noqa: BLE001  (never gives up: the reason is told, and after a pause it is tried again)
-            reason = _reason_of(error, url)
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError from None  # a task group that failed at that very moment has hidden the cancellation
+        except Exception as error:  # it never gives up: the reason is told, and after a pause it is tried again
+            why = why_again(error)
+            if why is None:
+                raise SetUp(f"{url} is not a websocket address", "Write it as wss://host[:port].") from error
+            reason = why
         _hand_in(inbox, stream.disconnected(reason))
         if now_s() - opened_s > patience.stable_after_s:
             delays = delays_s(rng, patience)
         delay = next(delays)
         _log.warning("stream down", channel=stream.channel.value, reason=reason, again_in_s=round(delay, 2))
         await asyncio.sleep(delay)
-
-
-def _reason_of(error: Exception, url: str) -> str:
-    """The first error's reason. Raises SetUp for what no repetition can mend."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    reason = why_again(error)
-    if reason is None:
-        raise SetUp(f"{url} is not a websocket address", "Write it as wss://host[:port].") from error
-    return reason
 
 
 async def _one_connection(
@@ -123,25 +116,43 @@ async def _one_connection(
         logger=_library_log,
     )
     try:
-        for frame in stream.connected(now_s()):
-            await connection.send(frame)
+        await _send(connection, stream.connected(now_s()), patience)
         _log.info("stream open", channel=stream.channel.value)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_read(connection, stream, inbox, now_s))
-            tasks.create_task(_pulse(connection, stream, patience, now_s))
+        await _converse(connection, stream, inbox, patience=patience, now_s=now_s)
     finally:
         await _leave(connection, patience)
 
 
-async def _read(connection: ClientConnection, stream: Stream, inbox: Inbox, now_s: Callable[[], float]) -> None:
-    """Hand in what arrives. Never awaits but for the socket: a slow reader would be trading on old prices."""
-    async for text in connection:
-        _hand_in(inbox, _heard(stream, text, now_s()))
-        for frame in stream.tick(now_s()):
-            await connection.send(frame)
+async def _converse(
+    connection: ClientConnection, stream: Stream, inbox: Inbox, *, patience: Patience, now_s: Callable[[], float]
+) -> None:
+    """Hand in what arrives and send what is due. Ends only by raising: the stream's fault, or the connection's end.
+
+    Nothing here waits but for the socket (a slow reader would trade on old prices), and a pulse of silence is looked at like a frame.
+    """
+    while True:
+        text = await _next_frame(connection, patience.pulse_s)
+        if text is not None:
+            _hand_in(inbox, _heard(stream, text, now_s()))
+        await _send(connection, stream.tick(now_s()), patience)
         if stream.fault is not None:
             raise _Dropped(stream.fault)
-    raise _Dropped(f"the venue closed the connection ({connection.close_code}, {str(connection.close_reason)[:100]!r})")
+
+
+async def _next_frame(connection: ClientConnection, within_s: float) -> str | bytes | None:
+    """The next frame, or None when none came in time. Giving up a wait loses no frame."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await connection.recv()
+    except TimeoutError:
+        return None
+
+
+async def _send(connection: ClientConnection, frames: list[str], patience: Patience) -> None:
+    """Send frames; a peer that takes nothing is a peer that is gone: raises TimeoutError."""
+    for frame in frames:
+        async with asyncio.timeout(patience.pong_deadline_s):
+            await connection.send(frame)
 
 
 def _heard(stream: Stream, text: str | bytes, now_s: float) -> list[Event]:
@@ -150,17 +161,6 @@ def _heard(stream: Stream, text: str | bytes, now_s: float) -> list[Event]:
     except Exception:  # noqa: BLE001  (a mistake of ours on one frame must not cost the feed: drop the frame, keep the evidence)
         _log.exception("a frame broke its reader", channel=stream.channel.value)
         return [BadInput(kind="poison frame", sample=clipped(text))]
-
-
-async def _pulse(connection: ClientConnection, stream: Stream, patience: Patience, now_s: Callable[[], float]) -> None:
-    """Look at the stream's deadlines, so that silence too is noticed."""
-    while True:
-        await asyncio.sleep(patience.pulse_s)
-        for frame in stream.tick(now_s()):
-            async with asyncio.timeout(patience.pong_deadline_s):
-                await connection.send(frame)
-        if stream.fault is not None:
-            raise _Dropped(stream.fault)
 
 
 async def _leave(connection: ClientConnection, patience: Patience) -> None:

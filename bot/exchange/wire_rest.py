@@ -91,7 +91,7 @@ def created_order_id(result: msgspec.Raw, order_link_id: str) -> str:
 
 
 class Page(msgspec.Struct, rename="camel"):
-    """One page of a list. `list` has no default on purpose: an answer without it is not an empty list."""
+    """One page of a list. `rows` has no default on purpose: an answer without it is not an empty list."""
 
     rows: list[msgspec.Raw] = msgspec.field(name="list")
     category: str = ""
