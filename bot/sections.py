@@ -201,6 +201,11 @@ class HedgeSettings(Section):
     rehedge_every_s: float = key(
         3600.0, "a gap inside the band is looked at this often", room="strategy", unit="market s", ge=60, le=86400
     )
+    schedule: Literal["band", "band_and_schedule", "schedule"] = key(
+        "band_and_schedule",
+        "band: trade when the gap leaves the band; schedule: only when due (the original); or both",
+        room="strategy",
+    )
     min_interval_s: float = key(
         30.0, "shortest time between two hedges", room="strategy", unit="market s", ge=1, le=3600
     )

@@ -20,6 +20,16 @@ from bot.strategy.pipeline import DEFAULT_POLICY
 __all__ = ["engine_config", "exchange_patience", "web_options"]
 
 _HEDGE_MODES = {"split": decision.SPLIT, "coverage": decision.COVERAGE, "target": decision.TARGET}
+_FUNDING_MODES = {
+    "sign_aware": decision.SIGN_AWARE,
+    "seed": decision.SYMMETRIC,
+    "off": decision.FUNDING_OFF,
+}
+_SCHEDULES = {
+    "band": decision.BAND_ONLY,
+    "band_and_schedule": decision.BAND_AND_SCHEDULE,
+    "schedule": decision.SCHEDULE_ONLY,
+}
 _FUNDING_POINTS = 21
 
 _VISIBILITY_LAG_S = 12.0
@@ -95,9 +105,9 @@ def _policy(settings: Settings, rate: float) -> Policy:
         h_low=hedge.h_low,
         h_mid=hedge.h_mid,
         h_high=hedge.h_high,
-        funding_mode=decision.SYMMETRIC if settings.funding.multiplier == "seed" else decision.SIGN_AWARE,
+        funding_mode=_FUNDING_MODES[settings.funding.multiplier],
         band_btc=float(hedge.band_btc),
-        schedule=decision.BAND_AND_SCHEDULE,
+        schedule=_SCHEDULES[hedge.schedule],
         rehedge_interval_ms=_ms(hedge.rehedge_every_s),
         min_interval_ms=_ms(hedge.min_interval_s),
         price_stale_after_ms=_ms(settings.streams.stale_ticker_ms / 1000 * rate),
