@@ -21,8 +21,8 @@ import structlog
 
 from bot import __version__, narrator, paper, wiring
 from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
-from bot.domain.errors import AlreadyRunning, HedgeLockError, SetUp
-from bot.domain.events import Event, Started, Stopping, Ticked
+from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
+from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.records import Record
 from bot.domain.view import BotView
 from bot.engine import picture
@@ -231,15 +231,21 @@ class Daemon:
             await asyncio.sleep(BEAT_S)
 
     async def _keep_journal(self) -> None:
-        """Commit what no order waited for; now and then drop old prices."""
+        """Commit what no order waited for; now and then drop old prices. The engine hears when the disk fails, and when it is well."""
         keep_ms = int(self._settings.journal.keep_tickers_h * 3_600_000)
         pruned_s = elapsed_s()
         while True:
             await asyncio.sleep(COMMIT_S)
-            self._journal.commit()
-            if elapsed_s() - pruned_s > PRUNE_S:
-                pruned_s = elapsed_s()
-                self._journal.prune(self._clock.now_ms() - keep_ms)
+            problem = ""
+            try:
+                self._journal.commit()
+                if elapsed_s() - pruned_s > PRUNE_S:
+                    pruned_s = elapsed_s()
+                    self._journal.prune(self._clock.now_ms() - keep_ms)
+            except JournalFailed as failed:
+                problem = str(failed)
+            if problem != self._engine.state.unwritable:
+                self._inbox.put(JournalSeen(writable=not problem, reason=problem))
 
     async def _watch(self, venue: paper.PaperVenue) -> None:
         raise SetUp(await venue.ended(), "Its own message is above; start again with: hedgelock run")

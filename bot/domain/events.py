@@ -27,6 +27,7 @@ __all__ = [
     "FactsLost",
     "FundingPoint",
     "HistoryRead",
+    "JournalSeen",
     "LatchSeen",
     "LegSeen",
     "OperatorAsked",
@@ -224,6 +225,14 @@ class LatchSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JournalSeen:
+    """The journal was found to take no records (or to take them again); `reason` is the disk's own word, stable while it lasts."""
+
+    writable: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAsked:
     verb: Verb
     reason: str
@@ -248,6 +257,7 @@ Event = (
     | ChannelChanged
     | BadInput
     | FactsLost
+    | JournalSeen
     | LatchSeen
     | OperatorAsked
 )

@@ -14,11 +14,14 @@ class Diary(Protocol):
     """Where the wheel writes before anything leaves."""
 
     def append(self, record: Record, now_ms: int) -> int:
-        """Take a record in; returns its number, 1 for the first ever. Raises JournalFailed where it cannot."""
+        """Take a record in; returns its number, 1 for the first ever. It may wait in memory for the commit."""
         ...
 
     def commit(self) -> None:
-        """Return only when everything appended is on disk."""
+        """Return only when everything appended is on disk.
+
+        Raises JournalFailed where it is not; nothing is forgotten, a later commit tries again.
+        """
         ...
 
 

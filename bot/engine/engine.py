@@ -27,7 +27,7 @@ from bot.domain.commands import (
     SeekOrder,
     Thought,
 )
-from bot.domain.errors import Broken
+from bot.domain.errors import Broken, JournalFailed
 from bot.domain.events import (
     AccountRead,
     BadInput,
@@ -38,6 +38,7 @@ from bot.domain.events import (
     ExecutionSeen,
     FactsLost,
     HistoryRead,
+    JournalSeen,
     LatchSeen,
     LegSeen,
     OperatorAsked,
@@ -55,7 +56,7 @@ from bot.domain.events import (
 from bot.domain.orders import OrderState, Signal, Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, hedging, reconciler, sight
+from bot.engine import decider, gate, hedging, reconciler, sight
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -79,7 +80,7 @@ class Engine:
     def turn(self, event: Event, now_ms: int) -> tuple[Command, ...]:
         """Take one event in and return the commands it leads to, each already on disk if it can send an order.
 
-        Raises JournalFailed where the diary cannot be written; then nothing may leave.
+        Where the diary cannot be written, only orders that make |delta| smaller are among them.
         """
         commands: list[Command] = []
         try:
@@ -93,7 +94,10 @@ class Engine:
         except Broken as broken:
             self._halt(str(broken), now_ms)
         if any(isinstance(command, PlaceOrder | CancelOrder) for command in commands):
-            self._diary.commit()
+            try:
+                self._diary.commit()
+            except JournalFailed as failed:
+                return tuple(self._without_disk(commands, str(failed), now_ms))
         return tuple(commands)
 
     def recover(self, record: Record, now_ms: int) -> None:
@@ -117,6 +121,24 @@ class Engine:
         for change in sight.change(self.state, now_ms):
             self._take(change, now_ms)
 
+    def _without_disk(self, commands: list[Command], problem: str, now_ms: int) -> Iterator[Command]:
+        """What may leave although its intent is not on disk: everything but orders that could add risk. Those are given up here."""
+        if not self.state.unwritable:
+            failed = JournalSeen(writable=False, reason=problem)
+            self._take(failed, now_ms)
+            for note in _word_on(failed):
+                self._take(note, now_ms)
+            for change in sight.change(self.state, now_ms):
+                self._take(change, now_ms)
+        for command in commands:
+            if not isinstance(command, PlaceOrder) or gate.shrinks_delta(command, self.state.delta):
+                yield command
+                continue
+            given_up = OrderAnswered(
+                order_link_id=command.order_link_id, verdict=Verdict.REFUSED, code=None, reason=f"never left: {problem}"
+            )
+            self._take(given_up, now_ms)
+
     # ---------------------------------------------------------------------------------------------------- think
 
     def think(self, event: Event, now_ms: int) -> Iterator[Command | Thought]:
@@ -124,6 +146,8 @@ class Engine:
         state = self.state
         if isinstance(event, AccountRead):
             yield from reconciler.adoption(state, event.reading)
+        if isinstance(event, JournalSeen):
+            yield from _word_on(event)
         if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):
             return  # these are only looked at on the pulse
         yield from reconciler.absences(state, now_ms)
@@ -172,13 +196,13 @@ class Engine:
             case BadInput():
                 state.bad_inputs[record.kind] += 1
             case FactsLost():
-                # As after a new connection: nothing grows until REST has told what was missed.
-                state.channels[Channel.PRIVATE].since_ms = now_ms
-                state.readings.want(f"{record.count} facts lost", now_ms)
+                self._hear_loss(record, now_ms)
             case Started():
                 self._start(record, now_ms)
             case Stopping():
                 state.stopping = record.reason
+            case JournalSeen():
+                state.unwritable = "" if record.writable else record.reason
             case LatchSeen():
                 state.latched = record.reason if record.closed else ""
             case OperatorAsked():
@@ -253,6 +277,11 @@ class Engine:
         if record.up and record.channel is Channel.PUBLIC and self.state.instrument is not None:
             self.state.market.has_gap = True
 
+    def _hear_loss(self, record: FactsLost, now_ms: int) -> None:
+        """As after a new connection: nothing grows until REST has told what was missed."""
+        self.state.channels[Channel.PRIVATE].since_ms = now_ms
+        self.state.readings.want(f"{record.count} facts lost", now_ms)
+
     def _hear_operator(self, record: OperatorAsked) -> None:
         match record.verb:
             case Verb.PAUSE:
@@ -278,10 +307,13 @@ class Engine:
                 state.readings.asked_ms = now_ms
             case ReadHistory():
                 state.readings.history_asked_ms = now_ms
-            case SeekOrder():
-                state.blotter.orders[command.order_link_id].sought_ms = now_ms
-            case CancelOrder():
-                state.blotter.orders[command.order_link_id].cancel_asked = True
+            case SeekOrder() | CancelOrder():
+                # A journal with a hole (records lost while the disk failed) may have kept the question and lost the order.
+                if (ours := state.blotter.orders.get(command.order_link_id)) is not None:
+                    if isinstance(command, SeekOrder):
+                        ours.sought_ms = now_ms
+                    else:
+                        ours.cancel_asked = True
             case _:
                 assert_never(command)
 
@@ -289,7 +321,7 @@ class Engine:
         """A new run: what an earlier one left unanswered is unknown, and nothing is up until it says so."""
         state = self.state
         state.run, state.version, state.world = record.run, record.version, record.mode
-        state.started_ms, state.orders_made, state.stopping = now_ms, 0, ""
+        state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
         for order in state.blotter.orders.values():
             if order.state is OrderState.INTENDED:
                 order.hear(Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
@@ -298,6 +330,22 @@ class Engine:
         state.readings = type(state.readings)()
         state.instrument = state.facts = None
         state.market.forget_freshness()
+
+
+def _word_on(journal: JournalSeen) -> Iterator[Note]:
+    """What a person is told of a journal that fails or is well again."""
+    if journal.writable:
+        yield Note(
+            severity="warning",
+            kind="journal well again",
+            text="the journal is written again, with all that waited in memory",
+        )
+    else:
+        yield Note(
+            severity="critical",
+            kind="journal unwritable",
+            text=f"{journal.reason}: nothing grows until it can; records are kept in memory, delta may still be made smaller",
+        )
 
 
 def _unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:

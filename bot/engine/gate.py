@@ -17,7 +17,7 @@ from bot.domain.orders import TimeInForce
 from bot.engine.config import Limits
 from bot.engine.modes import Permission
 
-__all__ = ["Surroundings", "Wish", "admit"]
+__all__ = ["Surroundings", "Wish", "admit", "shrinks_delta"]
 
 _BP = Decimal(10_000)
 
@@ -68,13 +68,21 @@ def admit(wish: Wish, around: Surroundings) -> PlaceOrder | Refusal:
     )
 
 
+def shrinks_delta(order: Wish | PlaceOrder, delta: Decimal | None) -> bool:
+    """Whether a reduce-only order makes |delta| smaller, and does not carry it across zero to a larger size."""
+    if order.act is not Act.SHRINK or delta is None:
+        return False
+    change = -order.qty if order.leg is Leg.LONG else order.qty
+    return abs(delta + change) < abs(delta)
+
+
 def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
     """The first rule that this order would break, and how; None where it breaks none."""
     if around.instrument is None:
         return "instrument", "the contract's filters are unknown"
     if around.instrument.status != "Trading" and wish.act is Act.GROW:
         return "instrument", f"the contract is {around.instrument.status}, not Trading"
-    shrinks_risk = wish.act is Act.SHRINK and _shrinks_delta(wish, around)
+    shrinks_risk = shrinks_delta(wish, around.delta)
     if not (around.permission.grow or (shrinks_risk and around.permission.shrink)):
         return "mode", f"{around.mode} does not allow to {wish.act.value} the {wish.leg.name.lower()} leg"
     if around.unsettled:
@@ -130,11 +138,3 @@ def _price_cap(wish: Wish, around: Surroundings) -> Decimal | None:
     if wire_side(wish.leg, wish.act).side == "Buy":
         return around.instrument.price_at_most(around.ticker.ask * (1 + slip))
     return around.instrument.price_at_least(around.ticker.bid * (1 - slip))
-
-
-def _shrinks_delta(wish: Wish, around: Surroundings) -> bool:
-    """Whether the order makes |delta| smaller and does not carry it across zero to a larger size."""
-    if around.delta is None:
-        return False
-    change = -wish.qty if wish.leg is Leg.LONG else wish.qty
-    return abs(around.delta + change) < abs(around.delta)

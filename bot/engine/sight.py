@@ -92,6 +92,8 @@ def _reconciled_since_up(state: State) -> bool:
 def _reducing(state: State) -> str:
     if state.stopping:
         return f"stopping: {state.stopping}"
+    if state.unwritable:
+        return state.unwritable
     if state.instrument is not None and state.instrument.status != "Trading":
         return f"the contract is {state.instrument.status}, not Trading"
     return ""

@@ -101,6 +101,8 @@ class State:
     """Our books contradicted themselves: halted until a person resumes."""
     latched: str = ""
     """The latch on disk is closed: halted until it is lifted."""
+    unwritable: str = ""
+    """The journal takes no records: nothing may leave but what takes risk away."""
     paused: str = ""
     stopping: str = ""
 

@@ -1,7 +1,15 @@
-"""The journal on disk: SQLite in WAL mode, one writer, one connection.
+"""The journal on disk: SQLite in WAL mode, one writer, one connection, one thread of its own.
 
-`append` hands a record to SQLite inside an open transaction; `commit` returns only when the disk has it. The wheel commits before an order
-may leave, the daemon commits the rest in groups. What a restart needs is read back in order by `recover`.
+`append` takes a record into memory; `commit` returns only when the disk has everything that was taken in. The wheel commits before an
+order may leave, the daemon commits the rest in groups. A disk that is full, locked, slow or broken makes `commit` raise; nothing is
+forgotten, and the first commit that finds the disk well again writes it all, in order. What a restart needs is read back by `recover`.
+
+How large it grows, at the default pace (a ticker twice a second, a reading of the account every ten seconds):
+
+* the bulk, of which only the newest matters, is dropped after `keep_tickers_h`: some 110 MB for a day of it, and no more however long
+  the daemon runs, because the freed pages are given back to the disk;
+* everything else is kept for ever: some 300 KB a day for bars, decisions, orders and fills of an ordinary day, 100 MB a year;
+* the write-ahead log is folded in every four megabytes, and cut back to eight should a long reader have made it grow.
 """
 
 from __future__ import annotations
@@ -9,137 +17,223 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from bot.domain.clock import elapsed_s
 from bot.domain.errors import JournalFailed, SetUp
-from bot.domain.records import KINDS, Record, kind_of
+from bot.domain.events import FactsLost
+from bot.domain.records import Record, kind_of
+from bot.journal.rows import Row, decoded, refuse_foreign, stamp, told
 
-__all__ = ["BULK", "Journal"]
+__all__ = ["BULK", "DEADLINE_S", "MOST_WAITING", "Journal"]
 
-BULK = frozenset({"TickerSeen", "LegSeen", "WalletSeen", "AccountRead"})
+BULK = frozenset({"TickerSeen", "LegSeen", "WalletSeen", "AccountRead", "ReadAccount"})
 """Kinds of which only the newest matters to a restart; old ones are pruned."""
 
-_APPLICATION_ID = 0x48454447  # "HEDG"
-_VERSION = 1
+DEADLINE_S = 0.25
+"""A commit that takes longer has failed: the daemon has a market to watch."""
+RETRY_S = 2.0
+"""A disk that failed is tried again this often, so that trying does not hold up the daemon."""
+BUSY_S = 0.2
+"""Patience for a lock that somebody else holds."""
+LEAVE_S = 5.0
+"""Patience of the last commit."""
+MOST_WAITING = 20_000
+"""Records kept in memory while the disk fails: hours of an ordinary day, some tens of megabytes."""
+MOST_PRUNED = 5_000
+"""Records dropped at a time: a few milliseconds, so that no order waits for it."""
+
+_BULK = ", ".join(f"'{kind}'" for kind in sorted(BULK))
+_MOST_FREED_PAGES = 2_000
+_WAL_BYTES = 8 << 20
+
+
+class _Write(NamedTuple):
+    """A write under way: the first `rows` of what waits."""
+
+    future: Future[None]
+    rows: int
 
 
 class Journal:
     """The one writer of a journal file. Makes the file and its directory (0700/0600) where they are missing.
 
-    Raises SetUp where the file is not a journal of ours, and JournalFailed where the disk fails.
+    Raises SetUp where the file is not a journal of ours or is damaged. `deadline_s` is the patience of a commit, `retry_s` the pause
+    after one that failed, both in real seconds; `most_waiting` bounds the records kept in memory meanwhile.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, deadline_s: float = DEADLINE_S, retry_s: float = RETRY_S, most_waiting: int = MOST_WAITING
+    ) -> None:
         self.path = path
+        self._deadline_s, self._retry_s, self._most_waiting = deadline_s, retry_s, most_waiting
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=0.25, check_same_thread=False)
             self._prepare()
-        except sqlite3.Error as error:
-            raise SetUp(
-                f"{path} cannot be used as a journal: {error}", "Move it aside, or set HEDGELOCK__JOURNAL__PATH"
-            ) from error
+            self._next = int(self._db.execute("SELECT coalesce(max(number), 0) + 1 FROM record").fetchone()[0])
+        except (sqlite3.Error, SetUp) as error:
+            self._db.close()
+            raise (error if isinstance(error, SetUp) else told(path, error)) from error
+        self._inode = path.stat().st_ino
         self._encode = msgspec.json.Encoder().encode
-        self._decoders = {kind: msgspec.json.Decoder(cls) for kind, cls in KINDS.items()}
-        self._next = self._scalar("SELECT coalesce(max(number), 0) + 1 FROM record")
-        self._pending = 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._waiting: list[Row] = []
+        self._write: _Write | None = None
+        self._problem = ""
+        self._retry_at_s = float("-inf")
 
     def append(self, record: Record, now_ms: int) -> int:
-        """Take a record in; it is on disk after the next `commit`. Returns its number."""
+        """Take a record in; it is on disk after the next `commit` that returns. Returns its number."""
         number = self._next
-        try:
-            if not self._pending:
-                self._db.execute("BEGIN IMMEDIATE")
-            self._pending += 1
-            row = (number, now_ms, kind_of(record), self._encode(record))
-            self._db.execute("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", row)
-        except sqlite3.Error as error:
-            raise self._failed(f"cannot write record {number}: {error}") from error
         self._next += 1
+        self._waiting.append(Row(number, now_ms, kind_of(record), self._encode(record)))
+        if len(self._waiting) > self._most_waiting:
+            self._make_room()
         return number
 
     def commit(self) -> None:
-        """Return only when everything appended is on disk (fsync of the write-ahead log)."""
-        if not self._pending:
-            return
-        try:
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failed(f"cannot commit {self._pending} record(s): {error}") from error
-        self._pending = 0
+        """Return only when everything appended is on disk (fsync of the write-ahead log).
+
+        Raises JournalFailed where that takes longer than the deadline or cannot be done. What was appended then waits for a later
+        commit; until the disk may be tried again, further commits raise at once.
+        """
+        self._commit(self._deadline_s)
 
     @property
     def pending(self) -> int:
-        """Records taken in and not yet on disk."""
-        return self._pending
+        """Records taken in and not yet known to be on disk."""
+        return len(self._waiting)
 
     def recover(self) -> Iterator[tuple[Record, int]]:
         """What a restart folds, oldest first: every telling record, and of each bulk kind the newest.
 
-        Raises JournalFailed for a record that cannot be read: books with a hole are worse than none.
+        Raises SetUp for a record that cannot be read: books with a hole are worse than none.
         """
-        bulk = ", ".join(f"'{kind}'" for kind in sorted(BULK))
-        newest = f"SELECT max(number) FROM record WHERE kind IN ({bulk}) GROUP BY kind"
-        yield from self._read(f"kind NOT IN ({bulk}) OR number IN ({newest})")
+        newest = f"SELECT max(number) FROM record WHERE kind IN ({_BULK}) GROUP BY kind"
+        yield from self._read(f"kind NOT IN ({_BULK}) OR number IN ({newest})")
 
     def read(self, since_number: int = 0) -> Iterator[tuple[Record, int]]:
         """Every record from `since_number` on, oldest first."""
         yield from self._read("number >= ?", since_number)
 
     def prune(self, before_ms: int) -> int:
-        """Delete bulk records older than `before_ms`; returns how many. Telling records are kept for ever."""
-        bulk = ", ".join(f"'{kind}'" for kind in sorted(BULK))
-        self.commit()
+        """Delete bulk records older than `before_ms`, some thousands at a time, and give their pages back; returns how many.
+
+        The newest of each kind stays: a restart begins with it. Raises JournalFailed where the disk does not take it.
+        """
+        future = self._writer.submit(self._delete, before_ms)
         try:
-            cursor = self._db.execute(f"DELETE FROM record WHERE at_ms < ? AND kind IN ({bulk})", (before_ms,))
-            self._db.execute("PRAGMA incremental_vacuum")
-        except sqlite3.Error as error:
-            raise JournalFailed(f"cannot prune: {error}") from error
-        return cursor.rowcount
+            return future.result(self._deadline_s)
+        except TimeoutError:
+            return 0  # it goes on in its thread
+        except (sqlite3.Error, OSError) as error:
+            raise JournalFailed(f"the journal cannot be pruned: {error}") from error
 
     def close(self) -> None:
-        """Commit, fold the write-ahead log into the file, and close."""
-        self.commit()
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._db.close()
+        """Commit, fold the write-ahead log into the file, and close. Raises JournalFailed where records had to be left behind."""
+        self._retry_at_s = float("-inf")
+        try:
+            self._commit(LEAVE_S, LEAVE_S)
+        except JournalFailed as failed:
+            raise JournalFailed(f"{failed}; the last {len(self._waiting)} records are lost") from failed
+        finally:
+            self._writer.shutdown(wait=self._write is None)
+            if self._write is None:
+                with suppress(sqlite3.Error):  # no room to fold it in: the next start will
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._db.close()
+
+    # ------------------------------------------------------------------------------------------- writing
+
+    def _commit(self, patience_s: float, patience_with_earlier_s: float = 0.0) -> None:
+        while self._waiting:
+            if self._write is not None:
+                self._hear_out(self._write, patience_with_earlier_s)
+            elif elapsed_s() < self._retry_at_s:
+                raise JournalFailed(self._problem)
+            else:
+                rows = tuple(self._waiting)
+                self._write = _Write(self._writer.submit(self._insert, rows), len(rows))
+                self._hear_out(self._write, patience_s)
+
+    def _hear_out(self, write: _Write, patience_s: float) -> None:
+        """Wait for a write to end. Raises JournalFailed where it goes on (a later commit hears how it ended) or failed."""
+        try:
+            write.future.result(patience_s)
+        except TimeoutError:
+            raise self._failed(f"the disk took longer than {self._deadline_s * 1000:.0f} ms") from None
+        except (sqlite3.Error, OSError) as error:
+            self._write = None
+            raise self._failed(str(error)) from error
+        self._write = None
+        del self._waiting[: write.rows]
+
+    def _failed(self, problem: str) -> JournalFailed:
+        self._problem = f"the journal cannot be written: {problem}"
+        self._retry_at_s = elapsed_s() + self._retry_s
+        return JournalFailed(self._problem)
+
+    def _insert(self, rows: tuple[Row, ...]) -> None:
+        """In the writer's thread: all rows, or none."""
+        if self.path.stat().st_ino != self._inode:
+            raise OSError("its file was replaced by another; start again to continue with that one")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _delete(self, before_ms: int) -> int:
+        """In the writer's thread."""
+        newest = f"SELECT max(number) FROM record WHERE kind IN ({_BULK}) GROUP BY kind"
+        oldest = f"SELECT number FROM record WHERE kind IN ({_BULK}) AND at_ms < ? LIMIT {MOST_PRUNED}"
+        count = self._db.execute(
+            f"DELETE FROM record WHERE number IN ({oldest}) AND number NOT IN ({newest})", (before_ms,)
+        ).rowcount
+        # Through execute() this statement frees one page and stops: it yields a row per page and no column.
+        self._db.executescript(f"PRAGMA incremental_vacuum({_MOST_FREED_PAGES})")
+        return count
+
+    def _make_room(self) -> None:
+        """Memory is full while the disk fails: old prices go first, then the oldest records, and their place says how many."""
+        first = self._write.rows if self._write else 0
+        newest = {row.kind: row.number for row in self._waiting[first:]}
+        kept = [row for row in self._waiting[first:] if row.kind not in BULK or newest[row.kind] == row.number]
+        if (excess := len(kept) - self._most_waiting // 2) > 0:
+            mark = FactsLost(count=excess)
+            kept[:excess] = [kept[excess - 1]._replace(kind=kind_of(mark), body=self._encode(mark))]
+        self._waiting[first:] = kept
+
+    # ------------------------------------------------------------------------------------------- opening and reading
 
     def _prepare(self) -> None:
-        found, tables = self._scalar("PRAGMA application_id"), self._scalar("SELECT count(*) FROM sqlite_master")
-        version = self._scalar("PRAGMA user_version")
-        if tables and found != _APPLICATION_ID:
-            raise SetUp(f"{self.path} is a database of another program", "Set HEDGELOCK__JOURNAL__PATH to a new file")
-        if version > _VERSION:
-            raise SetUp(
-                f"{self.path} was written by a newer HedgeLock (journal version {version})",
-                "Upgrade HedgeLock, or restore the copy made before the upgrade",
-            )
-        if not tables:
+        if refuse_foreign(self._db, self.path):
+            damage = str(self._db.execute("PRAGMA quick_check(1)").fetchone()[0])
+            if damage != "ok":
+                raise sqlite3.DatabaseError(damage.replace("\n", " "))
+        else:
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            stamp(self._db)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         self._db.executescript(Path(__file__).with_name("schema.sql").read_text())
 
     def _read(self, where: str, *values: object) -> Iterator[tuple[Record, int]]:
         query = f"SELECT number, at_ms, kind, body FROM record WHERE {where} ORDER BY number"
-        for number, at_ms, kind, body in self._db.execute(query, values):
-            try:
-                yield self._decoders[kind].decode(body), at_ms
-            except (KeyError, msgspec.MsgspecError) as error:
-                raise JournalFailed(f"record {number} ({kind}) cannot be read: {error}") from error
-
-    def _failed(self, problem: str) -> JournalFailed:
-        """Give up what was not committed, so that a later append begins cleanly; what is on disk stays."""
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-        self._pending = 0
-        self._next = self._scalar("SELECT coalesce(max(number), 0) + 1 FROM record")
-        return JournalFailed(problem)
-
-    def _scalar(self, query: str) -> int:
-        return int(self._db.execute(query).fetchone()[0])
+        try:
+            for row in self._db.execute(query, values):
+                yield decoded(Row(*row)), row[1]
+        except (sqlite3.Error, JournalFailed) as error:
+            raise told(self.path, error) from error

@@ -6,6 +6,5 @@ CREATE TABLE IF NOT EXISTS record (
     body   BLOB    NOT NULL
 ) STRICT;
 
--- Start-up and queries read everything but the bulk of prices, so they get an index without it.
-CREATE INDEX IF NOT EXISTS record_telling ON record (kind, number)
-    WHERE kind NOT IN ('TickerSeen', 'LegSeen', 'WalletSeen', 'AccountRead');
+-- Queries ask for a few kinds, newest first or since a moment; pruning asks for the bulk before one.
+CREATE INDEX IF NOT EXISTS record_by_kind ON record (kind, at_ms);

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.commands import HedgeEnded, Note, PlaceOrder
-from bot.domain.errors import AlreadyRunning, JournalFailed, SetUp
+from bot.domain.errors import AlreadyRunning, SetUp
 from bot.domain.events import ExecutionSeen, Stopping, WalletSeen
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce
@@ -91,12 +91,24 @@ def test_a_restart_reads_everything_telling_and_only_the_newest_of_the_bulk(path
 
 
 def test_pruning_drops_old_prices_and_no_fact(path: Path) -> None:
-    """Size is bounded by what nobody will ask for again."""
+    """Size is bounded by what nobody will ask for again; the newest price stays, a restart begins with it."""
     journal = written(path, AN_ORDER, a_ticker("1"), a_ticker("2"), a_ticker("3"))
 
     assert journal.prune(before_ms=NOW_MS + 3) == 2
+    assert journal.prune(before_ms=NOW_MS + 1_000_000) == 0
 
     assert [record for record, _ in journal.read()] == [AN_ORDER, a_ticker("3")]
+
+
+def test_pruning_gives_the_pages_back_to_the_disk(path: Path) -> None:
+    """A file that only ever grows fills any disk."""
+    journal = written(path, *(a_ticker(str(n)) for n in range(4_000)))
+    with sqlite3.connect(path) as database:
+        before = database.execute("PRAGMA page_count").fetchone()[0]
+
+        journal.prune(before_ms=NOW_MS + 3_900)
+
+        assert database.execute("PRAGMA page_count").fetchone()[0] < before / 10
 
 
 def test_numbers_go_on_where_an_earlier_run_ended(path: Path) -> None:
@@ -138,6 +150,31 @@ def test_another_programs_database_is_refused(path: Path) -> None:
         Journal(path)
 
 
+def test_a_damaged_journal_is_refused_and_left_as_it_is(path: Path) -> None:
+    """A page that lost its meaning may hold a fill; a person moves the file aside, and the exchange tells the rest."""
+    written(path, *(a_ticker(str(n)) for n in range(2_000))).close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 20 : 4096 * 24] = b"\xff" * 4096 * 4
+    path.write_bytes(content)
+
+    with pytest.raises(SetUp, match=r"cannot be used as a journal.*Move it aside"):
+        list(Journal(path).recover())
+    assert path.read_bytes() == content
+
+
+def test_a_truncated_journal_is_refused_unless_nothing_is_left(path: Path) -> None:
+    """Half a file is damage; an empty one is a first day."""
+    written(path, *(a_ticker(str(n)) for n in range(2_000))).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+    with pytest.raises(SetUp, match="Move it aside"):
+        list(Journal(path).recover())
+    path.write_bytes(b"")
+
+    assert list(Journal(path).recover()) == []
+
+
 def test_a_newer_journal_is_refused(path: Path) -> None:
     """A downgrade must not guess what a newer version wrote."""
     written(path, AN_ORDER).close()
@@ -154,34 +191,8 @@ def test_a_record_that_cannot_be_read_is_not_skipped(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("UPDATE record SET body = CAST('{' AS BLOB) WHERE number = 2")
 
-    with pytest.raises(JournalFailed, match=r"record 2 \(Note\)"):
+    with pytest.raises(SetUp, match=r"record 2 \(Note\) cannot be read.*Move it aside"):
         list(Journal(path).recover())
-
-
-def test_a_locked_journal_fails_the_append_and_loses_nothing(path: Path) -> None:
-    """Somebody holds a write lock: the append says so within its short patience, and works again afterwards."""
-    journal = written(path, AN_ORDER)
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-
-    with pytest.raises(JournalFailed, match="locked"):
-        journal.append(Stopping(reason="x"), NOW_MS)
-    holder.execute("ROLLBACK")
-    journal.append(Stopping(reason="x"), NOW_MS)
-    journal.commit()
-
-    assert [record for record, _ in journal.read()] == [AN_ORDER, Stopping(reason="x")]
-
-
-def test_a_full_disk_fails_loudly_and_keeps_what_was_there(path: Path) -> None:
-    """No room for the intent means no order."""
-    journal = written(path, AN_ORDER)
-    journal._db.execute("PRAGMA max_page_count = 1")
-
-    with pytest.raises(JournalFailed, match="full"):
-        journal.append(Stopping(reason="x" * 1_000_000), NOW_MS)
-
-    assert next(iter(Journal(path).read()))[0] == AN_ORDER
 
 
 def test_a_lock_is_held_by_one_process_and_freed_by_any_death(tmp_path: Path) -> None:

@@ -1,0 +1,209 @@
+"""The journal on a disk that fails: full, locked, slow, replaced. It says so at once, forgets nothing, and goes on by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.domain.clock import elapsed_s
+from bot.domain.errors import JournalFailed, SetUp
+from bot.domain.events import FactsLost, Stopping
+from bot.domain.records import Record
+from bot.journal import journal as room
+from bot.journal.journal import Journal
+from tests.patience import until
+from tests.unit.engine.desk import NOW_MS, a_ticker
+
+A, B, C = (Stopping(reason=word) for word in "abc")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+def holding(path: Path, *records: Record, **patience: Any) -> Journal:
+    """A journal that took records in; whether they reach the disk is the test's story."""
+    journal = Journal(path, retry_s=0.05, **patience)
+    for n, record in enumerate(records):
+        journal.append(record, NOW_MS + n)
+    return journal
+
+
+def on_disk(path: Path) -> list[Record]:
+    return [record for record, _ in Journal(path).read()]
+
+
+def is_written(journal: Journal) -> Callable[[], bool]:
+    """Whether a commit succeeds now."""
+
+    def look() -> bool:
+        try:
+            journal.commit()
+        except JournalFailed:
+            return False
+        return not journal.pending
+
+    return look
+
+
+async def test_a_locked_journal_fails_the_commit_and_forgets_nothing(path: Path) -> None:
+    """Somebody holds a write lock: said within the commit's patience; afterwards everything is written, in order."""
+    journal = holding(path, A)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(JournalFailed, match="cannot be written: database is locked"):
+        journal.commit()
+    journal.append(B, NOW_MS)
+    holder.execute("ROLLBACK")
+    await until(is_written(journal))
+
+    assert [A, B] == on_disk(path)
+
+
+def test_while_the_disk_fails_trying_costs_the_daemon_nothing(path: Path) -> None:
+    """Between two trials a commit fails at once: the market does not wait for a lock."""
+    journal = Journal(path)
+    journal.append(A, NOW_MS)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(JournalFailed):
+        journal.commit()
+
+    began_s = elapsed_s()
+    for _ in range(100):
+        with pytest.raises(JournalFailed, match="locked"):
+            journal.commit()
+
+    assert elapsed_s() - began_s < room.BUSY_S
+
+
+def test_a_full_disk_fails_the_commit_and_is_forgiven_when_there_is_room(path: Path) -> None:
+    """In a process whose files may not grow: no room, no intent on disk; room again, and all of it is there."""
+    story = """
+import resource, sys, time
+from pathlib import Path
+from typing import Any
+from bot.domain.errors import JournalFailed
+from bot.domain.events import Stopping
+from bot.journal.journal import Journal
+
+path = Path(sys.argv[1])
+journal = Journal(path)
+journal.append(Stopping(reason="before"), 1)
+journal.commit()
+free = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, free[1]))
+for n in range(100):
+    journal.append(Stopping(reason=f"{n} " + "x" * 10_000), 2)
+try:
+    journal.commit()
+except JournalFailed as failed:
+    print(failed)
+print(journal.pending)
+resource.setrlimit(resource.RLIMIT_FSIZE, free)
+for _ in range(100):
+    try:
+        journal.commit()
+        break
+    except JournalFailed:
+        time.sleep(0.1)
+print(journal.pending)
+journal.close()
+"""
+    env = os.environ | {"PYTHONPATH": os.getcwd()}
+    told = subprocess.run(
+        [sys.executable, "-c", story, str(path)], env=env, capture_output=True, text=True, timeout=30, check=True
+    ).stdout.splitlines()
+
+    assert ["the journal cannot be written: disk I/O error", "100", "0"] == told
+    assert ["before", *map(str, range(100))] == [r.reason.split()[0] for r in on_disk(path) if isinstance(r, Stopping)]
+
+
+async def test_a_database_without_room_says_full(path: Path) -> None:
+    """SQLite's own limit speaks as an ENOSPC does."""
+    journal = holding(path)
+    journal._db.execute("PRAGMA max_page_count = 8")
+    journal.append(Stopping(reason="x" * 1_000_000), NOW_MS)
+
+    with pytest.raises(JournalFailed, match="database or disk is full"):
+        journal.commit()
+    journal._db.execute("PRAGMA max_page_count = 1000000")
+    await until(is_written(journal))
+
+    assert 1 == len(on_disk(path))
+
+
+async def test_a_slow_disk_fails_the_commit_and_the_write_still_counts(path: Path) -> None:
+    """No order waits for a disk; what it wrote in the end is there once, and what came meanwhile follows."""
+    journal = holding(path, A, deadline_s=0.0)
+
+    with pytest.raises(JournalFailed, match="longer than 0 ms"):
+        journal.commit()
+    journal.append(B, NOW_MS)
+    await until(is_written(journal))
+
+    assert [A, B] == on_disk(path)
+
+
+async def test_a_journal_that_was_replaced_is_not_written_into_the_void(path: Path) -> None:
+    """Somebody moved the file away: the daemon says so instead of writing where nobody will ever look."""
+    journal = holding(path, A)
+    journal.commit()
+    aside = f"{path}-aside"
+    os.rename(path, aside)
+    journal.append(B, NOW_MS)
+
+    with pytest.raises(JournalFailed, match="No such file"):
+        journal.commit()
+    shutil.copy(aside, path)
+    time_to_retry = elapsed_s() + 0.1
+    await until(lambda: elapsed_s() > time_to_retry)
+    with pytest.raises(JournalFailed, match="replaced by another"):
+        journal.commit()
+    os.replace(aside, path)
+    await until(is_written(journal))
+
+    assert [A, B] == on_disk(path)
+
+
+def test_closing_on_a_failing_disk_says_how_much_is_lost(path: Path) -> None:
+    """Nobody should have to guess what the books lack."""
+    journal = holding(path, A, B)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(JournalFailed, match="locked; the last 2 records are lost"):
+        journal.close()
+
+
+def test_memory_keeps_what_tells_and_drops_old_prices_first(path: Path) -> None:
+    """The disk may fail for long, memory is bounded: facts outlive prices, and a loss is written where it happened."""
+    journal = holding(path, A, *(a_ticker(str(n)) for n in range(99)), B, most_waiting=100)
+
+    assert 3 == journal.pending
+
+    for n in range(100):
+        journal.append(Stopping(reason=str(n)), NOW_MS)
+    journal.commit()
+
+    assert [FactsLost(count=51), Stopping(reason="48")] == on_disk(path)[:2]
+    assert Stopping(reason="99") == on_disk(path)[-1]
+
+
+def test_opening_a_journal_that_somebody_else_writes_tells_the_mend(path: Path) -> None:
+    """A lock at the start is told with what to do about it."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+
+    with pytest.raises(SetUp, match=r"locked\. Close the program that holds it"):
+        Journal(path)
