@@ -249,34 +249,16 @@ def missing_input(inputs: DecisionInputs) -> int:
 
 
 def policy_is_sane(policy: Policy) -> bool:
-    """Shares within [0, 1], divisors above zero, and no figure that is not a number (one would make the sum NaN)."""
-    total = (
-        policy.sigma_low
-        + policy.sigma_high
-        + policy.sigma_fall_ratio
-        + policy.pay_fall_ratio
-        + policy.insurance_ltv
-        + policy.ltv_monitor
-        + policy.ltv_warning
-        + policy.ltv_critical
-        + policy.ltv_emergency
-        + policy.ltv_leave
-        + policy.mm_alert
-        + policy.mm_top_up
-        + policy.mm_reduce
-        + policy.mm_close
-        + policy.mm_leave
-        + policy.urgent_bands
-    )
+    """Shares within [0, 1], a divisor above zero, and nothing that is not a number: one NaN makes the sum NaN."""
     return (
-        0.0 <= policy.h_low <= 1.0
+        abs(sum(policy)) <= MOST_PRICE
+        and 0.0 <= policy.h_low <= 1.0
         and 0.0 <= policy.h_mid <= 1.0
         and 0.0 <= policy.h_high <= 1.0
         and 0.0 <= policy.band_inner_share <= 1.0
         and 0.0 <= policy.insurance_drop < 1.0
         and 0.0 <= policy.band_btc <= MOST_BTC
         and 1e-6 <= policy.mm_per_price <= 1.0
-        and 0.0 <= total <= MOST_PRICE
     )
 
 

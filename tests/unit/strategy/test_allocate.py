@@ -89,6 +89,13 @@ def test_collapse(name, gap, long, short, limit, d_long, d_short):
     assert Allocation(d_long, d_short) == collapse(gap, long, short, 1, limit)
 
 
+def test_collapse_leaves_what_is_below_the_minimum():
+    """An order the exchange would refuse is not made; at the minimum it is."""
+    assert Allocation(-213, 57) == collapse(-270, 213, 213, 57, NO_LIMIT)
+    assert Allocation(-213, 0) == collapse(-270, 213, 213, 58, NO_LIMIT)
+    assert Allocation(0, 0) == collapse(0, 4, 4, 5, NO_LIMIT)
+
+
 @pytest.mark.parametrize(
     ("d_long", "d_short", "short_first", "first"),
     [
