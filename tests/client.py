@@ -26,13 +26,13 @@ class Client:
 
     async def get(self, path: str, **params: Any) -> dict[str, Any]:
         query = urlencode(params)
-        async with self.session.get(f"{self.url}{path}?{query}", headers=self._headers(query)) as answer:
+        async with self.session.get(f"{self.url}{path}?{query}", headers=self.headers(query)) as answer:
             body: dict[str, Any] = await answer.json(content_type=None)
             return body
 
     async def post(self, path: str, **params: Any) -> dict[str, Any]:
         text = json.dumps(params)
-        headers = self._headers(text) | {"Content-Type": "application/json"}
+        headers = self.headers(text) | {"Content-Type": "application/json"}
         async with self.session.post(self.url + path, data=text, headers=headers) as answer:
             body: dict[str, Any] = await answer.json(content_type=None)
             return body
@@ -48,9 +48,9 @@ class Client:
         return await self.post("/v5/order/create", **(params | {"positionIdx": 2} | changes))
 
     @asynccontextmanager
-    async def socket(self, path: str, *topics: str) -> AsyncIterator[Socket]:
+    async def socket(self, path: str, *topics: str, url: str = "") -> AsyncIterator[Socket]:
         """A socket, authenticated where the path is private, with the topics' acknowledgements already read."""
-        async with self.session.ws_connect(self.url + path, max_msg_size=1 << 24) as raw:
+        async with self.session.ws_connect((url or self.url) + path, max_msg_size=1 << 24) as raw:
             socket = Socket(raw)
             if path in ("/v5/private", "/v5/trade"):
                 await socket.send(op="auth", args=self.auth_args())
@@ -67,13 +67,14 @@ class Client:
     def _sign(self, text: str) -> str:
         return hmac.new(self.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
-    def _headers(self, payload: str) -> dict[str, str]:
-        stamp = str(wall_ms())
+    def headers(self, payload: str, *, at_ms: int | None = None, window: str = "5000") -> dict[str, str]:
+        """The signature of a request; `at_ms` another time than now."""
+        stamp = str(wall_ms() if at_ms is None else at_ms)
         return {
             "X-BAPI-API-KEY": self.key,
             "X-BAPI-TIMESTAMP": stamp,
-            "X-BAPI-RECV-WINDOW": "5000",
-            "X-BAPI-SIGN": self._sign(f"{stamp}{self.key}5000{payload}"),
+            "X-BAPI-RECV-WINDOW": window,
+            "X-BAPI-SIGN": self._sign(f"{stamp}{self.key}{window}{payload}"),
         }
 
 

@@ -17,7 +17,7 @@ Where = Literal["request", "stream", "socket", "market", "account", "server"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One entry. `ms` and `value` are what an injection means when it does not say; their sense is in `tells`."""
+    """One entry. `ms`, `value` and `match` are what an injection means when it does not say; their sense is in `tells`."""
 
     name: str
     where: Where
@@ -25,10 +25,16 @@ class Fault:
     tells: str
     ms: int = 0
     value: str = ""
+    match: str = ""
 
 
-def _f(where: Where, name: str, numbers: tuple[int, ...], tells: str, *, ms: int = 0, value: str = "") -> Fault:
-    return Fault(name=name, where=where, numbers=numbers, tells=tells, ms=ms, value=value)
+def _f(
+    where: Where, name: str, numbers: tuple[int, ...], tells: str, *, ms: int = 0, value: str = "", match: str = ""
+) -> Fault:
+    return Fault(name=name, where=where, numbers=numbers, tells=tells, ms=ms, value=value, match=match)
+
+
+_GET, _CREATE, _CANCEL = "GET ", "POST /v5/order/create", "POST /v5/order/cancel"
 
 
 _REQUEST = (
@@ -76,33 +82,59 @@ _REQUEST = (
         "done; HTTP 200 with value html, empty, null, truncated, result-null or result-empty",
         value="html",
     ),
-    _f("request", "stale-read", (62, 63, 81, 195, 201), "a GET answers as it did `ms` ago", ms=5000),
+    _f("request", "stale-read", (62, 63, 81, 195, 201), "a GET answers as it did `ms` ago", ms=5000, match=_GET),
     _f(
         "request",
         "new-hidden",
         (66, 77, 80, 120, 124),
         "a GET leaves out rows younger than `ms` of market time",
         ms=5000,
+        match=_GET,
     ),
-    _f("request", "rows-shuffled", (93,), "a GET's rows come in another order"),
+    _f("request", "rows-shuffled", (93,), "a GET's rows come in another order", match=_GET),
     _f(
         "request",
         "row-dropped",
         (64, 93),
         "a GET leaves out the rows (and wallet coins) with FIELD=VALUE",
         value="positionIdx=2",
+        match=_GET,
     ),
-    _f("request", "page-cut", (56, 59), "a GET loses the second half of its rows and its cursor"),
-    _f("request", "page-repeats", (57,), "a GET's last row comes twice"),
-    _f("request", "page-empty", (58,), "a GET's rows are gone, its cursor stays"),
-    _f("request", "field-blank", (41,), 'a GET\'s rows have "" in the field named by value', value="liqPrice"),
-    _f("request", "leg-shrinks-first", (89,), "the owner halves the leg just before a reduce-only order arrives"),
+    _f("request", "page-cut", (56, 59), "a GET loses the second half of its rows and its cursor", match=_GET),
+    _f("request", "page-repeats", (57,), "a GET's last row comes twice", match=_GET),
+    _f("request", "page-empty", (58,), "a GET's rows are gone, its cursor stays", match=_GET),
     _f(
-        "request", "post-only-killed", (105,), "a post-only order is acknowledged and dies as one that would have taken"
+        "request",
+        "field-blank",
+        (41,),
+        'a GET\'s rows have "" in the field named by value',
+        value="liqPrice",
+        match=_GET,
     ),
-    _f("request", "cancel-race", (84, 85), "the order fills while its cancel is on the way"),
-    _f("request", "order-rejected-later", (75, 119), "acknowledged, then Rejected on the stream"),
-    _f("request", "order-cut-short", (82, 83), "trades the share in value, the rest is cancelled", value="0.5"),
+    _f(
+        "request",
+        "leg-shrinks-first",
+        (89,),
+        "the owner halves the leg just before a reduce-only order arrives",
+        match=_CREATE,
+    ),
+    _f(
+        "request",
+        "post-only-killed",
+        (105,),
+        "a post-only order is acknowledged and dies as one that would have taken",
+        match=_CREATE,
+    ),
+    _f("request", "cancel-race", (84, 85), "the order fills while its cancel is on the way", match=_CANCEL),
+    _f("request", "order-rejected-later", (75, 119), "acknowledged, then Rejected on the stream", match=_CREATE),
+    _f(
+        "request",
+        "order-cut-short",
+        (82, 83),
+        "trades the share in value, the rest is cancelled",
+        value="0.5",
+        match=_CREATE,
+    ),
 )
 _STREAM = (
     _f("stream", "frame-dropped", (22,), "a message is lost"),

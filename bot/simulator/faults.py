@@ -22,9 +22,9 @@ class Injection:
     """One misfortune at work. Raises ValueError for a name that is not in the catalogue, a probability outside 0..1, a value that is no
     number where the catalogue's is one.
 
-    `match` is a piece of the subject it strikes: "POST /v5/order/create" of a request, "private order" of a stream message, "trade" of a
-    socket, "" = all. `p` is the chance of each blow, `times` the most blows (None = no end), `for_ms` how long it is at work (None = until
-    lifted). `ms` and `value` None = the catalogue's.
+    `match` is a piece of the subject it strikes: "POST /v5/order/create" of a request, "private order" of a stream message,
+    "trade" of a socket, "" = the catalogue's, or all. `p` is the chance of each blow, `times` the most blows (None = no end),
+    `for_ms` how long it is at work (None = until lifted). `ms` and `value` None = the catalogue's.
     """
 
     fault: str
@@ -47,6 +47,11 @@ class Injection:
     @property
     def entry(self) -> Fault:
         return CATALOGUE[self.fault]
+
+    @property
+    def aim(self) -> str:
+        """`match`, or the catalogue's."""
+        return self.match or self.entry.match
 
     @property
     def lasts_ms(self) -> int:
@@ -115,7 +120,7 @@ class FaultPlan:
             if row.spent(now_ms):
                 rows.remove(row)
                 continue
-            if injection.match not in subject or (injection.account and account and injection.account != account):
+            if injection.aim not in subject or (injection.account and account and injection.account != account):
                 continue
             if injection.p < 1 and self.rng.random() >= injection.p:
                 continue

@@ -77,6 +77,7 @@ def _order(state: State, order: Order) -> dict[str, Any]:
     if order.category == "linear":  # clients tell spot from contract by the absence of tpslMode
         row["lastPriceOnCreated"] = contract.price_text(order.last_price_on_created)
         row["tpslMode"] = order.tpsl_mode
+        row["createType"] = order.create_type
     else:
         row["basePrice"] = contract.price_text(order.last_price_on_created)
         row["orderFilter"] = order.order_filter
@@ -126,15 +127,19 @@ def order_push(state: State, order: Order) -> dict[str, Any]:
         ("stopLoss", order.stop_loss),
     ):
         row[name] = _maybe_price(contract, price)
-    if order.category == "linear":
-        del row["isLeverage"]
+    if order.category == "linear":  # as captured on the linear stream; the page's own example is an option
+        row |= {
+            "marketUnit": "",
+            "slippageToleranceType": order.slippage_type,
+            "slippageTolerance": plain(order.slippage),
+        }
     return row
 
 
 def exec_row(state: State, row: ExecRow) -> dict[str, Any]:
     """A row of /v5/execution/list."""
     contract = state.contracts[row.category]
-    return {
+    shown = {
         "symbol": SYMBOL,
         "orderType": row.order_type,
         "underlyingPrice": "",
@@ -164,20 +169,22 @@ def exec_row(state: State, row: ExecRow) -> dict[str, Any]:
         "extraFees": "",
         "seq": row.seq,
     }
+    if (
+        row.category == "linear"
+    ):  # spot executions carry no createType (Bybit: websocket/private/execution, order/execution)
+        shown["createType"] = row.create_type
+    return shown
 
 
 def exec_push(state: State, row: ExecRow) -> dict[str, Any]:
     """A row of the `execution` topic."""
-    push = exec_row(state, row) | {
+    return exec_row(state, row) | {
         "category": row.category,
         "isLeverage": "1" if row.is_leverage else "0",
         "marketUnit": row.market_unit,
         "execPnl": plain(row.pnl),
         "extraFees": [],
     }
-    if row.category == "linear":  # spot executions carry no createType (Bybit: websocket/private/execution)
-        push["createType"] = row.create_type
-    return push
 
 
 def exec_fast_push(state: State, row: ExecRow) -> dict[str, Any]:

@@ -131,16 +131,21 @@ class SimulatorServer:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[SimulatorServer]:
-        """Serve while the block runs."""
+        """Serve while the block runs; what the block raises comes out as it is."""
+        failure: Exception | None = None
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(self.run())
             waiting = tasks.create_task(self.wait_listening())
             await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
             try:
                 yield self
+            except Exception as error:  # noqa: BLE001 — raised again below, outside the group that would wrap it
+                failure = error
             finally:
                 waiting.cancel()
                 self.stop()
+        if failure is not None:
+            raise failure
 
     async def _play(self) -> None:
         while True:

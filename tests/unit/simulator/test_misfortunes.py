@@ -11,8 +11,8 @@ import pytest
 
 from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.server import SimulatorServer
-from tests.patience import until
 from tests.client import Client, at
+from tests.patience import until
 
 LINEAR, PRIVATE, TRADE, STATUS = "/v5/public/linear", "/v5/private", "/v5/trade", "/v5/public/misc/status"
 
@@ -92,7 +92,7 @@ async def test_a_code_is_not_the_truth(
 async def test_the_reset_of_a_rate_limit_lies_ahead(client: Client) -> None:
     """Clients sleep until then; a time in the past would break them."""
     await client.sim("POST", "faults", fault="rate-limited", ms=2000)
-    async with client.session.get(client.url + "/v5/account/info", headers=client._headers("")) as answer:
+    async with client.session.get(client.url + "/v5/account/info", headers=client.headers("")) as answer:
         body = await answer.json()
         assert int(answer.headers["X-Bapi-Limit-Reset-Timestamp"]) - body["time"] == 2000
 
@@ -112,7 +112,7 @@ async def test_garbage_with_status_200(client: Client, shape: str, status: int, 
     """Every shape that clients have taken for an empty account."""
     await client.sim("POST", "faults", fault="garbage", value=shape)
     query = "category=linear&symbol=BTCUSDT"
-    async with client.session.get(f"{client.url}/v5/position/list?{query}", headers=client._headers(query)) as answer:
+    async with client.session.get(f"{client.url}/v5/position/list?{query}", headers=client.headers(query)) as answer:
         text = await answer.text()
 
     assert answer.status == status
@@ -154,9 +154,7 @@ async def test_slow_roads_make_old_timestamps(client: Client) -> None:
     """A request that takes longer than its window arrives dead."""
     await client.sim("POST", "faults", fault="request-late", ms=300)
     text = '{"category":"linear"}'
-    stale = client._headers(text)
-    stale["X-BAPI-RECV-WINDOW"] = "100"
-    stale["X-BAPI-SIGN"] = client._sign(f"{stale['X-BAPI-TIMESTAMP']}{client.key}100{text}")
+    stale = client.headers(text, window="100")
     async with client.session.post(client.url + "/v5/order/create", data=text, headers=stale) as answer:
         assert (await answer.json())["retCode"] == 10002
 
@@ -186,7 +184,7 @@ async def test_a_key_may_die_in_the_middle(client: Client, fault: str, code: int
     """Requests fail, private sockets are cut, public data goes on; the key comes back when the misfortune is lifted."""
     async with client.socket(PRIVATE, "order") as private, client.socket(LINEAR, "tickers.BTCUSDT") as public:
         await client.sim("POST", "faults", fault=fault, value=client.key)
-        async with client.session.get(client.url + "/v5/account/info", headers=client._headers("")) as answer:
+        async with client.session.get(client.url + "/v5/account/info", headers=client.headers("")) as answer:
             assert (answer.status, (await answer.json())["retCode"]) == (status, code)
         assert (await private.raw.receive(timeout=5)).type is aiohttp.WSMsgType.CLOSE
         await public.next("tickers.BTCUSDT")

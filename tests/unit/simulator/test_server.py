@@ -56,7 +56,7 @@ async def test_the_answer_shows_its_quota(client: Client) -> None:
     """Three headers, as on every private answer."""
     async with client.session.get(
         f"{client.url}/v5/position/list?category=linear&symbol=BTCUSDT",
-        headers=client._headers("category=linear&symbol=BTCUSDT"),
+        headers=client.headers("category=linear&symbol=BTCUSDT"),
     ) as answer:
         headers = answer.headers
 
@@ -117,7 +117,7 @@ async def test_a_key_that_is_wrong_is_told_so(server: SimulatorServer, client: C
     """401 with the envelope in it."""
     async with (
         at(server.url, key="nobody") as stranger,
-        stranger.session.get(stranger.url + "/v5/account/info", headers=stranger._headers("")) as answer,
+        stranger.session.get(stranger.url + "/v5/account/info", headers=stranger.headers("")) as answer,
     ):
         assert (answer.status, (await answer.json())["retCode"]) == (401, 10003)
 
@@ -125,7 +125,7 @@ async def test_a_key_that_is_wrong_is_told_so(server: SimulatorServer, client: C
 async def test_bodies_that_are_no_requests(client: Client) -> None:
     """10001, whatever they are."""
     for text in ("", "{", "[]", "3", '{"category":null}'):
-        headers = client._headers(text)
+        headers = client.headers(text)
         async with client.session.post(client.url + "/v5/order/create", data=text, headers=headers) as answer:
             assert (await answer.json(content_type=None))["retCode"] == 10001
 
@@ -139,7 +139,7 @@ async def test_cursors_walk_through_all_pages(client: Client) -> None:
     while True:
         query = f"category=linear&symbol=BTCUSDT&limit=2{f'&cursor={cursor}' if cursor else ''}"
         async with client.session.get(
-            f"{client.url}/v5/order/realtime?{query}", headers=client._headers(query)
+            f"{client.url}/v5/order/realtime?{query}", headers=client.headers(query)
         ) as answer:
             result = (await answer.json())["result"]
         seen += [row["orderId"] for row in result["list"]]
