@@ -22,6 +22,7 @@ __all__ = [
     "Verdict",
     "next_state",
     "signal_of_status",
+    "signal_of_verdict",
 ]
 
 
@@ -123,6 +124,17 @@ _OF_STATUS = {
 def signal_of_status(status: str) -> Signal | None:
     """What a venue's orderStatus says about an order's life; None for a status nobody has documented (Bybit: enum, orderStatus)."""
     return _OF_STATUS.get(status)
+
+
+def signal_of_verdict(verdict: Verdict) -> Signal:
+    """What an answer to an order request says about the order's life."""
+    match verdict:
+        case Verdict.ACCEPTED:
+            return Signal.ACCEPTED
+        case Verdict.REFUSED:
+            return Signal.REFUSED
+        case Verdict.UNKNOWN:
+            return Signal.NO_ANSWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,10 @@ from bot.strategy import decision as words
 from bot.strategy import pipeline, reasons
 from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory
 
-__all__ = ["decide", "flatten", "fold", "inputs_of", "unflatten"]
+__all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record_of", "unflatten"]
 
 _OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
-_STAGES = ("user", "volatility", "funding", "ltv_floor", "margin", "emergency", "manual")
+STAGES = ("user", "volatility", "funding", "ltv_floor", "margin", "emergency", "manual")
 
 _TRIGGERS = {
     "vol_level": "volatility regime",
@@ -43,7 +43,8 @@ def decide(state: State, now_ms: int) -> Iterator[Decided]:
     inputs = inputs_of(state, now_ms)
     answer = pipeline.decide(inputs)
     if trigger := _trigger(state, answer, now_ms):
-        yield _record(state, trigger, inputs, answer)
+        number, targets = state.decisions_made + 1, _targets(state, answer)
+        yield record_of(inputs, answer, number=number, trigger=trigger, targets=targets)
 
 
 def fold(state: State, record: Decided, now_ms: int) -> None:
@@ -147,25 +148,27 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
     return ""
 
 
-def _record(state: State, trigger: str, inputs: DecisionInputs, answer: Decision) -> Decided:
+def record_of(
+    inputs: DecisionInputs, answer: Decision, *, number: int, trigger: str, targets: tuple[Decimal, Decimal]
+) -> Decided:
+    """A decision as it is written down. `targets` are the leg sizes (long, short) in BTC that the answer's changes lead to."""
     trades = answer.action == words.TRADE
-    long_target, short_target = _targets(state, answer) if trades else (None, None)
     return Decided(
-        number=state.decisions_made + 1,
+        number=number,
         trigger=trigger,
         outcome=_OUTCOMES[answer.action],
         reason=reasons.text(answer.reason),
         inputs=flatten(inputs),
         stages=tuple(
             Stage(name=name.replace("_", " "), value=_maybe(stage.value), reason=reasons.text(stage.reason))
-            for name in _STAGES
+            for name in STAGES
             for stage in (getattr(answer, name),)
         ),
-        delta=_btc(state, answer.delta_btc),
-        target_delta=_btc(state, answer.target_btc),
-        gap=_btc(state, answer.gap_btc),
-        long_target=long_target,
-        short_target=short_target,
+        delta=_btc(answer.delta_btc),
+        target_delta=_btc(answer.target_btc),
+        gap=_btc(answer.gap_btc),
+        long_target=targets[0] if trades else None,
+        short_target=targets[1] if trades else None,
         first_leg=Leg(answer.first_leg) if trades and answer.first_leg else None,
         memory={name: _maybe(float(value)) for name, value in answer.memory._asdict().items()},
     )
@@ -226,6 +229,6 @@ def _maybe(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _btc(state: State, value: float) -> Decimal | None:
+def _btc(value: float) -> Decimal | None:
     """A strategy's BTC figure on the wallet's grid of satoshis, for people; None where it is unknown."""
     return None if math.isnan(value) else Decimal(f"{value:.8f}").normalize()

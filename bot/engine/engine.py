@@ -53,7 +53,7 @@ from bot.domain.events import (
     Verb,
     WalletSeen,
 )
-from bot.domain.orders import OrderState, Signal, Verdict
+from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
 from bot.engine import decider, gate, hedging, reconciler, sight
@@ -62,13 +62,6 @@ from bot.engine.modes import MODES
 from bot.engine.state import State
 
 __all__ = ["Engine"]
-
-_SIGNALS = {
-    Verdict.ACCEPTED: Signal.ACCEPTED,
-    Verdict.REFUSED: Signal.REFUSED,
-    Verdict.UNKNOWN: Signal.NO_ANSWER,
-}
-
 
 class Engine:
     """One engine trades one symbol of one account. `diary` is where it writes before anything leaves."""
@@ -177,7 +170,7 @@ class Engine:
             case OrderSeen():
                 state.blotter.see(record.order, now_ms)
             case OrderAnswered():
-                state.blotter.hear(record.order_link_id, _SIGNALS[record.verdict], now_ms, record.reason)
+                state.blotter.hear(record.order_link_id, signal_of_verdict(record.verdict), now_ms, record.reason)
                 if record.verdict is not Verdict.ACCEPTED:
                     state.readings.want(f"order {record.verdict.value}", now_ms)
             case OrderSought():
