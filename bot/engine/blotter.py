@@ -72,11 +72,14 @@ class OurOrder:
 @dataclass(slots=True)
 class Blotter:
     orders: dict[str, OurOrder] = field(default_factory=dict)
+    _live: dict[str, OurOrder] = field(default_factory=dict)
+    """Those of which something may still happen; asked many times a second."""
     sent_today: deque[int] = field(default_factory=deque)
     """When orders were sent, over the last day, oldest first."""
 
     def place(self, order: PlaceOrder, now_ms: int) -> None:
-        self.orders[order.order_link_id] = OurOrder(place=order, sent_ms=now_ms, heard_ms=now_ms)
+        ours = OurOrder(place=order, sent_ms=now_ms, heard_ms=now_ms)
+        self.orders[order.order_link_id] = self._live[order.order_link_id] = ours
         self.sent_today.append(now_ms)
         while self.sent_today[0] <= now_ms - _DAY_MS:
             self.sent_today.popleft()
@@ -86,6 +89,7 @@ class Blotter:
         """Hear something of an order; one that is not ours is nobody's business here."""
         if (ours := self.orders.get(order_link_id)) is not None:
             ours.hear(signal, now_ms, reason)
+            self._file(ours)
 
     def see(self, row: OrderRow, now_ms: int) -> None:
         """Take in the venue's row for an order. An undocumented status says nothing."""
@@ -95,16 +99,18 @@ class Blotter:
             return
         ours.hear(signal, now_ms, _why(row))
         ours.reported = max(ours.reported, row.filled_qty)
+        self._file(ours)
 
     def book(self, execution: Execution) -> None:
         """Count an execution, seen for the first time, towards its order: also after the order has ended."""
         if (ours := self.orders.get(execution.order_link_id)) is not None and execution.kind.moves_legs:
             ours.executed += execution.qty
             ours.executed_value += execution.qty * execution.price
+            self._file(ours)
 
     def unsettled(self) -> Iterator[OurOrder]:
         """Orders of which something may still happen."""
-        return (o for o in self.orders.values() if not o.is_settled)
+        return iter(tuple(self._live.values()))
 
     def in_flight(self, leg: Leg) -> Decimal:
         """The signed change of a leg that is on its way, in BTC."""
@@ -124,10 +130,18 @@ class Blotter:
         """How many orders were sent after `since_ms`."""
         return sum(1 for at_ms in self.sent_today if at_ms > since_ms)
 
+    def _file(self, order: OurOrder) -> None:
+        """Keep an order among the live ones exactly as long as something may still happen to it."""
+        if order.is_settled:
+            self._live.pop(order.place.order_link_id, None)
+        else:
+            self._live[order.place.order_link_id] = order
+
     def _forget_old(self) -> None:
-        ended = [link for link, order in self.orders.items() if order.is_settled]
-        for link in ended[: max(0, len(ended) - KEPT_ENDED)]:
-            del self.orders[link]
+        if len(self.orders) - len(self._live) <= KEPT_ENDED:
+            return
+        oldest = next(link for link in self.orders if link not in self._live)
+        del self.orders[oldest]
 
 
 def _why(row: OrderRow) -> str:

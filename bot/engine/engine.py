@@ -63,6 +63,7 @@ from bot.engine.state import State
 
 __all__ = ["Engine"]
 
+
 class Engine:
     """One engine trades one symbol of one account. `diary` is where it writes before anything leaves."""
 
@@ -315,9 +316,10 @@ class Engine:
         state = self.state
         state.run, state.version, state.world = record.run, record.version, record.mode
         state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
-        for order in state.blotter.orders.values():
+        for order in state.blotter.unsettled():
             if order.state is OrderState.INTENDED:
-                order.hear(Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
+                link = order.place.order_link_id
+                state.blotter.hear(link, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
         for channel in state.channels.values():
             channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
         state.readings = type(state.readings)()

@@ -1,0 +1,256 @@
+"""What happens in a storm at a moment of its own: cuts, kills, operators, owners, deleveraging, deposits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.simulator.deeds import trade_by_owner
+from bot.simulator.params import Refusal
+
+if TYPE_CHECKING:
+    from tests.worlds.world import World
+
+__all__ = ["calm_down", "foreign_trade", "latch", "plan"]
+
+D = Decimal
+KILL_POINTS = (
+    "after ack",
+    "after commit before send",
+    "after send",
+    "at a fill",
+    "before commit",
+    "line 1",
+    "line 2",
+    "line 3",
+    "line 5",
+    "line 8",
+    "line 13",
+)
+
+
+def plan(world: World) -> None:
+    """Spread the climate's happenings over the storm."""
+    rng = world.rng
+    span = world.storm_ends - world.now
+    for name, times in world.climate.happenings.items():
+        deed = _DEEDS[name]
+        for _ in range(times):
+            world.at(world.now + rng.randint(1000, max(1001, span - 1000)), lambda deed=deed: deed(world))  # type: ignore[misc]
+
+
+def calm_down(world: World) -> None:
+    """The storm is over: what can be undone is undone, and an operator has looked at what waits for one."""
+    world.rest_down_until = 0
+    world.kill_at = None
+    world.wires.ticker_silent_until = 0
+    world.tape.frozen_until = 0
+    for line in (world.wires.public, world.wires.private):
+        line.shut_until = 0
+        if line.deaf:
+            line.cut("half open no longer")
+    world.venue.set_rules(replace(world.venue.state.rules, book_levels=500, linear_level_qty=D("1.5")))
+    world.account.fates.clear()
+    for order in list(world.account.orders.values()):
+        if not order.link_id.startswith("s"):
+            params = {"category": "linear", "symbol": "BTCUSDT", "orderId": order.order_id}
+            world.venue.request(world.ACCOUNT, "POST", "/v5/order/cancel", params)
+    world.venue_moved()
+    world.at(world.now + 60_000, lambda: _operator_looks(world))
+
+
+def _operator_looks(world: World) -> None:
+    if world.latched:
+        latch(world, closed=False)
+    world.checkers.on_operator(Verb.RESUME)
+    world.hear(OperatorAsked(verb=Verb.RESUME, reason="the storm is over", who="operator"))
+
+
+def latch(world: World, *, closed: bool) -> None:
+    """The latch on disk closes or opens; the daemon sees it."""
+    world.latched = closed
+    world.checkers.on_latch(closed)
+    world.hear(LatchSeen(closed=closed, reason="kill switch" if closed else ""))
+
+
+def foreign_trade(world: World, idx: int, growth: Decimal) -> None:
+    """The owner trades a leg by hand, at market."""
+    world.marks["foreign trade"] += 1
+    world.venue.advance(world.now)
+    world.before_foreign()
+    trade_by_owner(world.venue, world.ACCOUNT, idx, growth)
+    world.after_foreign()
+    world.venue_moved()
+
+
+# -- deeds --------------------------------------------------------------------------------------------------------------------
+
+
+def _cut_private(world: World) -> None:
+    line = world.wires.private
+    world.marks["stream cut"] += 1
+    line.shut_until = world.now + world.rng.choice((0, 2000, 30_000, 120_000))
+    line.cut("cut")
+
+
+def _cut_public(world: World) -> None:
+    line = world.wires.public
+    world.marks["stream cut"] += 1
+    line.shut_until = world.now + world.rng.choice((0, 2000, 30_000))
+    line.cut("cut")
+
+
+def _half_open(world: World) -> None:
+    world.marks["stream half open"] += 1
+    world.rng.choice((world.wires.public, world.wires.private)).deaf = True
+
+
+def _rest_down(world: World) -> None:
+    world.rest_down_until = world.now + world.rng.choice((5000, 30_000, 120_000))
+
+
+def _freeze(world: World) -> None:
+    world.marks["process frozen"] += 1
+    if world.engine is not None:
+        world.freeze(world.rng.choice((2000, 15_000, 60_000)))
+
+
+def _facts_lost(world: World) -> None:
+    world.lose_facts(world.rng.randint(1, 3))
+
+
+def _kill(world: World) -> None:
+    world.die()
+
+
+def _kill_at(world: World) -> None:
+    world.kill_at = world.rng.choice(KILL_POINTS)
+
+
+def _pause(world: World) -> None:
+    world.marks["paused and resumed"] += 1
+    world.checkers.on_operator(Verb.PAUSE)
+    world.hear(OperatorAsked(verb=Verb.PAUSE, reason="lunch", who="operator"))
+
+    def resume() -> None:
+        world.checkers.on_operator(Verb.RESUME)
+        world.hear(OperatorAsked(verb=Verb.RESUME, reason="back", who="operator"))
+
+    world.at(world.now + world.rng.choice((5000, 60_000)), resume)
+
+
+def _latch(world: World) -> None:
+    latch(world, closed=True)
+    world.at(world.now + world.rng.choice((5000, 90_000)), lambda: latch(world, closed=False))
+
+
+def _rehedge(world: World) -> None:
+    world.hear(OperatorAsked(verb=Verb.REHEDGE, reason="now", who="operator"))
+
+
+def _foreign_trade(world: World) -> None:
+    idx = world.rng.choice((1, 2))
+    size = D(world.rng.choice((3, 20, 50, 120))) / 1000
+    shrink = min(size, world.leg(idx))
+    growth = -shrink if shrink and world.rng.random() < 0.5 else size
+    foreign_trade(world, idx, growth)
+
+
+def _foreign_order(world: World) -> None:
+    """The owner leaves a limit order far away, with no name or a name of his own."""
+    world.marks["foreign order"] += 1
+    price = world.last_tick.last * D("0.97")
+    params = {
+        "category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "timeInForce": "GTC",
+        "price": f"{price:.1f}", "qty": "0.010", "positionIdx": 1,
+        "orderLinkId": world.rng.choice(("", f"hand-{world.rng.getrandbits(20)}")),
+    }  # fmt: skip
+    world.venue.advance(world.now)
+    world.venue.request(world.ACCOUNT, "POST", "/v5/order/create", params)
+    world.venue_moved()
+
+
+def _adl(world: World) -> None:
+    idx = world.rng.choice((1, 2, 2))
+    held = world.leg(idx)
+    qty = world.venue.state.linear.floor_qty(held * D(str(world.rng.choice((0.1, 0.5, 1.0)))))
+    if not qty:
+        return
+    world.venue.advance(world.now)
+    world.before_foreign()
+    world.venue.adl(world.ACCOUNT, idx, qty)
+    world.after_foreign()
+    world.venue_moved()
+
+
+def _deposit(world: World) -> None:
+    amount = D(world.rng.choice(("-0.03", "0.02", "0.05")))
+    world.venue.advance(world.now)
+    world.before_foreign()
+    try:
+        world.venue.deposit(world.ACCOUNT, "BTC", amount, "UNIFIED")
+    except Refusal:
+        return
+    world.marks["spot moved by a deposit"] += 1
+    world.after_foreign()
+    world.venue_moved()
+
+
+def _price_gap(world: World) -> None:
+    world.tape.gap(world.rng.choice((-0.04, -0.02, 0.02, 0.03)))
+
+
+def _price_frozen(world: World) -> None:
+    world.tape.frozen_until = world.now + 60_000
+
+
+def _ticker_silent(world: World) -> None:
+    world.wires.ticker_silent_until = world.now + world.rng.choice((8000, 40_000))
+
+
+def _thin_book(world: World) -> None:
+    world.venue.set_rules(replace(world.venue.state.rules, book_levels=1, linear_level_qty=D("0.01")))
+    thick = replace(world.venue.state.rules, book_levels=500, linear_level_qty=D("1.5"))
+    world.at(world.now + 30_000, lambda: world.venue.set_rules(thick))
+
+
+def _bad_tick(world: World) -> None:
+    world.tape.bad_last = round(world.tape.tenths * world.rng.choice((0.8, 0.95, 1.15)))
+
+
+def _contract_change(world: World) -> None:
+    tick = world.rng.choice((D("0.5"), D("0.1")))
+    world.venue.set_contract("linear", tick_size=tick)
+    world.at(world.now + 120_000, lambda: _contract_back(world))
+
+
+def _contract_back(world: World) -> None:
+    world.venue.set_contract("linear", tick_size=D("0.1"))
+
+
+_DEEDS: dict[str, Callable[[World], None]] = {
+    "cut private": _cut_private,
+    "cut public": _cut_public,
+    "half open": _half_open,
+    "rest down": _rest_down,
+    "freeze": _freeze,
+    "facts lost": _facts_lost,
+    "kill": _kill,
+    "kill at": _kill_at,
+    "pause": _pause,
+    "latch": _latch,
+    "rehedge": _rehedge,
+    "foreign trade": _foreign_trade,
+    "foreign order": _foreign_order,
+    "adl": _adl,
+    "deposit": _deposit,
+    "price gap": _price_gap,
+    "price frozen": _price_frozen,
+    "ticker silent": _ticker_silent,
+    "thin book": _thin_book,
+    "bad tick": _bad_tick,
+    "contract change": _contract_change,
+}

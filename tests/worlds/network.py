@@ -1,0 +1,213 @@
+"""The way between the bot and the venue: requests go, wait, are lost, arrive late or twice, and so do their answers.
+
+Knows the fault plan and the venue's private truth; does not know what a command is. What arrives back is a `judge.Reply` of real bytes, so
+that the decoders in `bot.exchange` read what they will read on the day. Times are virtual milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bot.exchange.judge import Reply
+from bot.simulator import deeds
+from bot.simulator.request_faults import RequestFate, RequestFaults
+from bot.simulator.venue import Reply as VenueReply
+from tests.worlds.weather import AMBIGUOUS
+
+if TYPE_CHECKING:
+    from tests.worlds.world import World
+
+__all__ = ["NEVER_LEFT", "Call", "Network"]
+
+REQUEST_TIMEOUT_MS = 5000
+ORDER_RECV_WINDOW_MS = 2500
+READ_RECV_WINDOW_MS = 5000
+CREATE, CANCEL = "/v5/order/create", "/v5/order/cancel"
+
+_UNREADABLE = {"html": b"<html>oops</html>", "empty": b"", "null": b"null", "truncated": b'{"retCode":0,"retMsg":"OK","resu'}
+_encode = msgspec.json.encode
+
+
+class _NeverLeft:
+    """Not one byte of the request left."""
+
+
+NEVER_LEFT = _NeverLeft()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `params` as the executor and the reader make them."""
+
+    method: str
+    path: str
+    params: Mapping[str, object]
+    public: bool = False
+
+
+Answer = Reply | _NeverLeft | None
+"""None: no answer within the timeout."""
+
+
+class Network:
+    """One bot's way to one venue."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._faults = RequestFaults(world.plan)
+        self._snapshots: deque[tuple[int, dict[str, VenueReply]]] = deque()
+        self._seen_seq = -1
+        self._encoded: dict[int, bytes] = {}
+        self.on_the_wire: dict[int, Mapping[str, object]] = {}
+        """Orders that left and have neither arrived for the last time nor been lost."""
+        self._serial = 0
+
+    def carry(self, call: Call, then: Callable[[Answer], None]) -> None:
+        """Send one request; `then` hears its end exactly once."""
+        world, rng, now = self._world, self._world.rng, self._world.now
+        if world.rest_down_until > now:
+            if rng.random() < 0.5:
+                world.at(now + 50, lambda: then(NEVER_LEFT))
+                world.marks["request never left"] += 1
+            else:
+                world.at(now + REQUEST_TIMEOUT_MS, lambda: then(None))
+            return
+        if world.climate.reset_p and world.in_storm and rng.random() < world.climate.reset_p:
+            world.marks["request never left"] += 1
+            world.at(now + 20, lambda: then(NEVER_LEFT))
+            return
+        fate = self._faults.fate(call.method, call.path, now) if world.in_storm else RequestFate()
+        if call.path == CREATE:
+            world.checkers.on_leaving(call.params)
+        self._deliver(call, fate, now, then)
+
+    def _deliver(self, call: Call, fate: RequestFate, left: int, then: Callable[[Answer], None]) -> None:
+        world = self._world
+        there = left + world.latency() + fate.late_ms
+        deadline = left + REQUEST_TIMEOUT_MS
+        if not fate.arrives:
+            if fate.ret_code is not None or fate.status != 200:
+                world.at(there, lambda: then(self._spoilt(fate)))
+            else:
+                world.at(deadline if fate.shape == "hang" else there, lambda: then(None))
+            return
+        self._serial += 1
+        number = self._serial
+        if call.path == CREATE:
+            self.on_the_wire[number] = call.params
+        if fate.arrives > 1:
+            world.marks["duplicate request"] += 1
+            world.at(there, lambda: self._arrive(call, fate, left))
+            there += world.rng.randint(1, 300)
+
+        def arrives() -> None:
+            reply = self._arrive(call, fate, left)
+            self.on_the_wire.pop(number, None)
+            back = world.now + world.latency() + fate.answer_late_ms
+            if fate.shape in ("close", "half"):
+                world.at(world.now + 5, lambda: then(None))
+            elif fate.shape == "hang" or back > deadline:
+                world.at(max(deadline, world.now), lambda: then(None))
+            else:
+                world.at(back, lambda: then(self._spoilt(fate) or Reply(200, {}, reply)))
+
+        world.at(there, arrives)
+
+    def _spoilt(self, fate: RequestFate) -> Reply | None:
+        """What comes back in place of the venue's answer; None where that comes through."""
+        if fate.status != 200 or fate.shape in _UNREADABLE:
+            return Reply(fate.status, {}, _UNREADABLE.get(fate.shape, b"<html>"))
+        if fate.ret_code is None:
+            return None
+        body = {"retCode": fate.ret_code, "retMsg": "simulated", "result": {}, "time": self._world.now}
+        return Reply(200, {}, _encode(body))
+
+    def _arrive(self, call: Call, fate: RequestFate, left: int) -> bytes:
+        """The venue gets the request and makes its answer."""
+        world, now = self._world, self._world.now
+        window = ORDER_RECV_WINDOW_MS if call.method == "POST" else READ_RECV_WINDOW_MS
+        if now - left > window and not call.public:
+            world.marks["request refused as late"] += 1
+            return _encode({"retCode": 10002, "retMsg": "too late", "result": {}, "time": now})
+        if call.method == "GET":
+            return self._read(call, fate)
+        world.venue.advance(now)
+        if fate.omens:
+            world.before_foreign()
+            deeds.foretell(world.venue, world.ACCOUNT, call.path, call.params, fate.omens)
+            world.after_foreign()
+        reply = world.venue.request(world.ACCOUNT, call.method, call.path, call.params)
+        if call.path == CREATE:
+            world.checkers.on_arrived(call.params, reply)
+            if reply.ret_code == 0 and (fate.ret_code in AMBIGUOUS or fate.shape != "json" or fate.status != 200):
+                world.marks["answer unknown but accepted"] += 1
+        world.venue_moved()
+        return _envelope(reply, now)
+
+    # -- reads, with a replica that may lag -----------------------------------------------------------------------------------
+
+    def _read(self, call: Call, fate: RequestFate) -> bytes:
+        world, now = self._world, self._world.now
+        climate = world.climate
+        lag_ms = 0
+        if climate.read_lag_p and world.in_storm and world.rng.random() < climate.read_lag_p:
+            lag_ms = world.rng.randint(1, climate.read_lag_ms)
+            world.marks["reading stale"] += 1
+        if call.path in _SNAPSHOT_PATHS:
+            reply = self._snapshot(call, now - lag_ms)
+        elif call.public:
+            reply = world.venue.public(call.path, call.params)
+        else:
+            reply = world.venue.request(world.ACCOUNT, "GET", call.path, call.params)
+            if lag_ms:
+                reply = _as_of(reply, now - lag_ms)
+        if fate.edits:
+            reply = self._faults.retouch(replace(fate, ret_code=None), reply, call.path, now_ms=now, market_ms=now)
+        elif (known := self._encoded.get(id(reply))) is not None:
+            return known
+        body = _envelope(reply, now)
+        if not fate.edits and call.path in _SNAPSHOT_PATHS:
+            self._encoded[id(reply)] = body
+        return body
+
+    def note_change(self) -> None:
+        """The account changed: remember how it looks from now on."""
+        world = self._world
+        ask = world.venue.request
+        look = {path: ask(world.ACCOUNT, "GET", path, params) for path, params in _SNAPSHOT_PATHS.items()}
+        self._snapshots.append((world.now, look))
+        while len(self._snapshots) > 1 and self._snapshots[1][0] < world.now - 15_000:
+            _, gone = self._snapshots.popleft()
+            for reply in gone.values():
+                self._encoded.pop(id(reply), None)
+
+    def _snapshot(self, call: Call, as_of: int) -> VenueReply:
+        for at_ms, look in reversed(self._snapshots):
+            if at_ms <= as_of:
+                return look[call.path]
+        return self._snapshots[0][1][call.path]
+
+
+_SNAPSHOT_PATHS: dict[str, dict[str, object]] = {
+    "/v5/position/list": {"category": "linear", "symbol": "BTCUSDT"},
+    "/v5/account/wallet-balance": {"accountType": "UNIFIED"},
+}
+
+
+def _as_of(reply: VenueReply, moment: int) -> VenueReply:
+    """A list without what happened after `moment`."""
+    rows = (reply.result or {}).get("list")
+    if not isinstance(rows, list):
+        return reply
+    kept = [row for row in rows if int(row.get("execTime") or row.get("createdTime") or 0) <= moment]
+    return replace(reply, result={**(reply.result or {}), "list": kept})
+
+
+def _envelope(reply: VenueReply, now: int) -> bytes:
+    body: dict[str, Any] = {"retCode": reply.ret_code, "retMsg": reply.ret_msg, "result": reply.result, "time": now}
+    return _encode(body)

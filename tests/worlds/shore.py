@@ -1,0 +1,255 @@
+"""The world's executor and reader: commands become requests in the same order, and answers are judged by the same tables, as in the bot.
+
+A command is a generator that yields `Call`s and `Pause`s and returns the event for the inbox; there is no asyncio. What an answer means is
+decided by `bot.exchange` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bot.domain.account import AccountReading, Execution
+from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, Unavailable
+from bot.domain.events import AccountRead, Event, HistoryRead, OrderAnswered, OrderSought, ReadFailed
+from bot.domain.orders import OrderRow, Verdict
+from bot.exchange import wire_rest
+from bot.exchange.codes import is_ended
+from bot.exchange.judge import judge_answer, judge_deed
+from bot.exchange.reader import WINDOW_MS
+from bot.exchange.wire_rest import Envelope, Page
+from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row
+from tests.worlds.network import CANCEL, CREATE, NEVER_LEFT, Answer, Call
+
+if TYPE_CHECKING:
+    from tests.worlds.world import World
+
+__all__ = ["Shore"]
+
+T = TypeVar("T")
+ATTEMPTS = 3
+QUESTION_DEADLINE_MS = 30_000
+OVERLAP_MS = 60_000
+LINEAR: dict[str, object] = {"category": "linear", "symbol": "BTCUSDT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    ms: int
+
+
+Script = Generator["Call | Pause", Answer, T]
+
+
+class Shore:
+    """One process's way out; it dies with its process."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._life = world.life
+        self._reading = False
+        self._wanted: ReadAccount | None = None
+        self._history = False
+
+    def submit(self, command: Command) -> None:
+        match command:
+            case PlaceOrder():
+                self._run(self._place(command), command)
+            case CancelOrder():
+                self._run(self._cancel(command), command)
+            case SeekOrder():
+                self._run(self._seek(command), command)
+            case ReadHistory():
+                self._run(self._read_history(command), command)
+            case ReadAccount() if self._reading:
+                waiting = self._wanted or command
+                self._wanted = replace(
+                    command,
+                    executions_since_ms=min(waiting.executions_since_ms, command.executions_since_ms),
+                    with_facts=waiting.with_facts or command.with_facts,
+                )
+            case ReadAccount():
+                self._reading = True
+                self._run(self._read_account(command), command)
+
+    def _run(self, script: Script[Event | None], command: Command) -> None:
+        world, began = self._world, self._world.now
+
+        def step(answer: Answer) -> None:
+            if world.life != self._life:
+                return
+            try:
+                if not isinstance(command, PlaceOrder | CancelOrder) and world.now - began > QUESTION_DEADLINE_MS:
+                    raise Unavailable("no whole answer in time")
+                wanted = script.send(answer)
+            except StopIteration as end:
+                self._done(command, end.value)
+            except HedgeLockError as error:
+                self._done(command, ReadFailed(what=type(command).__name__, reason=str(error)))
+            else:
+                if isinstance(wanted, Pause):
+                    world.at(world.now + wanted.ms, lambda: step(None))
+                else:
+                    world.network.carry(wanted, step)
+
+        step(None)
+
+    def _done(self, command: Command, event: Event | None) -> None:
+        if event is not None:
+            self._world.hear(event)
+        if isinstance(command, ReadAccount) and self._world.life == self._life:
+            self._reading = False
+            if self._wanted is not None:
+                waiting, self._wanted = self._wanted, None
+                self.submit(waiting)
+
+    # -- deeds ----------------------------------------------------------------------------------------------------------------
+
+    def _place(self, order: PlaceOrder) -> Script[Event]:
+        answer = yield Call("POST", CREATE, wire_rest.order_params(order))
+        verdict, code, reason, order_id = Verdict.UNKNOWN, None, "no answer", ""
+        if answer is NEVER_LEFT:
+            verdict, reason = Verdict.REFUSED, "it never left"
+        elif answer is not None:
+            assert not isinstance(answer, type(NEVER_LEFT))
+            try:
+                order_id = wire_rest.created_order_id(judge_deed(answer), order.order_link_id)
+                verdict, code, reason = Verdict.ACCEPTED, 0, "accepted"
+            except Refused as error:
+                verdict, code, reason = Verdict.REFUSED, error.code, error.reason
+            except OutcomeUnknown as error:
+                code, reason = error.code, error.reason
+            except BadRow as error:
+                code, reason = 0, str(error)
+        self._world.checkers.on_verdict(order, verdict)
+        return OrderAnswered(
+            order_link_id=order.order_link_id, verdict=verdict, code=code, reason=reason, order_id=order_id
+        )
+
+    def _cancel(self, command: CancelOrder) -> Script[Event | None]:
+        answer = yield Call("POST", CANCEL, wire_rest.cancel_params(command))
+        code: int | None = None
+        if answer is not None and answer is not NEVER_LEFT:
+            assert not isinstance(answer, type(NEVER_LEFT))
+            try:
+                judge_deed(answer)
+                return None
+            except (Refused, OutcomeUnknown) as error:
+                code = error.code
+                if isinstance(error, Refused) and not is_ended(error.code):
+                    return ReadFailed(what="CancelOrder", reason=error.reason)
+        now_ms = self._world.engine_ms
+        return (yield from self._seek(SeekOrder(order_link_id=command.order_link_id, symbol=command.symbol, sent_ms=now_ms)))
+
+    # -- questions ------------------------------------------------------------------------------------------------------------
+
+    def _read_history(self, command: ReadHistory) -> Script[Event]:
+        page = yield from self._page(Call("GET", "/v5/market/instruments-info", LINEAR, public=True))
+        about = _parsed(lambda: wire_rest.instrument(page, "BTCUSDT"))
+        tape = self._world.tape
+        return HistoryRead(
+            instrument=about, bars=tape.closed_bars(command.bars), funding=tape.funding(command.funding_points)
+        )
+
+    def _read_account(self, command: ReadAccount) -> Script[Event]:
+        asked_ms = self._world.engine_ms
+        before = yield from self._executions_since(command.executions_since_ms, asked_ms)
+        page = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
+        long, short = _parsed(lambda: self._world.decoded(page, "legs", lambda: wire_rest.both_legs(page, "BTCUSDT")))
+        orders = yield from self._walk("/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50}, _order_of)
+        purse = yield from self._page(Call("GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
+        wallet = _parsed(
+            lambda: self._world.decoded(
+                purse, "wallet", lambda: wire_rest.unified_wallet(purse, must_hold=("BTC",), may_hold=("USDT",))
+            )
+        )
+        after = yield from self._executions_since(max(command.executions_since_ms, asked_ms - OVERLAP_MS), asked_ms)
+        facts = None
+        if command.with_facts:
+            key = yield from self._ask(Call("GET", "/v5/user/query-api", {}))
+            account = yield from self._ask(Call("GET", "/v5/account/info", {}))
+            positions = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
+            facts = _parsed(
+                lambda: wire_rest.account_facts(
+                    key=key.result, account=account.result, positions=positions, fees=None, symbol="BTCUSDT"
+                )
+            )
+        unique = {row.exec_id: row for row in (*before, *after)}
+        reading = AccountReading(
+            asked_ms=asked_ms,
+            long=long,
+            short=short,
+            open_orders=tuple({row.order_id: row for row in orders}.values()),
+            executions=tuple(sorted(unique.values(), key=lambda row: (row.exec_ms, row.seq, row.exec_id))),
+            wallet=wallet,
+        )
+        return AccountRead(reading=reading, facts=facts)
+
+    def _seek(self, command: SeekOrder) -> Script[Event]:
+        named: dict[str, object] = {**LINEAR, "orderLinkId": command.order_link_id}
+        order: OrderRow | None = None
+        for path in ("/v5/order/realtime", "/v5/order/history"):
+            if order is None:
+                page = yield from self._page(Call("GET", path, named))
+                rows = _parsed(lambda page=page: [_order_of(raw) for raw in page.rows])  # type: ignore[misc]
+                if any(row.order_link_id != command.order_link_id for row in rows):
+                    raise Unavailable("rows of another order")
+                order = max(rows, key=lambda row: row.updated_ms, default=None)
+        found = yield from self._walk("/v5/execution/list", {**named, "limit": 100}, _execution_of)
+        unique = {row.exec_id: row for row in found}
+        return OrderSought(order_link_id=command.order_link_id, order=order, executions=tuple(unique.values()))
+
+    def _executions_since(self, since_ms: int, now_ms: int) -> Script[list[Execution]]:
+        start = since_ms if since_ms > 0 else now_ms - WINDOW_MS
+        rows: list[Execution] = []
+        while True:
+            window = {"startTime": start, "endTime": start + WINDOW_MS, "limit": 100}
+            rows += yield from self._walk("/v5/execution/list", {**LINEAR, **window}, _execution_of)
+            start += WINDOW_MS + 1
+            if start > now_ms:
+                return rows
+
+    def _walk(self, path: str, params: dict[str, object], read: Callable[[Any], T]) -> Script[list[T]]:
+        rows: list[T] = []
+        cursor = ""
+        while True:
+            page = yield from self._page(Call("GET", path, {**params, "cursor": cursor} if cursor else params))
+            rows += _parsed(lambda page=page: [read(raw) for raw in page.rows])  # type: ignore[misc]
+            if not page.rows or not page.next_page_cursor or page.next_page_cursor == cursor:
+                return rows
+            cursor = page.next_page_cursor
+
+    def _page(self, call: Call) -> Script[Page]:
+        answer = yield from self._ask(call)
+        return _parsed(lambda: wire_rest.page(answer.result, category="" if "wallet" in call.path else "linear"))
+
+    def _ask(self, call: Call) -> Script[Envelope]:
+        rng = self._world.rng
+        for attempt in range(1, ATTEMPTS + 1):
+            answer = yield call
+            try:
+                if answer is None or isinstance(answer, type(NEVER_LEFT)):
+                    raise Unavailable("no answer")
+                return judge_answer(answer, name=call.path)
+            except Unavailable:
+                if attempt == ATTEMPTS:
+                    raise
+            yield Pause(rng.randint(250, 250 * 2**attempt))
+        raise AssertionError
+
+
+def _parsed(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except BadRow as error:
+        raise Unavailable(str(error)) from None
+
+
+def _execution_of(raw: Any) -> Execution:
+    return execution(decode(raw, ExecutionWire, "execution"))
+
+
+def _order_of(raw: Any) -> OrderRow:
+    return order_row(decode(raw, OrderWire, "order"))
