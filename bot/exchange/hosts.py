@@ -9,15 +9,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import certifi
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bot.domain.errors import SetUp
 
-__all__ = ["Credentials", "Hosts"]
+__all__ = ["Credentials", "Hosts", "trusted_issuers"]
 
 _PUBLIC_LINEAR_PATH = "/v5/public/linear"  # Bybit: websocket/wss-authentication
 _PRIVATE_PATH = "/v5/private"
@@ -77,3 +79,10 @@ class Credentials:
         if not isinstance(key, rsa.RSAPrivateKey):
             raise SetUp("the API secret is not an RSA key", "Bybit takes RSA keys of the PKCS#1 v1.5 kind.")
         return base64.b64encode(key.sign(text, padding.PKCS1v15(), hashes.SHA256())).decode()
+
+
+def trusted_issuers() -> ssl.SSLContext:
+    """Whom to believe when a host says who it is: the system's issuers (SSL_CERT_FILE included) and certifi's, for systems without any."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from typing import Any, Self
 
 import aiohttp
 import ccxt.async_support as ccxt
-import certifi
 import msgspec
 import structlog
 
@@ -29,7 +27,7 @@ from bot.domain.clock import elapsed_s, wall_ms
 from bot.domain.errors import OutcomeUnknown, Refused, Unavailable
 from bot.exchange.budget import Budget, Kind
 from bot.exchange.codes import is_clock_code
-from bot.exchange.hosts import Credentials, Hosts
+from bot.exchange.hosts import Credentials, Hosts, trusted_issuers
 from bot.exchange.judge import Reply, judge_answer, judge_deed, ret_code
 from bot.exchange.patience import Patience
 from bot.exchange.venue_clock import ClockReading, Sample, VenueClock, middle
@@ -138,7 +136,7 @@ class Rest:
         self._reader = self._client(hosts, credentials, patience.read_recv_window_ms)
 
     async def __aenter__(self) -> Self:
-        context = ssl.create_default_context(cafile=certifi.where())
+        context = trusted_issuers()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=16),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -148,12 +146,20 @@ class Rest:
         )
         for client in (self._writer, self._reader):
             client.ssl_context, client.session, client.own_session = context, self._session, False
-        await self._keep_clock()
+        try:
+            await self._keep_clock()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of every connection."""
         for client in (self._writer, self._reader):
             await client.close()
         if self._session is not None:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from random import Random
+from ssl import SSLContext
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,6 +22,7 @@ from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
 from bot.domain.events import BadInput, Event
 from bot.domain.ports import Inbox
+from bot.exchange.hosts import trusted_issuers
 from bot.exchange.patience import Patience
 from bot.exchange.stream import Stream
 from bot.exchange.wire_rows import clipped
@@ -81,10 +83,11 @@ async def drive(
 ) -> None:
     """Keep `stream` connected to `url` until cancelled. Raises SetUp only for a URL that can never work."""
     delays = delays_s(rng, patience)
+    issuers = trusted_issuers() if url.startswith("wss:") else None
     while True:
         opened_s = now_s()
         try:
-            await _one_connection(stream, url, inbox, patience=patience, now_s=now_s)
+            await _one_connection(stream, url, issuers, inbox, patience=patience, now_s=now_s)
         except Exception as error:  # it never gives up: the reason is told, and after a pause it is tried again
             why = why_again(error)
             if why is None:
@@ -99,7 +102,13 @@ async def drive(
 
 
 async def _one_connection(
-    stream: Stream, url: str, inbox: Inbox, *, patience: Patience, now_s: Callable[[], float]
+    stream: Stream,
+    url: str,
+    issuers: SSLContext | None,
+    inbox: Inbox,
+    *,
+    patience: Patience,
+    now_s: Callable[[], float],
 ) -> None:
     """One connection from open to end; always raises its reason, and always leaves the transport closed."""
     parts = parse_uri(url)
@@ -107,6 +116,7 @@ async def _one_connection(
         url,
         host=parts.host,  # said explicitly, so that the library refuses a redirect to another host
         port=parts.port,
+        ssl=issuers,
         proxy=None,  # the library would take one from the environment
         compression=None,
         open_timeout=patience.open_timeout_s,

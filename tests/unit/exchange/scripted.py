@@ -109,6 +109,7 @@ class Asked:
     path: str
     params: dict[str, str]
     body: dict[str, Any]
+    text: str
     headers: dict[str, str]
 
 
@@ -134,7 +135,7 @@ class Venue:
         text = await request.text()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.asked.append(
-            Asked(request.method, request.path, dict(request.query), json.loads(text) if text else {}, headers)
+            Asked(request.method, request.path, dict(request.query), json.loads(text) if text else {}, text, headers)
         )
         self.came.set()
         queue = self.answers.get(request.path)
@@ -158,12 +159,16 @@ class Box:
     def of(self, *kinds: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kinds)]
 
+    async def next(self) -> None:
+        """Until one more event arrives."""
+        self._there.clear()
+        await self._there.wait()
+
     async def wait_for(self, kind: type, count: int = 1, *, where: Callable[[Any], bool] = lambda _: True) -> Any:
         """The `count`-th event of `kind` for which `where` holds."""
         async with asyncio.timeout(10):
             while len(found := [event for event in self.of(kind) if where(event)]) < count:
-                self._there.clear()
-                await self._there.wait()
+                await self.next()
         return found[count - 1]
 
 
@@ -181,17 +186,19 @@ class Room:
 
 
 QUICK = Patience(
-    request_timeout_s=0.3,
+    request_timeout_s=0.8,
     read_attempts=2,
-    read_deadline_s=2.0,
-    question_deadline_s=3.0,
+    read_deadline_s=5.0,
+    question_deadline_s=8.0,
     order_wait_s=0.2,
-    last_words_s=0.2,
+    last_words_s=0.5,
 )
 
 
 @asynccontextmanager
-async def a_room(*, patience: Patience = QUICK, budget: Budget | None = None) -> AsyncIterator[Room]:
+async def a_room(
+    *, patience: Patience = QUICK, budget: Budget | None = None, credentials: Credentials | None = None
+) -> AsyncIterator[Room]:
     """The whole exchange room against a scripted venue on a loopback port. The venue's clock answers; the rest is the test's."""
     venue = Venue()
     app = web.Application()
@@ -217,7 +224,8 @@ async def a_room(*, patience: Patience = QUICK, budget: Budget | None = None) ->
     here = f"127.0.0.1:{venue.port}"
     hosts = Hosts(rest_url=f"http://{here}", public_ws_url=f"ws://{here}", private_ws_url=f"ws://{here}")
     budget = budget or Budget()
-    rest = Rest(hosts, Credentials(api_key=KEY, api_secret=SECRET), budget=budget, patience=patience)
+    credentials = credentials or Credentials(api_key=KEY, api_secret=SECRET)
+    rest = Rest(hosts, credentials, budget=budget, patience=patience)
     clock, box = ManualClock(NOW_MS), Box()
     reader = Reader(rest, clock, symbol="BTCUSDT", rng=Random(1), patience=patience)
     executor = Executor(rest, reader, box, clock, patience=patience)

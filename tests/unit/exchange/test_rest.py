@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import logging
@@ -11,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from bot.domain.clock import wall_ms
 from bot.domain.errors import OutcomeUnknown, Refused, Unavailable
@@ -278,3 +281,33 @@ async def test_a_cancelled_question_leaves_the_door_usable() -> None:
         answer = await room.rest.ask(Ask.POSITIONS)
 
         assert 0 == answer.ret_code
+
+
+async def test_a_proxy_in_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders go to the host in the settings, whatever the shell was told."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    async with a_room() as room:
+        room.venue.say(POSITIONS, page())
+
+        answer = await room.rest.ask(Ask.POSITIONS)
+
+    assert 0 == answer.ret_code
+
+
+async def test_an_rsa_key_signs_requests_too() -> None:
+    """The public half checks the very text Bybit checks: timestamp, key, window, body."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    async with a_room(credentials=Credentials(api_key=KEY, api_secret=pem)) as room:
+        room.venue.say(CREATE, body({"orderId": "o1", "orderLinkId": ""}))
+
+        await room.rest.tell(Tell.CREATE_ORDER, ORDER)
+
+        said = room.venue.last(CREATE)
+        head = "".join(said.headers[f"x-bapi-{name}"] for name in ("timestamp", "api-key", "recv-window"))
+        signature = base64.b64decode(said.headers["x-bapi-sign"])
+        key.public_key().verify(signature, (head + said.text).encode(), padding.PKCS1v15(), hashes.SHA256())
