@@ -61,8 +61,14 @@ class Daemon:
         return [line for line in self.log if line.get("event") == event]
 
     def status(self) -> dict[str, Any]:
+        """What the dashboard's API tells; waits for a daemon that is still starting."""
+        wait_for(self._listens, seconds=30, what="the dashboard to answer")
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/status", timeout=5) as answer:
             return json.load(answer)  # type: ignore[no-any-return]
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
         """SIGKILL: it learns nothing, tidies nothing."""
@@ -95,14 +101,26 @@ class Venue:
         """Every order the venue ever accepted, newest first."""
         return self.client.get_order_history(category="linear", symbol="BTCUSDT", limit=50)["result"]["list"]  # type: ignore[no-any-return]
 
-    def ask(self, path: str) -> Any:
-        """The venue's control endpoint."""
-        with urllib.request.urlopen(f"{self.url}/sim/{path}", timeout=5) as answer:
+    def ask(self, path: str, /, method: str | None = None, **params: Any) -> Any:
+        """The venue's control endpoint; with `params` a POST."""
+        body = json.dumps(params).encode() if params else None
+        request = urllib.request.Request(f"{self.url}/sim/{path}", data=body, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
+
+    def owner_trades(self, side: str, qty: str, position_idx: int) -> None:
+        """The account's owner trades by hand, at market."""
+        order = {"category": "linear", "symbol": "BTCUSDT", "side": side, "orderType": "Market", "qty": qty}
+        self.ask("owner", account="paper", path="/v5/order/create", params=order | {"positionIdx": position_idx})
+
+    def truth(self) -> dict[str, Any]:
+        """The venue's own books, whatever a fault shows a client."""
+        return self.ask("accounts/paper")  # type: ignore[no-any-return]
 
 
 @contextmanager
-def a_venue(cwd: Path, *, speed: float = 120) -> Iterator[Venue]:
+def a_venue(cwd: Path, *, speed: float = 240) -> Iterator[Venue]:
     command = [sys.executable, "-m", "bot", "simulate", f"--speed={speed}"]
     process = subprocess.Popen(command, cwd=cwd, env=_environment({}), stdout=subprocess.PIPE)
     try:

@@ -39,7 +39,9 @@ def test_killed_in_mid_hedge_it_finishes_the_same_hedge(tmp_path: Path) -> None:
     small = {"LIMITS__MAX_ORDER_BTC": "0.03", "LIMITS__MAX_LEG_BTC": "1"}
     with a_venue(tmp_path) as venue:
         with a_daemon(tmp_path, venue=venue, **small) as daemon:
-            wait_for(lambda: len(venue.ask("requests?since=0")["requests"]) >= 3, seconds=30, what="an order", every_s=0.002)
+            wait_for(
+                lambda: len(venue.ask("requests?since=0")["requests"]) >= 3, seconds=30, what="an order", every_s=0.002
+            )
             daemon.kill()
         killed_at = venue.legs()
         assert killed_at != HEDGED, "it was killed too late to prove anything"

@@ -1,0 +1,84 @@
+"""Sudden death, again and again, on a day when nothing works: at the end every book agrees."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from decimal import Decimal as D
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bot.domain.legs import Leg
+from bot.engine.engine import Engine
+from bot.journal.journal import Journal
+from tests.acceptance.processes import a_daemon, a_venue, wait_for
+from tests.unit.engine.desk import MemoryDiary, a_config
+
+pytestmark = pytest.mark.acceptance
+
+DEATHS = 20
+FAULTS = [
+    {"fault": "request-lost", "match": "POST /v5/order/create", "p": 0.15},
+    {"fault": "reply-lost", "match": "POST /v5/order/create", "p": 0.25},
+    {"fault": "accepted-with", "match": "POST /v5/order/create", "p": 0.1, "value": "10016"},
+    {"fault": "http-error", "match": "GET ", "p": 0.05, "value": "502"},
+    {"fault": "garbage", "match": "GET ", "p": 0.05},
+]
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", [4711])
+def test_twenty_sudden_deaths_on_a_faulty_day(tmp_path: Path, seed: int) -> None:
+    """Replies lost, requests lost, garbage read, the owner trading by hand, SIGKILL at random: nothing is ordered or booked twice."""
+    rng = Random(seed)
+    with a_venue(tmp_path, speed=60) as venue:
+        for fault in FAULTS:
+            venue.ask("faults", **fault)
+        for _ in range(DEATHS):
+            with a_daemon(tmp_path, venue=venue) as daemon:
+                wait_for(lambda daemon=daemon: daemon.said("private stream up"), seconds=60, what="a daemon at work")
+                time.sleep(rng.uniform(0, 1))
+                side, leg = rng.choice((("Buy", 1), ("Sell", 2)))
+                venue.owner_trades(side, f"0.0{rng.randint(20, 60)}", leg)
+                time.sleep(rng.uniform(0, 1))
+                daemon.kill()
+        venue.ask("faults", method="DELETE")
+
+        with a_daemon(tmp_path, venue=venue) as daemon:
+            wait_for(lambda: _is_settled(daemon.status()), seconds=60, what="a calm book", every_s=0.3)
+            status = daemon.status()
+            assert daemon.stop() == 0
+
+        truth = venue.truth()
+        long, short = D(truth["legs"]["1"]["size"]), D(truth["legs"]["2"]["size"])
+        assert [long, short] == [D(qty) for qty in venue.legs()]
+        assert (long, short) == (D(status["book"]["long"]["qty_btc"]), D(status["book"]["short"]["qty_btc"]))
+        assert (long, short) == _journal_legs(tmp_path)
+        assert abs(D("0.27") + long - short) <= D("0.010")
+        links = Counter(link for link in _links(truth) if link)
+        assert [link for link, times in links.items() if times > 1] == []
+        assert len(links) > DEATHS / 2, "it was killed too early to have ordered anything"
+
+
+def _is_settled(status: dict[str, dict[str, object]]) -> bool:
+    return status["mode"]["name"] == "TRADING" and not status["target"]["hedging"]
+
+
+def _links(truth: dict[str, dict[str, dict[str, str]]]) -> list[str]:
+    live, closed = truth["orders"], truth["closed"]
+    rows = [
+        *(live.values() if isinstance(live, dict) else live),
+        *(closed.values() if isinstance(closed, dict) else closed),
+    ]
+    return [row.get("link_id") or row.get("order_link_id") or row.get("orderLinkId") or "" for row in rows]
+
+
+def _journal_legs(folder: Path) -> tuple[D, D]:
+    """The legs as a fresh fold of the journal on disk tells them."""
+    engine = Engine(a_config(), MemoryDiary())
+    for record, at_ms in Journal(folder / "var" / "paper" / "journal.sqlite").recover():
+        engine.recover(record, at_ms)
+    legs = engine.state.ledger.legs
+    return legs[Leg.LONG].qty, legs[Leg.SHORT].qty
