@@ -23,6 +23,14 @@ __all__ = ["Answered", "Desk", "LoggedRequest"]
 
 KEPT_REQUESTS = 20_000
 _BATCHES = frozenset({"/v5/order/create-batch", "/v5/order/amend-batch", "/v5/order/cancel-batch"})
+_LISTS = frozenset(
+    [
+        *("/v5/position/list", "/v5/position/closed-pnl", "/v5/execution/list"),
+        *("/v5/order/realtime", "/v5/order/history"),
+    ]
+)
+_EMPTY_PRODUCTS = ("inverse", "option")
+"""Products this venue trades nothing of: clients that read all of them find empty lists."""
 _TOO_MANY = "Too many visits. Exceeded the API Rate Limit."
 
 
@@ -103,6 +111,8 @@ class Desk:
         venue = self.player.venue
         if path == "/v5/user/query-api":  # describes the key that asks; its life is counted in real days
             return Reply(ret_msg="", result=key_row(key.info, venue.state.accounts[key.account].uid, wall_ms))
+        if path in _LISTS and params.get("category") in _EMPTY_PRODUCTS:
+            return Reply(result={"list": [], "nextPageCursor": "", "category": params["category"]})
         if granted < units:
             return self._straddling(key, method, path, params, granted)
         return venue.request(key.account, method, path, params)

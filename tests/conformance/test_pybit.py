@@ -1,0 +1,184 @@
+"""pybit lives a trading day on the simulator: REST, public and private sockets, order entry over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from pybit.exceptions import FailedRequestError, InvalidRequestError
+from pybit.unified_trading import WebSocket, WebSocketTrading
+
+from bot.simulator.main import SimulatorOptions, build
+from tests.client import KEY, SECRET, Client, at
+from tests.conformance.clients import pybit_at, pybit_http
+from tests.patience import until
+
+HOUR_MS = 3_600_000
+RAW = {"category": "linear", "symbol": "BTCUSDT"}
+
+
+@pytest.fixture
+async def hand() -> AsyncIterator[Client]:
+    async with build(SimulatorOptions(speed=60)).serving() as server, at(server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def session(hand: Client) -> Any:
+    return pybit_http(hand.url)
+
+
+async def calling(call: Callable[..., Any], **params: Any) -> Any:
+    """pybit blocks; the simulator lives in this loop."""
+    return await asyncio.to_thread(call, **params)
+
+
+async def test_a_day_over_rest(hand: Client, session: Any) -> None:
+    """Market data, account, the first hedge, funding, closed results, and the log that explains the balance."""
+    assert int((await calling(session.get_server_time))["result"]["timeSecond"]) > 0
+    candles = await calling(session.get_kline, **RAW, interval=5, limit=288)
+    instrument = (await calling(session.get_instruments_info, **RAW))["result"]["list"][0]
+    await calling(
+        session.place_order, **RAW, side="Sell", orderType="Market", qty="0.162", positionIdx=1, reduceOnly=True
+    )
+    await calling(
+        session.place_order, **RAW, side="Sell", orderType="Market", qty="0.108", positionIdx=2, orderLinkId="py-1"
+    )
+    legs = (await calling(session.get_positions, **RAW))["result"]["list"]
+    fills = (await calling(session.get_executions, **RAW))["result"]["list"]
+    closed = (await calling(session.get_order_history, **RAW, orderLinkId="py-1"))["result"]["list"]
+    await hand.sim("POST", "pause")
+    for _ in range(2):
+        await hand.sim("POST", "step", ms=HOUR_MS)
+    log = (await calling(session.get_transaction_log, accountType="UNIFIED", type="SETTLEMENT"))["result"]["list"]
+    results = (await calling(session.get_closed_pnl, **RAW))["result"]["list"]
+    wallet = (await calling(session.get_wallet_balance, accountType="UNIFIED"))["result"]["list"][0]
+
+    assert len(candles["result"]["list"]) == 288
+    assert instrument["lotSizeFilter"]["qtyStep"] == "0.001"
+    assert {leg["positionIdx"]: leg["size"] for leg in legs} == {1: "0.051", 2: "0.321"}
+    assert {fill["execType"] for fill in fills} == {"Trade"}
+    assert [row["orderStatus"] for row in closed] == ["Filled"]
+    assert {row["side"] for row in log} == {"Buy", "Sell"}
+    assert [row["closedSize"] for row in results] == ["0.162"]
+    assert float(wallet["totalEquity"]) > 0
+
+
+async def test_orders_over_rest(session: Any) -> None:
+    """Place, amend, list, cancel, cancel all, batches."""
+    limit = {**RAW, "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "105000", "positionIdx": 1}
+    order_id = (await calling(session.place_order, **limit))["result"]["orderId"]
+    await calling(session.amend_order, **RAW, orderId=order_id, qty="0.02")
+    standing = (await calling(session.get_open_orders, **RAW))["result"]["list"]
+    await calling(session.cancel_order, **RAW, orderId=order_id)
+    item = {name: value for name, value in limit.items() if name != "category"}
+    batch = await calling(session.place_batch_order, category="linear", request=[item, item])
+    gone = await calling(session.cancel_all_orders, **RAW)
+
+    assert [(row["orderId"], row["qty"]) for row in standing] == [(order_id, "0.020")]
+    assert [note["code"] for note in batch["retExtInfo"]["list"]] == [0, 0]
+    assert len(gone["result"]["list"]) == 2
+
+
+async def test_errors_over_rest(hand: Client, session: Any) -> None:
+    """A code is InvalidRequestError with the code; a page is FailedRequestError."""
+    with pytest.raises(InvalidRequestError) as refused:
+        await calling(session.set_leverage, **RAW, buyLeverage="25", sellLeverage="25")
+    await hand.sim("POST", "faults", fault="http-error", value="502")
+    with pytest.raises(FailedRequestError) as page:
+        await calling(session.get_wallet_balance, accountType="UNIFIED")
+
+    assert refused.value.status_code == 110043
+    assert page.value.status_code == 502
+
+
+async def test_a_rate_limit_is_waited_out(hand: Client, session: Any) -> None:
+    """pybit sleeps until the reset header and tries again: the header must lie ahead."""
+    await hand.sim("POST", "faults", fault="rate-limited", times=1, ms=300)
+
+    answer = await calling(session.get_positions, **RAW)
+
+    assert len(answer["result"]["list"]) == 2
+
+
+async def test_public_sockets(hand: Client) -> None:
+    """Ticker, book and trades and candles keep coming; pybit's own book never breaks on a delta."""
+    heard: dict[str, list[Any]] = {}
+
+    def keep(message: dict[str, Any]) -> None:
+        heard.setdefault(message["topic"].split(".")[0], []).append(message)
+
+    with pybit_at(hand.url):
+        socket = await calling(WebSocket, testnet=False, channel_type="linear")
+    try:
+        await calling(socket.ticker_stream, symbol="BTCUSDT", callback=keep)
+        await calling(socket.orderbook_stream, depth=50, symbol="BTCUSDT", callback=keep)
+        await calling(socket.trade_stream, symbol="BTCUSDT", callback=keep)
+        await calling(socket.kline_stream, interval=1, symbol="BTCUSDT", callback=keep)
+        await until(lambda: len(heard) == 4 and all(len(rows) >= 3 for rows in heard.values()))
+        assert socket.is_connected()
+    finally:
+        await calling(socket.exit)
+    book, ticker = heard["orderbook"][-1]["data"], heard["tickers"][-1]["data"]
+    assert float(book["b"][0][0]) < float(book["a"][0][0])
+    assert float(ticker["bid1Price"]) < float(ticker["ask1Price"])
+
+
+async def test_private_sockets(hand: Client, session: Any) -> None:
+    """order, execution, position, wallet and the fast execution of one order."""
+    heard: dict[str, list[Any]] = {}
+
+    def keep(message: dict[str, Any]) -> None:
+        heard.setdefault(message["topic"], []).append(message)
+
+    with pybit_at(hand.url):
+        socket = await calling(WebSocket, testnet=False, channel_type="private", api_key=KEY, api_secret=SECRET)
+    try:
+        for stream in (socket.order_stream, socket.execution_stream, socket.position_stream, socket.wallet_stream):
+            await calling(stream, callback=keep)
+        await calling(socket.fast_execution_stream, callback=keep)
+        placed = await calling(session.place_order, **RAW, side="Sell", orderType="Market", qty="0.01", positionIdx=2)
+        await until(lambda: {"order", "execution", "position", "wallet", "execution.fast"} <= set(heard))
+    finally:
+        await calling(socket.exit)
+
+    assert heard["order"][-1]["data"][0]["orderId"] == placed["result"]["orderId"]
+    assert {row["positionIdx"] for row in heard["position"][-1]["data"]} == {2}
+
+
+async def test_order_entry_over_its_socket(hand: Client, session: Any) -> None:
+    """Place, amend and cancel; the refusal of a bad order comes to its own callback."""
+    answers: list[Any] = []
+    limit = {**RAW, "side": "Buy", "orderType": "Limit", "qty": "0.01", "price": "105000", "positionIdx": 1}
+    with pybit_at(hand.url):
+        socket = await calling(WebSocketTrading, testnet=False, api_key=KEY, api_secret=SECRET)
+    try:
+        await asyncio.to_thread(socket.place_order, answers.append, **limit, orderLinkId="wst-1")
+        await until(lambda: len(answers) == 1)
+        await asyncio.to_thread(socket.amend_order, answers.append, **RAW, orderLinkId="wst-1", qty="0.02")
+        await until(lambda: len(answers) == 2)
+        standing = (await calling(session.get_open_orders, **RAW))["result"]["list"]
+        await asyncio.to_thread(socket.cancel_order, answers.append, **RAW, orderLinkId="wst-1")
+        await until(lambda: len(answers) == 3)
+    finally:
+        await calling(socket.exit)
+
+    assert [answer["retCode"] for answer in answers] == [0, 0, 0]
+    assert [(row["orderLinkId"], row["qty"]) for row in standing] == [("wst-1", "0.020")]
+
+
+async def test_pybit_comes_back_after_a_cut(hand: Client) -> None:
+    """It connects and subscribes anew by itself."""
+    heard: list[Any] = []
+    with pybit_at(hand.url):
+        socket = await calling(WebSocket, testnet=False, channel_type="linear", restart_on_error=True)
+        try:
+            await calling(socket.ticker_stream, symbol="BTCUSDT", callback=heard.append)
+            await until(lambda: heard)
+            await hand.sim("POST", "faults", fault="sockets-cut")
+            known = len(heard)
+            await until(lambda: len(heard) > known + 3)
+        finally:
+            await calling(socket.exit)
