@@ -45,7 +45,7 @@ def judge_answer(reply: Reply, *, name: str, now_ms: int | None = None) -> Envel
         raise Unavailable(f"{name}: not an answer: {clipped(reply.body)[:80]!r}") from None
     if answer.ret_code != 0:
         fate, reason = fate_of_code(answer.ret_code)
-        said = f"{name}: {reason} ({answer.ret_code}: {clipped(answer.ret_msg)[:120]})"
+        said = f"{name}: {reason} ({answer.ret_code}: {clipped(answer.ret_msg or '')[:120]})"
         raise _read_error(fate, answer.ret_code, said, reply, now_ms)
     return answer
 
@@ -63,7 +63,7 @@ def judge_deed(reply: Reply) -> msgspec.Raw:
         verdict, reason = verdict_of_code(answer.ret_code)
         if verdict is Verdict.ACCEPTED:
             return answer.result
-        code, said = answer.ret_code, f"{reason} ({clipped(answer.ret_msg)[:120]})"
+        code, said = answer.ret_code, f"{reason} ({clipped(answer.ret_msg or '')[:120]})"
     if verdict is Verdict.REFUSED:
         raise Refused(code, said)
     raise OutcomeUnknown(said, code)

@@ -113,7 +113,7 @@ class Liveness:
         name = self._asked.pop(str(frame.req_id), None)
         if frame.success is not True:
             self.fault = (
-                f"the subscription of {name or 'a topic'} was refused: {frame.ret_msg[:100] or 'no reason given'}"
+                f"the subscription of {name or 'a topic'} was refused: {(frame.ret_msg or 'no reason given')[:100]}"
             )
         elif name is not None:
             self._topics[name].acked_s = now_s

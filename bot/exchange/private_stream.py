@@ -118,7 +118,7 @@ class PrivateStream:
         if frame.success is True:
             self._desk.liveness.subscribe(now_s)
         else:
-            self._desk.liveness.fault = f"authentication refused: {frame.ret_msg[:100] or 'no reason given'}"
+            self._desk.liveness.fault = f"authentication refused: {(frame.ret_msg or 'no reason given')[:100]}"
 
     def _rows(self, frame: Frame, now_s: float) -> list[Event]:
         """What the rows say, each on its own: a bad one loses nothing but itself."""

@@ -186,9 +186,7 @@ class Rest:
         if question is Ask.TIME:
             return judge_answer(reply, name=question.name)
         answer = judge_answer(reply, name=question.name, now_ms=self._clock.known_ms())
-        if not self._is_of_now(answer):
-            self._clock.doubt()
-            raise Unavailable(f"{question.name}: the answer is dated {answer.time - self.server_ms()} ms from now")
+        self._refuse_old_news(question, answer)
         return answer
 
     async def tell(self, deed: Tell, params: Mapping[str, object]) -> msgspec.Raw:
@@ -203,10 +201,13 @@ class Rest:
             raise Refused(NEVER_LEFT, f"it never left: {_why(error)}") from None
         return judge_deed(reply)
 
-    def _is_of_now(self, answer: Envelope) -> bool:
-        """Whether an answer that bears a date bears today's: a cache on the way must not sell us yesterday's positions."""
+    def _refuse_old_news(self, question: Ask, answer: Envelope) -> None:
+        """An answer that bears a date must bear today's: a cache on the way must not sell us yesterday's positions. Raises Unavailable."""
         now_ms = self._clock.known_ms()
-        return not answer.time or now_ms is None or abs(answer.time - now_ms) <= self._patience.answer_age_ms
+        if not answer.time or now_ms is None or abs(answer.time - now_ms) <= self._patience.answer_age_ms:
+            return
+        self._clock.doubt()
+        raise Unavailable(f"{question.name}: the answer is dated {answer.time - now_ms} ms from now")
 
     async def read_clock(self) -> ClockReading:
         """Look at the venue's clock a few times and take the middle. Raises Unavailable or Refused."""

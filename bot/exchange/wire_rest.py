@@ -42,14 +42,14 @@ __all__ = [
 
 class Envelope(msgspec.Struct, rename="camel"):
     ret_code: int
-    ret_msg: str = ""
+    ret_msg: str | None = None
     result: msgspec.Raw = msgspec.Raw(b"null")
-    time: int = 0  # when the answer was made; some answers lack it
+    time: int | None = None  # when the answer was made; some answers lack it
 
 
 def envelope(body: bytes) -> Envelope:
     """The envelope of any answer. Raises BadRow("envelope")."""
-    return decode(body, Envelope, "envelope")
+    return decode(body, Envelope, "envelope", strict=True)
 
 
 def order_params(order: PlaceOrder) -> dict[str, object]:
@@ -94,14 +94,14 @@ class Page(msgspec.Struct, rename="camel"):
     """One page of a list. `rows` has no default on purpose: an answer without it is not an empty list."""
 
     rows: list[msgspec.Raw] = msgspec.field(name="list")
-    category: str = ""
-    next_page_cursor: str = ""
+    category: str | None = None
+    next_page_cursor: str | None = None
 
 
 def page(result: msgspec.Raw, *, category: str = "") -> Page:
     """A page of rows; `category` is checked when asked for and said. Raises BadRow("list")."""
     found = decode(result, Page, "list")
-    if category and found.category not in ("", category):
+    if category and found.category and found.category != category:
         raise BadRow("list", f"category {found.category!r} where {category!r} was asked for")
     return found
 

@@ -55,11 +55,15 @@ T = TypeVar("T")
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
-def decode(raw: bytes | msgspec.Raw, shape: type[T], kind: str) -> T:
-    """JSON to `shape`; raises BadRow(kind) for anything else. Decoders are made once per shape."""
+def decode(raw: bytes | msgspec.Raw, shape: type[T], kind: str, *, strict: bool = False) -> T:
+    """JSON to `shape`; raises BadRow(kind) for anything else. Decoders are made once per shape.
+
+    Unless `strict`, an index or a flag may come as text ("1", "true"): losing a row over that would lose what it says. Text is never made
+    of a number: its digits might be lost already.
+    """
     decoder = _DECODERS.get(shape)
     if decoder is None:
-        decoder = _DECODERS[shape] = msgspec.json.Decoder(shape)
+        decoder = _DECODERS[shape] = msgspec.json.Decoder(shape, strict=strict)
     try:
         return cast(T, decoder.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -95,9 +99,9 @@ def _price(raw: object, field: str) -> Decimal | None:
     return number if number is not None and number > 0 else None
 
 
-def millis(raw: str | int, field: str) -> int:
+def millis(raw: str | int | None, field: str) -> int:
     """A UTC time in milliseconds; blank is 0. Raises BadNumber for what cannot be one (seconds, microseconds, text)."""
-    if raw == "":
+    if raw is None or raw == "":
         return 0
     try:
         moment = int(raw)
@@ -116,6 +120,10 @@ def _side(raw: str) -> Side:
     return cast(Literal["Buy", "Sell"], raw)
 
 
+Blank = str | None
+"""A field that may be blank: "", null and absent all say that there is no value."""
+
+
 class ExecutionWire(msgspec.Struct, rename="camel"):
     exec_id: str
     symbol: str
@@ -127,8 +135,8 @@ class ExecutionWire(msgspec.Struct, rename="camel"):
     exec_time: str
     order_id: str = ""
     order_link_id: str = ""
-    fee_currency: str = ""
-    closed_size: str = ""
+    fee_currency: Blank = None
+    closed_size: Blank = None
     is_maker: bool = False
     seq: int = -1
     category: str = ""
@@ -151,7 +159,7 @@ def _execution(row: ExecutionWire, category: str) -> Execution:
     if kind.moves_legs:
         positive(row.exec_qty, "execQty")
         positive(row.exec_price, "execPrice")
-    currency = row.fee_currency
+    currency = row.fee_currency or ""
     if not currency and category == "linear":
         currency = next((coin for coin in ("USDT", "USDC") if row.symbol.endswith(coin)), "")
     return Execution(
@@ -201,12 +209,12 @@ class OrderWire(msgspec.Struct, rename="camel"):
     order_link_id: str = ""
     position_idx: int = 0
     reduce_only: bool = False
-    price: str = ""
-    avg_price: str = ""
-    reject_reason: str = ""
-    cancel_type: str = ""
-    created_time: str = ""
-    updated_time: str = ""
+    price: Blank = None
+    avg_price: Blank = None
+    reject_reason: Blank = None
+    cancel_type: Blank = None
+    created_time: Blank = None
+    updated_time: Blank = None
     category: str = ""
 
 
@@ -226,12 +234,17 @@ def order_row(row: OrderWire) -> OrderRow:
             filled_qty=_not_negative(row.cum_exec_qty, "cumExecQty"),
             price=_price(row.price, "price"),
             avg_price=_price(row.avg_price, "avgPrice"),
-            reject_reason="" if row.reject_reason == "EC_NoError" else row.reject_reason,
-            cancel_type="" if row.cancel_type == "UNKNOWN" else row.cancel_type,
+            reject_reason=_said(row.reject_reason, "EC_NoError"),
+            cancel_type=_said(row.cancel_type, "UNKNOWN"),
             created_ms=millis(row.created_time, "createdTime"),
             updated_ms=millis(row.updated_time, "updatedTime"),
         ),
     )
+
+
+def _said(word: Blank, nothing: str) -> str:
+    """The word, or "" where it is the venue's way of saying nothing."""
+    return "" if word is None or word == nothing else word
 
 
 class PositionWire(msgspec.Struct, rename="camel"):
@@ -239,16 +252,16 @@ class PositionWire(msgspec.Struct, rename="camel"):
     symbol: str
     side: str
     size: str
-    entry_price: str = ""  # on the stream
-    avg_price: str = ""  # over REST
-    mark_price: str = ""
-    liq_price: str = ""
-    leverage: str = ""
-    unrealised_pnl: str = ""
-    position_mm: str = msgspec.field(default="", name="positionMM")
+    entry_price: Blank = None  # on the stream
+    avg_price: Blank = None  # over REST
+    mark_price: Blank = None
+    liq_price: Blank = None
+    leverage: Blank = None
+    unrealised_pnl: Blank = None
+    position_mm: Blank = msgspec.field(default=None, name="positionMM")
     adl_rank_indicator: int = 0
     seq: int = -1
-    updated_time: str = ""
+    updated_time: Blank = None
     category: str = ""
 
 
@@ -289,9 +302,9 @@ class CoinWire(msgspec.Struct, rename="camel"):
     equity: str
     borrow_amount: str
     usd_value: str
-    spot_borrow: str = ""
-    unrealised_pnl: str = ""
-    accrued_interest: str = ""
+    spot_borrow: Blank = None
+    unrealised_pnl: Blank = None
+    accrued_interest: Blank = None
     collateral_switch: bool = False
     margin_collateral: bool = False
 
@@ -300,12 +313,12 @@ class WalletWire(msgspec.Struct, rename="camel"):
     account_type: str
     total_equity: str
     coin: list[CoinWire]
-    total_margin_balance: str = ""
-    total_available_balance: str = ""
-    total_initial_margin: str = ""
-    total_maintenance_margin: str = ""
-    account_im_rate: str = msgspec.field(default="", name="accountIMRate")
-    account_mm_rate: str = msgspec.field(default="", name="accountMMRate")
+    total_margin_balance: Blank = None
+    total_available_balance: Blank = None
+    total_initial_margin: Blank = None
+    total_maintenance_margin: Blank = None
+    account_im_rate: Blank = msgspec.field(default=None, name="accountIMRate")
+    account_mm_rate: Blank = msgspec.field(default=None, name="accountMMRate")
 
 
 def wallet(row: WalletWire) -> Wallet:

@@ -27,7 +27,7 @@ class Frame(msgspec.Struct):
     ts: int = 0
     op: str = ""
     success: bool | None = None
-    ret_msg: str = ""
+    ret_msg: str | None = None
     req_id: str | int | None = None
 
     @property

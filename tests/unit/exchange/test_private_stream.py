@@ -264,3 +264,35 @@ def test_down_is_said_once_and_up_again_after_it() -> None:
 
     assert isinstance(down, ChannelChanged)
     assert ("cut", [True]) == (down.reason, [event.up for event in news])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("blank", ["", None, "absent"])
+@pytest.mark.parametrize("field", ["liqPrice", "markPrice", "leverage", "unrealisedPnl", "positionMM", "updatedTime"])
+def test_a_value_that_is_not_there_is_none_however_its_absence_is_written(field: str, blank: str | None) -> None:
+    """Blank, null and absent are the same; the leg is still a leg, and no zero is made of it."""
+    row = a_leg(1) | LINEAR | {field: blank}
+    if blank == "absent":
+        del row[field]
+
+    (event,) = heard(private("position", row))
+
+    seen = event.row  # type: ignore[union-attr]
+    read_as = {
+        "liqPrice": seen.liq_price,
+        "markPrice": seen.mark_price,
+        "leverage": seen.leverage,
+        "unrealisedPnl": seen.unrealised,
+        "positionMM": seen.maintenance_margin,
+        "updatedTime": seen.updated_ms or None,
+    }
+    assert (D("0.213"), None) == (seen.qty, read_as[field])
+
+
+def test_an_index_written_as_text_is_an_index_and_a_size_written_as_a_number_is_refused() -> None:
+    """A row is not lost over quotation marks, and digits are never taken from a float."""
+    as_text, as_number = heard(
+        private("position", a_leg(1) | LINEAR | {"positionIdx": "1", "seq": "7"}, a_leg(1) | LINEAR | {"size": 0.213})
+    )
+
+    assert (Leg.LONG, 7) == (as_text.row.leg, as_text.row.seq)  # type: ignore[union-attr]
+    assert isinstance(as_number, BadInput)
