@@ -295,7 +295,7 @@ def _started(settings: Settings) -> Started:
         run=_run_name(),
         version=__version__,
         mode=settings.mode.value,
-        settings_hash=hashlib.sha256(repr(settings).encode()).hexdigest()[:16],
+        settings_hash=wiring.fingerprint(settings),
     )
 
 

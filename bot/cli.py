@@ -24,6 +24,7 @@ import typer
 from typer.core import TyperCommand
 
 from bot import __version__
+from bot.cli_journal import add_to as add_journal_verbs
 from bot.exit_codes import ExitCode
 
 __all__ = ["app", "main"]
@@ -36,6 +37,8 @@ Without a verb it runs. Without settings it runs in paper mode: a local Bybit, r
 Try:
   hedgelock                      the paper bot; its first lines say where the dashboard is
   hedgelock status               in another terminal: legs, delta, volatility, decisions
+  hedgelock explain --last       why it did what it did, stage by stage
+  hedgelock journal orders       orders, decisions, fills, notes of the past
   hedgelock run --speed 600      the same day, faster
   hedgelock config               what is in force, and where each value came from
   hedgelock run --mode testnet   the same bot on Bybit testnet; needs testnet keys
@@ -246,6 +249,9 @@ def config(
         typer.echo(json.dumps(facts, indent=2))
         return
     print_settings(rows)
+
+
+add_journal_verbs(app)
 
 
 @app.command(short_help="Print what this is made of")

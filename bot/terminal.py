@@ -7,6 +7,7 @@ must not become markup.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,11 +21,12 @@ from rich.table import Table
 from bot.exit_codes import ExitCode
 from bot.keys import Key
 
-__all__ = ["fail", "print_sections", "print_settings"]
+__all__ = ["fail", "print_rows", "print_sections", "print_settings"]
 
 _FIRST_MOMENT_MS = 1_000_000_000_000  # a larger _ms is a moment in UTC, a smaller one an age or a duration
 _MOST_ROWS = 10
-_SCALAR = (str, int, float)
+_PIPE_WIDTH = 400
+_SCALAR = (str, int, float, Decimal)
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{9,}")  # an average price may carry 28 digits; a person needs eight
 
 
@@ -56,13 +58,19 @@ def print_sections(sections: Mapping[str, Any]) -> None:
             console.print(_table(title, section))
 
 
-def _table(title: str, section: Any) -> Table:
+def print_rows(rows: list[dict[str, Any]]) -> None:
+    """Rows as one table, all of them; into a pipe each row stays a line."""
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console.print(_table("", rows, most=len(rows)))
+
+
+def _table(title: str, section: Any, most: int = _MOST_ROWS) -> Table:
     table = Table(title=title or None, title_justify="left", title_style="bold", box=None, show_header=False)
     if isinstance(section, dict):
         for name, value in _flat(section):
             table.add_row(escape(name), _cell(value, name))
     elif isinstance(section[0], dict):
-        rows = section[:_MOST_ROWS]
+        rows = section[:most]
         table.show_header = True
         # What is nested or nowhere filled is for --json; a line must stay a line.
         names = [name for name in rows[0] if any(isinstance(row.get(name), _SCALAR) for row in rows)]

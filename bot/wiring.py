@@ -6,6 +6,7 @@ here once and handed to the one room it concerns.
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 
 from bot.engine.config import EngineConfig, Limits, VolatilityWindow
@@ -17,7 +18,7 @@ from bot.strategy import decision, funding
 from bot.strategy.decision import Policy
 from bot.strategy.pipeline import DEFAULT_POLICY
 
-__all__ = ["engine_config", "exchange_patience", "web_options"]
+__all__ = ["engine_config", "exchange_patience", "fingerprint", "web_options"]
 
 _HEDGE_MODES = {"split": decision.SPLIT, "coverage": decision.COVERAGE, "target": decision.TARGET}
 _FUNDING_MODES = {
@@ -69,6 +70,11 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             funding.ORIGINAL_NORMAL_APR if settings.funding.multiplier == "seed" else funding.NORMAL_APR
         ),
     )
+
+
+def fingerprint(settings: Settings) -> str:
+    """A name for everything that decides: equal settings of the engine give equal names, whatever the rate of the clock."""
+    return hashlib.sha256(repr(engine_config(settings, 1.0)).encode()).hexdigest()[:16]
 
 
 def exchange_patience(settings: Settings) -> ExchangePatience:
