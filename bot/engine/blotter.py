@@ -37,10 +37,16 @@ class OurOrder:
     reported: Decimal = ZERO
     reason: str = ""
     heard_ms: int = 0
+    told_ms: int = 0
+    """When its state last changed."""
     sought_ms: int = 0
+    seeks_open: list[int] = field(default_factory=list)
+    """When it was asked for, of the questions that are not answered."""
+    written_off: Decimal = ZERO
+    """What it reported and adopted legs contain without an execution."""
     cancel_asked: bool = False
     negatives: int = 0
-    """Valid "no such order" answers heard after the lease ended."""
+    """Valid "no such order" answers to questions asked after the lease ended."""
 
     @property
     def has_ended(self) -> bool:
@@ -50,7 +56,7 @@ class OurOrder:
     def in_flight(self) -> Decimal:
         """How much of it may still become an execution, in BTC."""
         ceiling = self.reported if self.has_ended else self.place.qty
-        return max(ZERO, ceiling - self.executed)
+        return max(ZERO, ceiling - self.executed - self.written_off)
 
     @property
     def is_settled(self) -> bool:
@@ -63,8 +69,10 @@ class OurOrder:
 
     def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
         """Move along the table; raises IllegalStep for a pair that cannot be."""
-        self.state = next_state(self.state, signal)
+        before, self.state = self.state, next_state(self.state, signal)
         self.heard_ms = now_ms
+        if self.state is not before:
+            self.told_ms = now_ms
         if reason:
             self.reason = reason
 
@@ -107,6 +115,31 @@ class Blotter:
             ours.executed += execution.qty
             ours.executed_value += execution.qty * execution.price
             self._file(ours)
+
+    def seek(self, order_link_id: str, now_ms: int) -> None:
+        """It is being asked for."""
+        if (ours := self.orders.get(order_link_id)) is not None:
+            ours.sought_ms = now_ms
+            ours.seeks_open.append(now_ms)
+
+    def sought(self, order_link_id: str) -> int | None:
+        """An answer to a question about it arrived: when that was asked, at the earliest; None if none was open.
+
+        Which of several open questions was answered is not told, so the oldest is taken, and the others are not believed any more.
+        """
+        ours = self.orders.get(order_link_id)
+        if ours is None or not ours.seeks_open:
+            return None
+        asked_ms = ours.seeks_open[0]
+        ours.seeks_open.clear()
+        return asked_ms
+
+    def write_off(self) -> None:
+        """The venue's legs were adopted: what ended orders reported is contained in them, executions or not."""
+        for order in self.unsettled():
+            if order.has_ended:
+                order.written_off = order.reported - order.executed
+                self._file(order)
 
     def unsettled(self) -> Iterator[OurOrder]:
         """Orders of which something may still happen."""

@@ -78,9 +78,10 @@ class Engine:
         """
         commands: list[Command] = []
         try:
-            for execution in _unbooked(event, self.state):
-                self._take(execution, now_ms)
-            self._take(event, now_ms)
+            for fact in (*_unbooked(event, self.state), event):
+                if self._take(fact, now_ms):
+                    for remark in reconciler.remarks(self.state, fact):
+                        self._take(remark, now_ms)
             for record in self.think(event, now_ms):
                 self._take(record, now_ms)
                 if isinstance(record, Command):
@@ -101,12 +102,14 @@ class Engine:
         except Broken as broken:
             self.state.broken = str(broken)
 
-    def _take(self, record: Record, now_ms: int) -> None:
+    def _take(self, record: Record, now_ms: int) -> bool:
+        """Write a record and fold it; False for an execution that is booked already."""
         if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution.exec_id):
-            return  # the venue repeats itself; the journal does not
+            return False  # the venue repeats itself; the journal does not
         if not isinstance(record, Ticked):
             self._diary.append(record, now_ms)
         self.fold(record, now_ms)
+        return True
 
     def _halt(self, reason: str, now_ms: int) -> None:
         """Our own books contradict themselves: stop, and say so, whatever else was being thought."""
@@ -184,7 +187,7 @@ class Engine:
             case WalletSeen():
                 state.wallet, state.wallet_ms = record.wallet, now_ms
             case ReadFailed():
-                self._hear_failure(record)
+                self._hear_failure(record, now_ms)
             case ChannelChanged():
                 self._hear_channel(record, now_ms)
             case BadInput():
@@ -211,6 +214,7 @@ class Engine:
                 state.hedge = None
             case LegsAdopted():
                 state.ledger.adopt(record)
+                state.blotter.write_off()
                 state.readings.agreed(now_ms)
             case OrderAbsent():
                 state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
@@ -228,14 +232,20 @@ class Engine:
             self.state.readings.want("an execution that is not ours", now_ms)
             if self.state.hedge is not None:
                 self.state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
+            difference = reconciler.difference_of(self.state, execution)
+            if difference is not None and reconciler.POLICIES[difference].policy is reconciler.Policy.HALT:
+                raise Broken(f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})")
 
     def _hear_sought(self, sought: OrderSought, now_ms: int) -> None:
         ours = self.state.blotter.orders.get(sought.order_link_id)
         if ours is None:
             return
+        asked_ms = self.state.blotter.sought(sought.order_link_id)
         if sought.order is not None:
             self.state.blotter.see(sought.order, now_ms)
-        elif not sought.executions and now_ms > ours.sent_ms + self.state.config.patience.lease_ms:
+        elif sought.executions or asked_ms is None:
+            return
+        elif asked_ms > ours.sent_ms + self.state.config.patience.lease_ms:
             ours.negatives += 1
             self.state.readings.want(f"{sought.order_link_id} is nowhere", now_ms)
 
@@ -246,19 +256,35 @@ class Engine:
         state.wallet, state.wallet_ms = reading.wallet, now_ms
         if record.facts is not None:
             state.facts = record.facts
-        state.readings.answered(now_ms)
-        if reconciler.agrees(state, reading):
-            state.readings.agreed(now_ms)
-        elif state.ledger.is_open and not any(state.blotter.unsettled()):
-            # While an order of ours is on its way, a reading may be from before or after it: that proves nothing.
-            state.readings.disagreements += 1
-            state.readings.want("legs disagree", now_ms + 1)
+        hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
+        state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
+        state.foreign_orders = frozenset(hands)
+        state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
+        self._compare(record, now_ms)
 
-    def _hear_failure(self, record: ReadFailed) -> None:
-        readings = self.state.readings
+    def _compare(self, record: AccountRead, now_ms: int) -> None:
+        state, readings = self.state, self.state.readings
+        patience = state.config.patience
+        match reconciler.compare(state, record.reading):
+            case reconciler.Comparison.EQUAL:
+                readings.agreed(now_ms)
+                return
+            case reconciler.Comparison.STALE:
+                readings.want("the reading was older than our books", now_ms)
+            case reconciler.Comparison.DIFFERENT if state.ledger.is_open:
+                # While an order of ours is on its way, a reading may be from before or after it: that proves nothing.
+                asked_ms, lease_ms = readings.answered_asked_ms, patience.lease_ms
+                if not any(reconciler.is_acting(o, asked_ms, lease_ms) for o in state.blotter.unsettled()):
+                    readings.disagreed()
+                readings.want("legs disagree", now_ms)
+        readings.not_before_ms = now_ms + patience.seek_every_ms
+
+    def _hear_failure(self, record: ReadFailed, now_ms: int) -> None:
+        readings, patience = self.state.readings, self.state.config.patience
         readings.failures += 1
         if record.what == ReadAccount.__name__:
             readings.asked_ms = None
+            readings.not_before_ms = now_ms + patience.seek_every_ms * min(readings.failures, 5)
         elif record.what == ReadHistory.__name__:
             readings.history_asked_ms = None
 
@@ -299,15 +325,16 @@ class Engine:
                 hedging.fold_sent(state, now_ms)
             case ReadAccount():
                 state.readings.asked_ms = now_ms
+                if state.readings.deep_asked_ms is None or command.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS:
+                    state.readings.deep_asked_ms = now_ms
             case ReadHistory():
                 state.readings.history_asked_ms = now_ms
-            case SeekOrder() | CancelOrder():
+            case SeekOrder():
+                state.blotter.seek(command.order_link_id, now_ms)
+            case CancelOrder():
                 # A journal with a hole (records lost while the disk failed) may have kept the question and lost the order.
                 if (ours := state.blotter.orders.get(command.order_link_id)) is not None:
-                    if isinstance(command, SeekOrder):
-                        ours.sought_ms = now_ms
-                    else:
-                        ours.cancel_asked = True
+                    ours.cancel_asked = True
             case _:
                 assert_never(command)
 
@@ -317,6 +344,7 @@ class Engine:
         state.run, state.version, state.world = record.run, record.version, record.mode
         state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
         for order in state.blotter.unsettled():
+            order.seeks_open.clear()
             if order.state is OrderState.INTENDED:
                 link = order.place.order_link_id
                 state.blotter.hear(link, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
@@ -352,8 +380,6 @@ def _unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
             found = event.executions
         case _:
             return
-    if not state.ledger.is_open:
-        return  # the first reading's executions are contained in the legs it adopts
     for execution in sorted(found, key=lambda e: (e.exec_ms, e.seq)):
         if not state.ledger.knows(execution.exec_id):
             yield ExecutionSeen(execution=execution)

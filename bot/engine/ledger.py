@@ -28,6 +28,8 @@ class LegBook:
     realised: Decimal = ZERO
     fees: Decimal = ZERO
     funding: Decimal = ZERO
+    seq: int = -1
+    """The venue's cross sequence of the last execution that moved it; -1: not known."""
 
     def unrealised(self, leg: Leg, mark: Decimal | None) -> Decimal | None:
         """Profit at `mark` if closed there, before fees; None where mark or entry is unknown."""
@@ -48,6 +50,8 @@ class Ledger:
     """False until the venue's legs were adopted once: before that the books know nothing."""
     last_exec_ms: int = 0
     _booked: set[str] = field(default_factory=set)
+    _early: list[Execution] = field(default_factory=list)
+    """Executions that came while the books were closed: adopted legs contain them, or are moved by them."""
     _adopted_seq: int = -1
     _adopted_ms: int = 0
 
@@ -68,9 +72,13 @@ class Ledger:
         ):
             self.legs[leg].qty = qty
             self.legs[leg].entry_price = entry if qty else None
+            self.legs[leg].seq = -1
         self._adopted_seq, self._adopted_ms = record.seq, record.at_ms
         self.last_exec_ms = max(self.last_exec_ms, record.at_ms)
         self.is_open = True
+        early, self._early = self._early, []
+        for execution in early:
+            self._enter(execution)
 
     def book(self, execution: Execution) -> None:
         """Book one execution. Repeats and executions already contained in adopted legs change nothing.
@@ -80,6 +88,12 @@ class Ledger:
         if self.knows(execution.exec_id):
             return
         self._booked.add(execution.exec_id)
+        if self.is_open:
+            self._enter(execution)
+        else:
+            self._early.append(execution)
+
+    def _enter(self, execution: Execution) -> None:
         if execution.symbol != self.symbol or execution.category != "linear" or self._is_in_adopted(execution):
             return
         self.last_exec_ms = max(self.last_exec_ms, execution.exec_ms)
@@ -101,6 +115,7 @@ class Ledger:
     def _move(self, leg: Leg, act: Act, execution: Execution) -> None:
         book = self.legs[leg]
         book.fees += execution.fee
+        book.seq = max(book.seq, execution.seq)
         match act:
             case Act.GROW:
                 cost = execution.price * execution.qty

@@ -1,27 +1,45 @@
-"""The reconciler: the venue's books against ours, and the proof that an order never existed.
+"""The reconciler: the venue's books against ours, what becomes of each kind of difference, and the proof that an order never existed.
 
-Equal is silence. Where the venue is ahead, its executions are booked by the same step as the stream's. What executions cannot explain
-is asked again at once; only when it persists, with nothing of ours in flight, are the venue's legs adopted, and a person is told.
+Equal is silence. Where the venue is ahead, its executions are booked by the same step as the stream's. A reading older than our books
+proves nothing. What executions cannot explain is asked again; only when it persists for longer than any read may lag are the venue's legs
+adopted, and a person is told. `POLICIES` says it for every kind of difference in one table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
+from typing import NamedTuple
 
-from bot.domain.account import AccountReading
+from bot.domain.account import AccountReading, ExecKind, Execution
 from bot.domain.commands import Command, LegsAdopted, Note, OrderAbsent, ReadAccount, ReadHistory, SeekOrder, Thought
-from bot.domain.legs import Leg
+from bot.domain.events import AccountRead, ExecutionSeen
+from bot.domain.legs import Leg, leg_moved_by
 from bot.domain.orders import OrderState
+from bot.domain.records import Record
 from bot.engine.blotter import OurOrder
 from bot.engine.state import State
 
-__all__ = ["PERSISTENT", "absences", "adoption", "agrees", "questions"]
+__all__ = [
+    "DEEP_OVERLAP_MS",
+    "POLICIES",
+    "Comparison",
+    "Difference",
+    "Policy",
+    "absences",
+    "adoption",
+    "compare",
+    "difference_of",
+    "is_acting",
+    "questions",
+    "remarks",
+]
 
 PERSISTENT = 3
-"""Unexplained readings in a row after which the venue's legs are adopted."""
+"""Unexplained readings in a row, at least, before the venue's legs are adopted."""
 
 NEGATIVES_NEEDED = 2
-"""Valid negatives, heard after the lease, that a proof of absence needs."""
+"""Valid negatives, asked for after the lease, that a proof of absence needs."""
 
 _MOST_BARS = 1000
 """Candles one answer may hold (Bybit: market/kline)."""
@@ -29,21 +47,106 @@ _MOST_BARS = 1000
 _OVERLAP_MS = 60_000
 """Executions are asked for from this long before the last one booked: a repeat costs nothing, a gap costs money."""
 
+_DEEP_EVERY_MS, DEEP_OVERLAP_MS = 3_600_000, 86_400_000
+"""Once an hour they are asked for from a day back: a row may be listed hours late (Bybit: order/execution shows funding so)."""
 
-def agrees(state: State, reading: AccountReading) -> bool:
-    """Whether the venue's legs equal the ledger's, leg by leg."""
-    legs = state.ledger.legs
-    return state.ledger.is_open and reading.long.qty == legs[Leg.LONG].qty and reading.short.qty == legs[Leg.SHORT].qty
+_FAR_BACK_MS = 6 * 86_400_000
+"""Books that agreed are never asked for from further back than this: one window of the venue's history."""
+
+
+class Policy(Enum):
+    """What becomes of a difference."""
+
+    ADOPT = "adopt"  # the venue's word becomes ours
+    IGNORE = "ignore"  # it is not ours, or proves nothing
+    HALT = "halt"  # a person must look
+
+
+class Difference(Enum):
+    """In what the venue's books may differ from ours."""
+
+    FIRST_READING = "no books yet"
+    STALE_READING = "the reading is older than our books"
+    UNEXPLAINED_LEGS = "no execution explains the legs"
+    FOREIGN_ORDER = "an order of another hand"
+    FOREIGN_TRADE = "a trade of another hand"
+    DELEVERAGED = "auto-deleveraging"
+    SETTLED = "a delivery, settlement, block trade or move"
+    LIQUIDATED = "a liquidation"
+    ORDER_NOWHERE = "an order of ours in none of the venue's books"
+
+
+class Rule(NamedTuple):
+    policy: Policy
+    severity: str
+
+
+POLICIES: dict[Difference, Rule] = {
+    Difference.FIRST_READING: Rule(Policy.ADOPT, "info"),
+    Difference.STALE_READING: Rule(Policy.IGNORE, "info"),
+    Difference.UNEXPLAINED_LEGS: Rule(Policy.ADOPT, "warning"),
+    Difference.FOREIGN_ORDER: Rule(Policy.IGNORE, "info"),
+    Difference.FOREIGN_TRADE: Rule(Policy.ADOPT, "warning"),
+    Difference.DELEVERAGED: Rule(Policy.ADOPT, "critical"),
+    Difference.SETTLED: Rule(Policy.ADOPT, "warning"),
+    Difference.LIQUIDATED: Rule(Policy.HALT, "critical"),
+    Difference.ORDER_NOWHERE: Rule(Policy.ADOPT, "info"),
+}
+
+_OF_KIND = {ExecKind.ADL: Difference.DELEVERAGED, ExecKind.BUST: Difference.LIQUIDATED, ExecKind.TRADE: Difference.FOREIGN_TRADE}
+
+
+class Comparison(Enum):
+    """How a reading stands to our books."""
+
+    EQUAL = "equal"
+    STALE = "older than our books"
+    DIFFERENT = "different"
+
+
+def compare(state: State, reading: AccountReading) -> Comparison:
+    """The venue's legs against the ledger's, leg by leg: at equal sequence they must be equal, an older one says nothing.
+
+    (Bybit: position, seq "to associate each fill and each position update".)
+    """
+    rows = {Leg.LONG: reading.long, Leg.SHORT: reading.short}
+    books = state.ledger.legs
+    if any(0 <= row.seq < books[leg].seq for leg, row in rows.items()):
+        return Comparison.STALE
+    equal = state.ledger.is_open and all(row.qty == books[leg].qty for leg, row in rows.items())
+    return Comparison.EQUAL if equal else Comparison.DIFFERENT
+
+
+def difference_of(state: State, execution: Execution) -> Difference | None:
+    """Which difference an execution is, if it moved a leg and no order of ours asked for it."""
+    if not execution.kind.moves_legs or execution.order_link_id in state.blotter.orders or execution.category != "linear":
+        return None
+    return _OF_KIND.get(execution.kind, Difference.SETTLED)
+
+
+def remarks(state: State, fact: Record) -> Iterator[Note]:
+    """What a person should know of a fact that was just taken in."""
+    match fact:
+        case ExecutionSeen(execution=execution) if state.ledger.is_open:
+            if (difference := difference_of(state, execution)) is not None:
+                leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
+                what = f"{execution.qty} BTC of the {leg.name.lower()} leg at {execution.price} ({act.value})"
+                yield _note(difference, what)
+        case AccountRead():
+            for order in state.foreign_news:
+                yield _note(Difference.FOREIGN_ORDER, f"{order.side} {order.qty} at {order.price or 'market'}, {order.status}")
+        case _:
+            pass
 
 
 def adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     """The venue's legs as our books, if it is time for that; nothing otherwise."""
-    if agrees(state, reading):
+    if compare(state, reading) is not Comparison.DIFFERENT:
         return
     first = not state.ledger.is_open
-    if not first and (state.readings.disagreements < PERSISTENT or any(state.blotter.unsettled())):
+    if not first and not _is_persistent(state):
         return
-    legs = state.ledger.legs
+    legs, held = state.ledger.legs, state.readings.answered_asked_ms - state.readings.disagreed_asked_ms
     yield LegsAdopted(
         long_qty=reading.long.qty,
         short_qty=reading.short.qty,
@@ -51,15 +154,15 @@ def adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         short_entry=reading.short.entry_price,
         seq=max(reading.long.seq, reading.short.seq),
         at_ms=max((e.exec_ms for e in reading.executions), default=reading.asked_ms),
-        reason="first reading of the account" if first else f"unexplained in {PERSISTENT} readings in a row",
+        reason="first reading of the account" if first else f"unexplained in {state.readings.disagreements} readings",
     )
     if not first:
         yield Note(
-            severity="warning",
+            severity=POLICIES[Difference.UNEXPLAINED_LEGS].severity,
             kind="legs adopted",
             text=(
                 f"the venue holds long {reading.long.qty} / short {reading.short.qty}, our books said "
-                f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}; no execution explains it"
+                f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}; for {held / 1000:.0f} s no execution explains it"
             ),
         )
 
@@ -74,40 +177,72 @@ def questions(state: State, now_ms: int) -> Iterator[Command]:
         bars = min(2 * window.bars + 1, _MOST_BARS)
         yield ReadHistory(minutes=window.minutes, bars=bars, funding_points=state.config.funding_points)
     if (why := _why_read(state, now_ms)) is not None:
-        since_ms = (state.ledger.last_exec_ms or now_ms) - _OVERLAP_MS
-        yield ReadAccount(why=why, executions_since_ms=since_ms, with_facts=state.facts is None)
+        yield ReadAccount(why=why, executions_since_ms=_since_ms(state, now_ms), with_facts=state.facts is None)
     for order in state.blotter.unsettled():
         if _wants_seeking(order, now_ms, patience.seek_after_ms, patience.seek_every_ms):
             yield SeekOrder(order_link_id=order.place.order_link_id, symbol=order.place.symbol, sent_ms=order.sent_ms)
 
 
 def absences(state: State, now_ms: int) -> Iterator[OrderAbsent]:
-    """Orders of which it is now proved that they never existed.
+    """Orders of which it is now proved that they never existed, or have left no trace and can do nothing any more.
 
     Four clauses: the request can no longer be accepted (the lease has ended); realtime, history and executions all said no; they said it
-    twice; and a reading of the account asked for after the lease agrees with the ledger.
+    twice, to questions asked after the lease; and a reading of the account asked for after the lease agrees with the ledger. An order that
+    was acknowledged is not spared: taken in, it may die unseen, and its row leaves the venue's lists a day later.
     """
-    for order in list(state.blotter.unsettled()):
-        if order.state not in (OrderState.UNKNOWN, OrderState.INTENDED):
+    for order in state.blotter.unsettled():
+        if order.has_ended:
             continue
         lease_end_ms = order.sent_ms + state.config.patience.lease_ms
         agreed_since = state.readings.agreed_asked_ms > lease_end_ms
         if now_ms > lease_end_ms and order.negatives >= NEGATIVES_NEEDED and agreed_since:
             yield OrderAbsent(
                 order_link_id=order.place.order_link_id,
-                proof=f"lease over, {order.negatives} negatives in all three books, legs agree",
+                proof=f"lease over, {order.negatives} negatives in all three books, legs agree; it was {order.state.value}",
             )
+
+
+def _note(difference: Difference, what: str) -> Note:
+    rule = POLICIES[difference]
+    return Note(severity=rule.severity, kind=difference.name.lower().replace("_", " "), text=f"{difference.value}: {what}")
+
+
+def _is_persistent(state: State) -> bool:
+    """Whether the disagreement has outlived every lag that a read may have, with nothing of ours that may still act."""
+    readings, lease_ms = state.readings, state.config.patience.lease_ms
+    return (
+        readings.disagreements >= PERSISTENT
+        and readings.answered_asked_ms - readings.disagreed_asked_ms >= lease_ms
+        and not any(is_acting(order, readings.answered_asked_ms, lease_ms) for order in state.blotter.unsettled())
+    )
+
+
+def is_acting(order: OurOrder, asked_ms: int, lease_ms: int) -> bool:
+    """Whether a reading asked for at `asked_ms` may be from before or after what this order does."""
+    return asked_ms < max(order.sent_ms, order.told_ms) + lease_ms
 
 
 def _why_read(state: State, now_ms: int) -> str | None:
     readings, patience = state.readings, state.config.patience
     if readings.asked_ms is not None:
         return "no answer in time" if now_ms - readings.asked_ms > patience.read_timeout_ms else None
+    if now_ms < readings.not_before_ms:
+        return None
     if readings.urgent:
         return readings.urgent
     if _is_due(readings.answered_ms, now_ms, patience.reconcile_every_ms):
         return "cycle"
     return None
+
+
+def _since_ms(state: State, now_ms: int) -> int:
+    """From when on executions are asked for. Books that agreed are a cursor too: months without a trade are not walked again."""
+    readings = state.readings
+    last_ms = state.ledger.last_exec_ms or now_ms
+    since_ms = min(last_ms, now_ms) - _OVERLAP_MS
+    if state.ledger.is_open and _is_due(readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
+        since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
+    return max(since_ms, readings.agreed_asked_ms - _FAR_BACK_MS) if readings.agreed_asked_ms else since_ms
 
 
 def _wants_seeking(order: OurOrder, now_ms: int, after_ms: int, every_ms: int) -> bool:

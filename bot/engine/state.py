@@ -11,6 +11,7 @@ from bot.domain.commands import Decided, Mode
 from bot.domain.events import Channel
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
+from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.config import EngineConfig
 from bot.engine.ledger import Ledger
@@ -43,28 +44,40 @@ class Readings:
     """When the question behind that answer was asked."""
     disagreements: int = 0
     """Readings in a row whose legs executions could not explain."""
+    disagreed_asked_ms: int = 0
+    """When the question behind the first of them was asked."""
     failures: int = 0
     urgent: str = "start"
     """Why a reading is wanted before its time; empty: it is not."""
     urgent_ms: int = 0
+    not_before_ms: int = 0
+    """No question sooner than this: the one before failed, or settled nothing."""
     answered_asked_ms: int = 0
     """When the question that was answered last had been asked."""
     history_asked_ms: int | None = None
+    deep_asked_ms: int | None = None
+    """When executions were last asked for from far back."""
 
     def want(self, why: str, now_ms: int) -> None:
         """Ask for a reading before its time; only one asked for after this will do."""
         self.urgent, self.urgent_ms = why, now_ms
 
-    def answered(self, now_ms: int) -> None:
-        """A reading arrived."""
-        self.answered_asked_ms = now_ms if self.asked_ms is None else self.asked_ms
+    def answered(self, asked_ms: int, now_ms: int) -> None:
+        """A reading arrived, begun at `asked_ms`."""
+        self.answered_asked_ms = asked_ms
         self.asked_ms, self.answered_ms, self.failures = None, now_ms, 0
-        if self.answered_asked_ms >= self.urgent_ms:
+        if asked_ms >= self.urgent_ms:
             self.urgent = ""
 
     def agreed(self, now_ms: int) -> None:
         """The reading that arrived last equals our books."""
         self.agreed_ms, self.agreed_asked_ms, self.disagreements = now_ms, self.answered_asked_ms, 0
+
+    def disagreed(self) -> None:
+        """The reading that arrived last has legs that no execution explains."""
+        if not self.disagreements:
+            self.disagreed_asked_ms = self.answered_asked_ms
+        self.disagreements += 1
 
 
 @dataclass(slots=True)
@@ -112,6 +125,11 @@ class State:
     started_ms: int | None = None
     orders_made: int = 0
     decisions_made: int = 0
+
+    foreign_orders: frozenset[str] = frozenset()
+    """Open orders of another hand, by orderId, as the last reading showed them."""
+    foreign_news: tuple[OrderRow, ...] = ()
+    """Those that the reading before did not show."""
 
     hedge: Hedge | None = None
     memory: Memory = FIRST_MEMORY

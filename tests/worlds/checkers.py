@@ -238,6 +238,8 @@ class Checkers:
                 self._funding_before = legs if execution.kind is ExecKind.FUNDING else None
             case LegsAdopted():
                 self._adopt(record.seq)
+                if "first" not in record.reason and not self._world.expects_adoption:
+                    self._fail("I-06 conservation", f"legs adopted that executions explain: {record}")
             case OrderAbsent(order_link_id=link):
                 self._absence(link)
             case PlaceOrder():
@@ -246,6 +248,8 @@ class Checkers:
                 self._numbers(record)
             case Note(kind="books broken"):
                 self._forbidden["broken"] = record.text
+                if not self._world.expects_broken:
+                    self._fail("I-06 conservation", f"books broken without a cause: {record.text}")
             case _:
                 pass
 

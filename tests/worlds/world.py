@@ -103,6 +103,7 @@ class World:
         self.life = 0
         self.kill_at: str | None = None
         self.latched = False
+        self.expects_broken = self.expects_adoption = False
         self._inbox: list[Event] = []
         self._losing = 0
         self._decoded: dict[Any, Any] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
@@ -253,7 +254,8 @@ class Desk:
         """Answer the open question about the account; asks it first where none is open."""
         if self.state.readings.asked_ms is None:
             self.pulse(10)
-        return self.hear(reading)
+        asked_ms = self.state.readings.asked_ms or self.now_ms
+        return self.hear(replace(reading, reading=replace(reading.reading, asked_ms=asked_ms)))
 
     @property
     def orders(self) -> list[PlaceOrder]:
