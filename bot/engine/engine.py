@@ -260,6 +260,7 @@ class Engine:
         state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
         state.foreign_orders = frozenset(hands)
         state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
+        state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
         self._compare(record, now_ms)
 
     def _compare(self, record: AccountRead, now_ms: int) -> None:
@@ -282,11 +283,12 @@ class Engine:
     def _hear_failure(self, record: ReadFailed, now_ms: int) -> None:
         readings, patience = self.state.readings, self.state.config.patience
         readings.failures += 1
+        pause_ms = patience.seek_every_ms * min(readings.failures, 5)
         if record.what == ReadAccount.__name__:
             readings.asked_ms = None
-            readings.not_before_ms = now_ms + patience.seek_every_ms * min(readings.failures, 5)
+            readings.not_before_ms = now_ms + pause_ms
         elif record.what == ReadHistory.__name__:
-            readings.history_asked_ms = None
+            readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
 
     def _hear_channel(self, record: ChannelChanged, now_ms: int) -> None:
         channel = self.state.channels[record.channel]
