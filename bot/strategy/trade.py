@@ -194,19 +194,13 @@ def plan(
     trade_steps = moves.long_change_steps - moves.short_change_steps
     after_btc = delta_btc + trade_steps * step_btc
 
-    grows = unknown != 0 and mood.decisive == 0 and abs(after_btc) > abs(delta_btc) + 0.001 * step_btc
-    action, reason = decision.HOLD, 0
-    if inputs.operator.manual_mode == decision.MANUAL_HOLD:
-        reason = codes.MANUAL_HOLDS
-    elif blind != 0 and mood.decisive == 0 and mood.collapse == 0:
-        action, reason = decision.REFUSE, blind
-    elif moves.long_change_steps == 0 and moves.short_change_steps == 0:
-        reason = stillness(hedge.whole_steps(gap_btc, step_btc), wanted_steps, least_steps, stale)
-    elif grows:
-        action, reason = decision.REFUSE, unknown
-    else:
+    reason = objection(inputs, mood, moves, gap_btc, wanted_steps, least_steps, unknown, blind)
+    if reason == 0 and unknown != 0 and mood.decisive == 0 and grows(delta_btc, after_btc, step_btc):
+        reason = unknown
+    if reason == 0:
         reason = timing(inputs, mood.at_once, urgent, due)
     if reason != 0:
+        action = decision.REFUSE if reason < codes.FIRST_HOLD else decision.HOLD
         return Plan(action, reason, h, delta_btc, gap_btc, 0, 0, 0, decision.LEG_NONE, delta_btc, urgent, 0)
     return Plan(
         decision.TRADE,
@@ -222,6 +216,32 @@ def plan(
         urgent,
         decision.MARKET_IOC if urgent == 1 else decision.POST_ONLY_CHASE,
     )
+
+
+def objection(
+    inputs: DecisionInputs,
+    mood: Mood,
+    moves: Allocation,
+    gap_btc: float,
+    wanted_steps: int,
+    least_steps: int,
+    unknown: int,
+    blind: int,
+) -> int:
+    """What speaks against moving legs, time and growth aside; 0 when nothing does."""
+    if inputs.operator.manual_mode == decision.MANUAL_HOLD:
+        return codes.MANUAL_HOLDS
+    if blind != 0 and mood.decisive == 0 and mood.collapse == 0:
+        return blind
+    if moves.long_change_steps != 0 or moves.short_change_steps != 0:
+        return 0
+    gap_steps = hedge.whole_steps(gap_btc, inputs.instrument.step_btc)
+    return stillness(gap_steps, wanted_steps, least_steps, unknown == codes.GROWTH_WHILE_PRICE_STALE)
+
+
+def grows(before_btc: float, after_btc: float, step_btc: float) -> bool:
+    """True when |delta| grows by more than float noise (a thousandth of a step)."""
+    return abs(after_btc) > abs(before_btc) + 0.001 * step_btc
 
 
 def after_flight(steps: int, in_flight_steps: int) -> int:

@@ -164,6 +164,7 @@ def test_too_little_data_is_unknown():
     assert math.isnan(vol.realized_sigma_24h(times, [100.0, 101.0, 100.0, 102.0, 101.0, 100.0], 360.0))
     assert math.isnan(vol.realized_variance([100.0]))
     assert math.isnan(vol.demeaned_variance([100.0, 101.0]))
+    assert vol.demeaned_variance([100.0, 110.0, 100.0]) == pytest.approx(4 * math.log(1.1) ** 2)
     assert math.isnan(vol.bipower_variance([100.0, 101.0]))
     assert math.isnan(vol.median_variance([100.0, 101.0, 100.0]))
     assert math.isnan(vol.yang_zhang_variance([1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [1.0, 1.0]))
