@@ -6,10 +6,7 @@ truth says whether an order was really taken.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal as D
 from random import Random
 from typing import Any
@@ -18,142 +15,23 @@ import pytest
 
 from bot.domain.account import ExecKind
 from bot.domain.clock import MarketClock
-from bot.domain.commands import CancelOrder, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.domain.commands import CancelOrder, ReadAccount, ReadHistory
 from bot.domain.events import (
     AccountRead,
-    BadInput,
-    ChannelChanged,
-    Event,
     ExecutionSeen,
     HistoryRead,
-    OrderAnswered,
     OrderSeen,
     OrderSought,
     ReadFailed,
-    TickerSeen,
 )
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce, Verdict
 from bot.exchange.budget import Budget
-from bot.exchange.executor import Executor
 from bot.exchange.hosts import Credentials, Hosts
-from bot.exchange.market_stream import MarketStream
-from bot.exchange.patience import Patience
-from bot.exchange.private_stream import PrivateStream
 from bot.exchange.reader import Reader
 from bot.exchange.rest import Rest
-from bot.exchange.socket import drive
 from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build
-from tests.client import Client, at
-from tests.unit.exchange.scripted import Box
-
-SPEED = 60.0
-PATIENCE = Patience(
-    request_timeout_s=2.0,
-    read_attempts=1,
-    ping_every_s=0.5,
-    pong_deadline_s=1.0,
-    auth_deadline_s=1.5,
-    ack_deadline_s=1.0,
-    stale_ticker_ms=1500,
-    pulse_s=0.05,
-    backoff_floor_s=0.05,
-    backoff_cap_s=0.3,
-)
-CREATE = "POST /v5/order/create"
-
-
-@dataclass
-class Desk:
-    """The room, working, and the hand that moves its venue."""
-
-    client: Client
-    executor: Executor
-    box: Box
-    clock: MarketClock
-    orders: int = 0
-
-    async def strikes(self, fault: str, **how: Any) -> None:
-        await self.client.sim("POST", "faults", fault=fault, **how)
-
-    async def calm(self) -> None:
-        await self.client.sim("DELETE", "faults")
-
-    async def place(
-        self, leg: Leg, act: Act, qty: str, *, price: D | None = None, tif: TimeInForce = TimeInForce.IOC
-    ) -> str:
-        """Submit an order priced to trade; returns its name."""
-        ticker: TickerSeen = await self.box.wait_for(TickerSeen)
-        ticker = self.box.of(TickerSeen)[-1]
-        buys = (leg is Leg.LONG) == (act is Act.GROW)
-        self.orders += 1
-        name = f"r1-{self.orders}-{leg.name}"
-        self.executor.submit(
-            PlaceOrder(
-                order_link_id=name,
-                symbol="BTCUSDT",
-                leg=leg,
-                act=act,
-                qty=D(qty),
-                limit_price=price or (ticker.last * D("1.01" if buys else "0.99")).quantize(D("0.1")),
-                time_in_force=tif,
-                decision=1,
-            )
-        )
-        return name
-
-    async def answer(self, name: str) -> OrderAnswered:
-        return await self.box.wait_for(OrderAnswered, where=lambda event: event.order_link_id == name)  # type: ignore[no-any-return]
-
-    async def sought(self, name: str) -> OrderSought:
-        seen = len(self.box.of(OrderSought))
-        self.executor.submit(SeekOrder(order_link_id=name, symbol="BTCUSDT", sent_ms=self.clock.now_ms()))
-        return await self.box.wait_for(OrderSought, seen + 1)  # type: ignore[no-any-return]
-
-    async def reading(self) -> AccountRead | ReadFailed:
-        """The next answer to a request for a reading."""
-        seen = len(self.box.of(AccountRead, ReadFailed))
-        self.executor.submit(ReadAccount(why="test", executions_since_ms=self.clock.now_ms() - 86_400_000))
-        async with asyncio.timeout(10):
-            while len(found := self.box.of(AccountRead, ReadFailed)) == seen:
-                await self.box.next()
-        return found[seen]  # type: ignore[no-any-return]
-
-
-@asynccontextmanager
-async def a_desk(
-    *faults: tuple[str, dict[str, Any]], patience: Patience = PATIENCE, streams: bool = True
-) -> AsyncIterator[Desk]:
-    """A venue with the seed's book, and the room connected to it; `faults` are at work before it connects."""
-    async with (
-        build(SimulatorOptions(speed=SPEED)).serving() as server,
-        at(server.url) as client,
-        asyncio.TaskGroup() as tasks,
-    ):
-        for fault, how in faults:
-            await client.sim("POST", "faults", fault=fault, **how)
-        ws_url = server.url.replace("http", "ws", 1)
-        hosts = Hosts(rest_url=server.url, public_ws_url=ws_url, private_ws_url=ws_url)
-        credentials = Credentials(api_key=PAPER_ACCOUNT.api_key, api_secret=PAPER_ACCOUNT.api_secret)
-        clock = MarketClock(origin_ms=(await client.sim("GET", "clock"))["market_ms"], rate=SPEED)
-        box, rest = Box(), Rest(hosts, credentials, budget=Budget(), patience=patience)
-        reader = Reader(rest, clock, symbol="BTCUSDT", rng=Random(1), patience=patience)
-        executor = Executor(rest, reader, box, clock, patience=patience)
-        market = MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=patience)
-        private = PrivateStream(symbol="BTCUSDT", credentials=credentials, server_ms=rest.server_ms, patience=patience)
-        async with rest:
-            running = [tasks.create_task(executor.run())]
-            running += [
-                tasks.create_task(drive(stream, url, box, rng=Random(number), patience=patience))
-                for number, (stream, url) in enumerate([(market, hosts.public_stream), (private, hosts.private_stream)])
-                if streams
-            ]
-            if streams and not faults:
-                await box.wait_for(ChannelChanged, 2, where=lambda event: event.up)
-            yield Desk(client, executor, box, clock)
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+from tests.conformance.room import CREATE, PATIENCE, SPEED, a_desk
 
 
 async def test_the_first_hedge_of_the_book() -> None:
@@ -296,94 +174,6 @@ async def test_a_reading_is_whole_or_it_is_none(fault: str, how: dict[str, Any],
     assert whole == isinstance(first, AccountRead), first
     assert isinstance(second, AccountRead)
     assert (D("0.213"), D("0.213")) == (second.reading.long.qty, second.reading.short.qty)
-
-
-OUTAGES: list[tuple[str, dict[str, Any]]] = [
-    ("sockets-cut", {}),
-    ("no-pong", {"for_ms": 1500}),
-    ("half-open", {"for_ms": 1500}),
-    ("topic-silent", {"match": "tickers", "for_ms": 2500}),
-    ("close-hangs", {"for_ms": 2000}),
-]
-
-
-@pytest.mark.parametrize(("fault", "how"), OUTAGES, ids=[case[0] for case in OUTAGES])
-async def test_an_outage_of_the_streams_is_said_and_healed(fault: str, how: dict[str, Any]) -> None:
-    """Down with a reason, then up again with every topic; prices go on."""
-    async with a_desk() as desk:
-        await desk.strikes(fault, **how)
-        if fault == "close-hangs":
-            await desk.strikes("sockets-cut")
-        down = await desk.box.wait_for(ChannelChanged, where=lambda event: not event.up)
-        ups = len([event for event in desk.box.of(ChannelChanged) if event.up and event.channel is down.channel])
-        await desk.box.wait_for(ChannelChanged, ups + 1, where=lambda event: event.up and event.channel is down.channel)
-        prices = len(desk.box.of(TickerSeen))
-        await desk.box.wait_for(TickerSeen, prices + 3)
-
-    assert down.reason
-
-
-BAD_STARTS: list[tuple[str, dict[str, Any]]] = [
-    ("handshake-refused", {"for_ms": 1000}),
-    ("auth-late", {"ms": 1000, "times": 1}),
-    ("auth-refused", {"times": 2}),
-    ("subscribe-refused", {"times": 2}),
-    ("delta-first", {"times": 3}),
-    ("clock-off", {"ms": 5000}),
-    ("clock-off", {"ms": -5000}),
-]
-
-
-@pytest.mark.parametrize(("fault", "how"), BAD_STARTS, ids=[f"{case[0]}{case[1].get('ms', '')}" for case in BAD_STARTS])
-async def test_a_bad_start_becomes_a_good_day(fault: str, how: dict[str, Any]) -> None:
-    """Both streams come up, and an order is accepted."""
-    async with a_desk((fault, how)) as desk:
-        await desk.box.wait_for(ChannelChanged, 2, where=lambda event: event.up)
-        answer = await desk.answer(await desk.place(Leg.LONG, Act.SHRINK, "0.01"))
-
-    assert Verdict.ACCEPTED == answer.verdict, answer.reason
-
-
-NOISE: list[tuple[str, dict[str, Any], set[str]]] = [
-    # misfortune        how                                     kinds of complaint
-    ("poison", {"p": 0.2}, {"frame"}),
-    ("unknown-topic", {"p": 0.2}, {"unknown topic"}),
-    ("frame-doubled", {"p": 0.5}, set()),
-    ("frame-late", {"p": 0.2, "ms": 500}, set()),
-    ("flood", {"match": "public", "value": "5"}, set()),
-    ("foreign-rows", {}, set()),
-    ("field-empty", {"match": "tickers", "value": "lastPrice", "p": 0.3}, {"bad price"}),
-    ("filled-twice", {}, set()),
-]
-
-
-@pytest.mark.parametrize(("fault", "how", "kinds"), NOISE, ids=[case[0] for case in NOISE])
-async def test_noise_on_the_streams_costs_complaints_and_no_facts(
-    fault: str, how: dict[str, Any], kinds: set[str]
-) -> None:
-    """Every execution arrives although the frames around it are spoiled, and nothing of another symbol with it."""
-    async with a_desk() as desk:
-        await desk.strikes(fault, **how)
-        names = [await desk.place(Leg.SHORT, Act.GROW, "0.01") for _ in range(3)]
-        for name in names:
-            await desk.box.wait_for(ExecutionSeen, where=lambda event, name=name: event.execution.order_link_id == name)
-        prices = len(desk.box.of(TickerSeen))
-        await desk.box.wait_for(TickerSeen, prices + 20)
-        events: list[Event] = desk.box.events
-
-    assert {"BTCUSDT"} == {event.execution.symbol for event in events if isinstance(event, ExecutionSeen)}
-    assert {"BTCUSDT"} == {event.order.symbol for event in events if isinstance(event, OrderSeen)}
-    complaints = {event.kind for event in events if isinstance(event, BadInput)}
-    assert complaints <= kinds | ({"ticker out of order"} if fault == "frame-late" else set()), complaints
-
-
-async def test_a_price_far_off_the_mark_is_not_passed_on() -> None:
-    async with a_desk() as desk:
-        await desk.strikes("bad-tick", value="-0.25", p=0.5)
-        await desk.box.wait_for(BadInput, where=lambda event: event.kind == "price far from mark")
-        seen = desk.box.of(TickerSeen)
-
-    assert all(abs(ticker.last / ticker.mark - 1) < D("0.2") for ticker in seen)
 
 
 async def test_a_gap_in_the_private_stream_is_closed_by_a_reading() -> None:

@@ -28,7 +28,7 @@ from bot.exchange.hosts import Credentials
 from bot.exchange.patience import Patience
 from bot.exchange.private_stream import PrivateStream
 from tests.unit.exchange.frames import NOW_MS, ack, asked, frame, pong_private, private
-from tests.unit.exchange.test_reader import a_coin, a_leg, a_wallet, an_execution, an_order
+from tests.unit.exchange.rows import a_coin, a_leg, a_wallet, an_execution, an_order
 
 CREDENTIALS = Credentials(api_key="key", api_secret="secret")
 LINEAR = {"category": "linear"}

@@ -1,4 +1,4 @@
-"""Questions and their validated answers, over real sockets."""
+"""Questions about the account and their validated answers, over real sockets."""
 
 from __future__ import annotations
 
@@ -11,101 +11,16 @@ from typing import Any
 import pytest
 
 from bot.domain.account import ExecKind
-from bot.domain.commands import ReadAccount, ReadHistory, SeekOrder
+from bot.domain.commands import ReadAccount, SeekOrder
 from bot.domain.errors import Refused, Unavailable
+from tests.unit.exchange.rows import a_coin, a_leg, a_wallet, an_execution, an_order
 from tests.unit.exchange.scripted import NOW_MS, QUICK, Room, a_room, body, page, raw, slam
 
 POSITIONS, WALLET, REALTIME = "/v5/position/list", "/v5/account/wallet-balance", "/v5/order/realtime"
 HISTORY, EXECUTIONS, FEES = "/v5/order/history", "/v5/execution/list", "/v5/account/fee-rate"
-KEY, INFO, KLINE = "/v5/user/query-api", "/v5/account/info", "/v5/market/kline"
-INSTRUMENTS, FUNDING = "/v5/market/instruments-info", "/v5/market/funding/history"
+KEY, INFO = "/v5/user/query-api", "/v5/account/info"
 
 READ = ReadAccount(why="test", executions_since_ms=NOW_MS - 3_600_000)
-FIVE_MIN = 300_000
-GRID_MS = NOW_MS - NOW_MS % FIVE_MIN + FIVE_MIN  # the next candle's opening
-
-
-def a_leg(idx: int, size: str = "0.213", symbol: str = "BTCUSDT", side: str | None = None) -> dict[str, Any]:
-    return {
-        "positionIdx": idx,
-        "symbol": symbol,
-        "side": side if side is not None else {0: "Buy", 1: "Buy", 2: "Sell"}[idx] if D(size) else "",
-        "size": size,
-        "avgPrice": "115000" if D(size) else "0",
-        "markPrice": "116000",
-        "liqPrice": "",
-        "leverage": "25",
-        "unrealisedPnl": "1.5",
-        "positionMM": "12",
-        "adlRankIndicator": 2,
-        "seq": 7,
-        "updatedTime": "1760000000000",
-    }
-
-
-def a_coin(coin: str, balance: str = "0.27", **changes: Any) -> dict[str, Any]:
-    return {
-        "coin": coin,
-        "walletBalance": balance,
-        "equity": balance,
-        "borrowAmount": "0",
-        "usdValue": balance,
-        "spotBorrow": "0",
-        "unrealisedPnl": "0",
-        "accruedInterest": "",
-        "collateralSwitch": True,
-        "marginCollateral": True,
-    } | changes
-
-
-def a_wallet(*coins: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    return {
-        "accountType": "UNIFIED",
-        "totalEquity": "15000",
-        "totalMarginBalance": "14000",
-        "totalAvailableBalance": "",
-        "accountIMRate": "0.2",
-        "accountMMRate": "0.05",
-        "coin": list(coins),
-    } | changes
-
-
-def an_execution(exec_id: str, at_ms: int = NOW_MS, **changes: Any) -> dict[str, Any]:
-    return {
-        "execId": exec_id,
-        "symbol": "BTCUSDT",
-        "side": "Sell",
-        "execType": "Trade",
-        "execQty": "0.1",
-        "execPrice": "115000.1",
-        "execFee": "6.3",
-        "feeCurrency": "",
-        "closedSize": "0.1",
-        "execTime": str(at_ms),
-        "orderId": "o1",
-        "orderLinkId": "h-1",
-        "isMaker": False,
-        "seq": 11,
-        "extraFees": "",
-    } | changes
-
-
-def an_order(order_id: str = "o1", link: str = "h-1", **changes: Any) -> dict[str, Any]:
-    return {
-        "orderId": order_id,
-        "orderLinkId": link,
-        "symbol": "BTCUSDT",
-        "side": "Sell",
-        "orderStatus": "New",
-        "qty": "0.1",
-        "cumExecQty": "0",
-        "positionIdx": 2,
-        "reduceOnly": False,
-        "price": "116000",
-        "avgPrice": "",
-        "createdTime": str(NOW_MS),
-        "updatedTime": str(NOW_MS),
-    } | changes
 
 
 def script_account(room: Room) -> None:
@@ -321,92 +236,3 @@ async def test_an_answer_about_another_order_is_no_answer() -> None:
 
         with pytest.raises(Unavailable, match="another order"):
             await room.reader.seek(SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS))
-
-
-def a_candle(start_ms: int, close: str = "101") -> list[str]:
-    return [str(start_ms), "100", "102", "99", close, "5.5", "550"]
-
-
-AN_INSTRUMENT = {
-    "symbol": "BTCUSDT",
-    "status": "Trading",
-    "fundingInterval": 480,
-    "leverageFilter": {"maxLeverage": "100.00"},
-    "priceFilter": {"tickSize": "0.10"},
-    "lotSizeFilter": {
-        "qtyStep": "0.001",
-        "minOrderQty": "0.001",
-        "maxOrderQty": "1190.000",
-        "maxMktOrderQty": "500.000",
-        "minNotionalValue": "5",
-    },
-}
-
-
-def script_history(room: Room, *kline_pages: list[list[str]]) -> None:
-    room.venue.say(INSTRUMENTS, page(AN_INSTRUMENT))
-    room.venue.say(KLINE, *(page(*rows) for rows in kline_pages))
-    room.venue.say(
-        FUNDING, page({"symbol": "BTCUSDT", "fundingRate": "-0.0001", "fundingRateTimestamp": str(GRID_MS)}), page()
-    )
-
-
-async def test_history_is_closed_candles_oldest_first() -> None:
-    """The open candle is left out, pages are joined, and no candle comes twice."""
-    async with a_room() as room:
-        room.clock.advance_to(GRID_MS + 60_000)
-        newest = [a_candle(GRID_MS - number * FIVE_MIN) for number in range(3)]
-        older = [a_candle(GRID_MS - number * FIVE_MIN) for number in range(2, 6)]
-        script_history(room, newest, older)
-
-        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=4, funding_points=1))
-
-        assert [GRID_MS - number * FIVE_MIN for number in (4, 3, 2, 1)] == [bar.start_ms for bar in seen.bars]
-        assert [D("-0.0001")] == [point.rate for point in seen.funding]
-        assert (D("0.10"), D("0.001"), D("5")) == (
-            seen.instrument.tick_size,
-            seen.instrument.qty_step,
-            seen.instrument.min_notional,
-        )
-
-
-async def test_a_candle_that_has_only_just_ended_is_not_yet_history() -> None:
-    """The venue may not have confirmed it: the stream will tell it."""
-    async with a_room() as room:
-        room.clock.advance_to(GRID_MS + FIVE_MIN + 500)
-        script_history(room, [a_candle(GRID_MS - number * FIVE_MIN) for number in range(3)])
-
-        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=2, funding_points=1))
-
-        assert [GRID_MS - 2 * FIVE_MIN, GRID_MS - FIVE_MIN] == [bar.start_ms for bar in seen.bars]
-
-
-async def test_a_venue_with_a_short_memory_gives_what_it_has() -> None:
-    async with a_room() as room:
-        room.clock.advance_to(GRID_MS + 60_000)
-        script_history(room, [a_candle(GRID_MS - FIVE_MIN)], [])
-
-        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=288, funding_points=21))
-
-        assert (1, 1) == (len(seen.bars), len(seen.funding))
-
-
-BROKEN_HISTORY = [
-    ("a candle with its high below its close", KLINE, page(a_candle(GRID_MS, close="103"))),
-    ("a candle off its grid", KLINE, page(a_candle(GRID_MS + 1))),
-    ("a zero price", KLINE, page(a_candle(GRID_MS, close="0"))),
-    ("two instruments", INSTRUMENTS, page(AN_INSTRUMENT, AN_INSTRUMENT)),
-    ("another instrument", INSTRUMENTS, page(AN_INSTRUMENT | {"symbol": "ETHUSDT"})),
-    ("a quantity step of zero", INSTRUMENTS, page(AN_INSTRUMENT | {"lotSizeFilter": {"qtyStep": "0"}})),
-    ("a funding rate of nothing", FUNDING, page({"symbol": "BTCUSDT", "fundingRate": "", "fundingRateTimestamp": "0"})),
-]
-
-
-@pytest.mark.parametrize(("what", "path", "answer"), BROKEN_HISTORY, ids=[case[0] for case in BROKEN_HISTORY])
-async def test_history_with_a_hole_is_no_history(what: str, path: str, answer: Any) -> None:
-    async with a_room() as room:
-        script_history(room, [a_candle(GRID_MS - FIVE_MIN)], [])
-        room.venue.say(path, answer)
-
-        with pytest.raises(Unavailable):
-            await room.reader.read_history(ReadHistory(minutes=5, bars=10, funding_points=3))
