@@ -15,7 +15,18 @@ from bot.simulator.params import Refusal
 from bot.simulator.state import Account, State
 from bot.simulator.wallet import post
 
-__all__ = ["borrow", "borrowable", "convert", "cover", "pay_down", "repay", "repayable", "spare"]
+__all__ = [
+    "CONVERT_ORDER",
+    "borrow",
+    "borrowable",
+    "check_open",
+    "cover",
+    "pay_down",
+    "repay",
+    "repayable",
+    "spare",
+    "usd_price",
+]
 
 CONVERT_ORDER = ("USDC", "USDT", "BTC")
 """Liquidation order: what is turned into the debt's coin first."""

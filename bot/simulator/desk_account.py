@@ -6,13 +6,13 @@ Knows requests and answers. Borrowing has its own desk.
 from __future__ import annotations
 
 from bot.simulator import wallet_rows
-from bot.simulator.desk_orders import WEEK_MS, Handler
 from bot.simulator.figures import plain
 from bot.simulator.instruments import SYMBOL, instrument_row
 from bot.simulator.intake import category_of
 from bot.simulator.keys import KeyInfo, key_row
-from bot.simulator.pages import DAY_MS, page, window
+from bot.simulator.pages import DAY_MS, WEEK_MS, page, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import Routes
 from bot.simulator.state import Account, State
 
 __all__ = ["ROUTES"]
@@ -78,7 +78,7 @@ def query_api(state: State, account: Account, ask: Ask) -> Reply:
     return Reply(ret_msg="", result=key_row(KeyInfo(), account.uid, state.now_ms))
 
 
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("GET", "/v5/account/wallet-balance"): (wallet_balance, "any"),
     ("GET", "/v5/account/info"): (info, "any"),
     ("GET", "/v5/account/transaction-log"): (transaction_log, "any"),

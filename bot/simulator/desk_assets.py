@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from bot.simulator import transfers
-from bot.simulator.desk_orders import WEEK_MS, Handler
 from bot.simulator.figures import ZERO, booked, plain
 from bot.simulator.instruments import COINS
 from bot.simulator.loans import price_at
 from bot.simulator.margin import measure, prices_of
-from bot.simulator.pages import page, window
+from bot.simulator.pages import WEEK_MS, page, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import Routes
 from bot.simulator.state import Account, State
 
 __all__ = ["ROUTES"]
@@ -212,7 +212,7 @@ def api_limit(state: State, account: Account, ask: Ask) -> Reply:
 
 
 _ASSET = "/v5/asset/"
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("POST", _ASSET + "transfer/inter-transfer"): (inter_transfer, "AccountTransfer"),
     ("GET", _ASSET + "transfer/query-inter-transfer-list"): (transfer_list, "AccountTransfer"),
     ("GET", _ASSET + "transfer/query-transfer-coin-list"): (transfer_coins, "any"),

@@ -5,21 +5,20 @@ Knows requests and answers. The deeds are in `borrowing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from bot.simulator import borrowing, trading
-from bot.simulator.desk_orders import Handler
 from bot.simulator.figures import ZERO, booked, plain
 from bot.simulator.funding import hourly_rate
 from bot.simulator.instruments import COINS
 from bot.simulator.margin import measure, prices_of
 from bot.simulator.pages import DAY_MS, HOUR_MS, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import PublicRoutes, Routes
 from bot.simulator.state import Account, State
 
-__all__ = ["PUBLIC", "ROUTES"]
+__all__ = ["PUBLIC", "ROUTES", "some_coins"]
 
 
 # -- borrow and repay ---------------------------------------------------------------------------------------------------------
@@ -274,7 +273,7 @@ def collateral(state: State, ask: Ask) -> Reply:
 
 
 _MARGIN = "/v5/spot-margin-trade/"
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("POST", "/v5/account/borrow"): (borrow, "SpotTrade"),
     ("POST", "/v5/account/repay"): (repay, "SpotTrade"),
     ("POST", "/v5/account/no-convert-repay"): (no_convert_repay, "SpotTrade"),
@@ -293,4 +292,4 @@ ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
     ("GET", _MARGIN + "position-tiers"): (position_tiers, "any"),
     ("GET", _MARGIN + "currency-data"): (currency_data, "any"),
 }
-PUBLIC: dict[str, Callable[[State, Ask], Reply]] = {_MARGIN + "data": vip_data, _MARGIN + "collateral": collateral}
+PUBLIC: PublicRoutes = {_MARGIN + "data": vip_data, _MARGIN + "collateral": collateral}

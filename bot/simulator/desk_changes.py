@@ -11,14 +11,14 @@ from decimal import Decimal
 from bot.simulator import intake, matching, stops, trading
 from bot.simulator.book import best
 from bot.simulator.borrowing import borrowable
-from bot.simulator.desk_orders import Handler, batch, find_open
-from bot.simulator.desk_positions import need_linear
+from bot.simulator.desk_orders import batch, find_open
 from bot.simulator.figures import ZERO, plain
-from bot.simulator.intake import TRIGGER_SOURCES, category_of
+from bot.simulator.intake import TRIGGER_SOURCES, category_of, linear_only
 from bot.simulator.margin import Margin, measure, prices_of
 from bot.simulator.orders import Order
 from bot.simulator.params import Ask, Refusal, Reply
 from bot.simulator.positions import Leg
+from bot.simulator.routes import Routes
 from bot.simulator.state import Account, State
 
 __all__ = ["ROUTES"]
@@ -169,7 +169,7 @@ def disconnected_cancel_all(state: State, account: Account, ask: Ask) -> Reply:
 
 def trading_stop(state: State, account: Account, ask: Ask) -> Reply:
     """Take profit, stop loss, trailing stop of a held leg: Full replaces, Partial adds, "0" removes (Bybit: position/trading-stop)."""
-    need_linear(ask)
+    linear_only(ask)
     ask.need("symbol")
     idx = ask.whole("positionIdx")
     if idx is None or idx not in ((1, 2) if account.hedge_mode else (0,)):
@@ -262,17 +262,17 @@ def _set_trailing(state: State, account: Account, leg: Leg, distance: Decimal, a
 
 def isolated_only(state: State, account: Account, ask: Ask) -> Reply:
     """add-margin and set-auto-add-margin exist for isolated margin only (Bybit: position/auto-add-margin)."""
-    need_linear(ask)
+    linear_only(ask)
     raise Refusal(110076, "Only available in isolated margin mode")
 
 
 def confirm_mmr(state: State, account: Account, ask: Ask) -> Reply:
     """Lifts a reduce-only mark that Bybit set on a position; none is ever set here."""
-    need_linear(ask)
+    linear_only(ask)
     return Reply()
 
 
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("POST", "/v5/order/amend"): (amend, "Order"),
     ("POST", "/v5/order/amend-batch"): (batch(amend_unconditional), "Order"),
     ("POST", "/v5/order/pre-check"): (pre_check, "Order"),

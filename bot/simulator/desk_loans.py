@@ -12,11 +12,11 @@ from typing import Any
 from bot.simulator import loans
 from bot.simulator.borrowing import CONVERT_ORDER
 from bot.simulator.desk_borrow import some_coins
-from bot.simulator.desk_orders import Handler
 from bot.simulator.figures import ZERO, fixed, plain
 from bot.simulator.instruments import COINS
 from bot.simulator.pages import Row, page
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import PublicRoutes, Routes
 from bot.simulator.state import Account, State
 
 __all__ = ["PUBLIC", "ROUTES"]
@@ -264,7 +264,7 @@ def collateral_data(state: State, ask: Ask) -> Reply:
 
 
 _COMMON, _FLEXIBLE = "/v5/crypto-loan-common/", "/v5/crypto-loan-flexible/"
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("GET", _COMMON + "position"): (position, "SpotTrade"),
     ("GET", _COMMON + "max-collateral-amount"): (max_collateral, "SpotTrade"),
     ("POST", _COMMON + "max-loan"): (max_loan, "SpotTrade"),
@@ -277,7 +277,7 @@ ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
     ("GET", _FLEXIBLE + "borrow-history"): (borrow_history, "SpotTrade"),
     ("GET", _FLEXIBLE + "repayment-history"): (repayment_history, "SpotTrade"),
 }
-PUBLIC: dict[str, Callable[[State, Ask], Reply]] = {
+PUBLIC: PublicRoutes = {
     _COMMON + "loanable-data": loanable_data,
     _COMMON + "collateral-data": collateral_data,
 }

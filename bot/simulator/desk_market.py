@@ -5,7 +5,6 @@ Knows instruments, book, band, risk tiers and the present prices. Candles and hi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -16,11 +15,10 @@ from bot.simulator.instruments import RISK_TIERS, SYMBOL, instrument_row
 from bot.simulator.intake import category_of
 from bot.simulator.pages import HOUR_MS
 from bot.simulator.params import Ask, Reply
+from bot.simulator.routes import PublicRoutes
 from bot.simulator.state import State
 
 __all__ = ["PUBLIC", "book_data"]
-
-PublicHandler = Callable[[State, Ask], Reply]
 
 _OPEN_INTEREST_BTC = Decimal(25_000)
 
@@ -171,7 +169,7 @@ def open_interest(state: State, ask: Ask) -> Reply:
     return Reply(result={"symbol": SYMBOL, "category": category, "list": [row], "nextPageCursor": ""})
 
 
-PUBLIC: dict[str, PublicHandler] = {
+PUBLIC: PublicRoutes = {
     "/v5/market/instruments-info": instruments_info,
     "/v5/market/orderbook": orderbook,
     "/v5/market/price-limit": price_limit,

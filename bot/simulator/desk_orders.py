@@ -13,15 +13,13 @@ from typing import Any
 from bot.simulator import intake, matching, rows, trading
 from bot.simulator.figures import ZERO
 from bot.simulator.orders import Order
-from bot.simulator.pages import DAY_MS, page, window
+from bot.simulator.pages import DAY_MS, WEEK_MS, page, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import Handler, Routes
 from bot.simulator.state import Account, State
 
-__all__ = ["ROUTES", "Handler"]
+__all__ = ["ROUTES", "batch", "find_open"]
 
-Handler = Callable[[State, Account, Ask], Reply]
-
-WEEK_MS = 7 * DAY_MS
 _MOST_IN_BATCH = {"linear": 20, "spot": 10}
 
 
@@ -237,7 +235,7 @@ def executions(state: State, account: Account, ask: Ask) -> Reply:
     return Reply(result={"nextPageCursor": cursor, "category": category, "list": listed})
 
 
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("POST", "/v5/order/create"): (create, "Order"),
     ("POST", "/v5/order/cancel"): (cancel, "Order"),
     ("POST", "/v5/order/cancel-all"): (cancel_all, "Order"),

@@ -8,25 +8,20 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bot.simulator import rows, trading
-from bot.simulator.desk_orders import WEEK_MS, Handler
 from bot.simulator.instruments import SYMBOL, tier_of
-from bot.simulator.intake import category_of
+from bot.simulator.intake import linear_only
 from bot.simulator.margin import measure, prices_of
-from bot.simulator.pages import page, window
+from bot.simulator.pages import WEEK_MS, page, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import Routes
 from bot.simulator.state import Account, State
 
 __all__ = ["ROUTES"]
 
 
-def need_linear(ask: Ask) -> None:
-    if category_of(ask) != "linear":
-        raise Refusal(181001, "category only support linear or option")
-
-
 def position_list(state: State, account: Account, ask: Ask) -> Reply:
     """With a symbol every row, flat ones too (two in hedge mode); by settleCoin only what is held (Bybit: position/position)."""
-    need_linear(ask)
+    linear_only(ask)
     if not ask.has("symbol") and not ask.has("settleCoin"):
         raise Refusal(10001, "params error: symbol or settleCoin is required")
     legs = account.live_legs()
@@ -39,7 +34,7 @@ def position_list(state: State, account: Account, ask: Ask) -> Reply:
 
 def switch_mode(state: State, account: Account, ask: Ask) -> Reply:
     """0 one-way, 3 hedge; refused while anything is held or open (Bybit: position/position-mode)."""
-    need_linear(ask)
+    linear_only(ask)
     if not ask.has("symbol") and not ask.has("coin"):
         raise Refusal(10001, "params error: symbol or coin is required")
     mode = ask.whole("mode")
@@ -59,7 +54,7 @@ def switch_mode(state: State, account: Account, ask: Ask) -> Reply:
 
 def set_leverage(state: State, account: Account, ask: Ask) -> Reply:
     """Both sides alike except in isolated hedge mode; the same value again is 110043 (Bybit: position/leverage)."""
-    need_linear(ask)
+    linear_only(ask)
     ask.need("symbol")
     wanted = {"Buy": ask.amount("buyLeverage"), "Sell": ask.amount("sellLeverage")}
     if wanted["Buy"] != wanted["Sell"] and not (account.hedge_mode and account.margin_mode == "ISOLATED_MARGIN"):
@@ -83,7 +78,7 @@ def set_leverage(state: State, account: Account, ask: Ask) -> Reply:
 
 
 def closed_pnl(state: State, account: Account, ask: Ask) -> Reply:
-    need_linear(ask)
+    linear_only(ask)
     start, end = window(ask, state.now_ms, default_ms=WEEK_MS, most_ms=WEEK_MS)
     found = (row for row in reversed(account.closed_pnl) if start <= row.updated_ms <= end)
     shown, cursor = page(found, ask, default=50, most=100)
@@ -93,7 +88,7 @@ def closed_pnl(state: State, account: Account, ask: Ask) -> Reply:
 
 def symbol_info(state: State, account: Account, ask: Ask) -> Reply:
     """Leverage per symbol and leg, position or not (Bybit: position/batch-lvg)."""
-    need_linear(ask)
+    linear_only(ask)
     listed = [
         {
             "symbol": SYMBOL,
@@ -106,7 +101,7 @@ def symbol_info(state: State, account: Account, ask: Ask) -> Reply:
     return Reply(result={"category": "linear", "list": listed})
 
 
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("GET", "/v5/position/list"): (position_list, "any"),
     ("POST", "/v5/position/switch-mode"): (switch_mode, "Position"),
     ("POST", "/v5/position/set-leverage"): (set_leverage, "Position"),

@@ -10,13 +10,13 @@ from typing import Any
 
 from bot.simulator import borrowing, trading, wallet_rows
 from bot.simulator.desk_borrow import some_coins
-from bot.simulator.desk_orders import Handler
 from bot.simulator.figures import ZERO, booked, plain
 from bot.simulator.funding import hourly_rate
 from bot.simulator.instruments import COINS
 from bot.simulator.margin import measure, prices_of
 from bot.simulator.pages import DAY_MS, page, window
 from bot.simulator.params import Ask, Refusal, Reply
+from bot.simulator.routes import Routes
 from bot.simulator.state import Account, State
 from bot.simulator.transfers import transferable
 
@@ -166,7 +166,7 @@ def smp_group(state: State, account: Account, ask: Ask) -> Reply:
 
 def withdrawal(state: State, account: Account, ask: Ask) -> Reply:
     """What may be transferred out, by coin (Bybit: account/unified-trans-amnt)."""
-    coins = [word.strip().upper() for word in ask.need("coinName").split(",") if word.strip()][:20]
+    coins = [word.strip().upper() for word in ask.need("coinName").split(",")][:20]
     amounts = {c: plain(transferable(state, account, c, "UNIFIED")) if c in COINS else "0" for c in coins}
     return Reply(result={"availableWithdrawal": amounts[coins[0]], "availableWithdrawalMap": amounts})
 
@@ -219,7 +219,7 @@ def coin_greeks(state: State, account: Account, ask: Ask) -> Reply:
 
 
 _ACCOUNT = "/v5/account/"
-ROUTES: dict[tuple[str, str], tuple[Handler, str]] = {
+ROUTES: Routes = {
     ("GET", _ACCOUNT + "collateral-info"): (collateral_info, "any"),
     ("POST", _ACCOUNT + "set-collateral-switch"): (set_collateral, "SpotTrade"),
     ("POST", _ACCOUNT + "set-collateral-switch-batch"): (set_collateral_batch, "SpotTrade"),

@@ -16,7 +16,7 @@ from bot.simulator.positions import Leg
 from bot.simulator.state import Account, BorrowRow, ExecRow, SettledFunding, State
 from bot.simulator.wallet import post
 
-__all__ = ["charge_interest", "next_interest_ms", "schedule_funding", "settle_funding"]
+__all__ = ["charge_interest", "hourly_rate", "next_interest_ms", "schedule_funding", "settle_funding"]
 
 
 def schedule_funding(state: State) -> None:

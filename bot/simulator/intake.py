@@ -22,7 +22,9 @@ __all__ = [
     "check_price",
     "check_qty",
     "check_trigger",
+    "linear_only",
     "link_key",
+    "market_bound",
     "read_order",
     "trigger_now",
 ]
@@ -40,6 +42,12 @@ def category_of(ask: Ask) -> str:
             raise Refusal(170121, "Invalid symbol.")
         raise Refusal(10001, "params error: symbol invalid")
     return category
+
+
+def linear_only(ask: Ask) -> None:
+    """Positions exist for the perpetual only."""
+    if category_of(ask) != "linear":
+        raise Refusal(181001, "category only support linear or option")
 
 
 def read_order(state: State, account: Account, ask: Ask) -> Order:

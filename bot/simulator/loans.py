@@ -10,15 +10,28 @@ from decimal import ROUND_FLOOR, Decimal
 from bot.simulator.figures import GRAIN, MONEY, ONE, ZERO, booked
 from bot.simulator.instruments import COINS
 from bot.simulator.loanbook import AdjustRow, LoanBook, LoanOrderRow, RepayRow
-from bot.simulator.pages import HOUR_MS
 from bot.simulator.params import Refusal
 from bot.simulator.state import Account, State
 from bot.simulator.wallet import post_fund
 
 __all__ = [
-    "adjust", "borrow", "charge_interest", "debt_usd", "guard", "ltv", "max_loan", "next_hour_ms", "pledge_value", "removable",
-    "repay", "repay_with_collateral", "stage_at",
-]  # fmt: skip
+    "adjust",
+    "borrow",
+    "charge_interest",
+    "debt_usd",
+    "guard",
+    "hourly_rate",
+    "ltv",
+    "max_loan",
+    "pledge_value",
+    "pool_value",
+    "price_at",
+    "quota",
+    "removable",
+    "repay",
+    "repay_with_collateral",
+    "stage_at",
+]
 
 
 # -- reckoning ----------------------------------------------------------------------------------------------------------------
@@ -265,10 +278,6 @@ def adjust(state: State, account: Account, coin: str, amount: Decimal, direction
 
 
 # -- what the clock and the market bring --------------------------------------------------------------------------------------
-
-
-def next_hour_ms(state: State) -> int:
-    return (state.now_ms // HOUR_MS + 1) * HOUR_MS
 
 
 def charge_interest(state: State) -> None:

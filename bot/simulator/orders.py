@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from bot.simulator.figures import ZERO
 
-__all__ = ["OPEN", "IllegalStep", "Order", "next_status"]
+__all__ = ["OPEN", "UNTRIGGERED", "IllegalStep", "Order", "next_status"]
 
 UNTRIGGERED, TRIGGERED, NEW, PARTIAL = "Untriggered", "Triggered", "New", "PartiallyFilled"
 FILLED, CANCELLED, REJECTED = "Filled", "Cancelled", "Rejected"

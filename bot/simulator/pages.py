@@ -8,11 +8,12 @@ from urllib.parse import quote, unquote
 
 from bot.simulator.params import Ask, Refusal
 
-__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "Numbered", "page", "window"]
+__all__ = ["DAY_MS", "HOUR_MS", "MINUTE_MS", "WEEK_MS", "Numbered", "Row", "page", "window"]
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
 
 
 class Numbered(Protocol):

@@ -25,6 +25,7 @@ __all__ = [
     "order_row",
     "position_push",
     "position_row",
+    "public_trade",
 ]
 
 

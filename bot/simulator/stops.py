@@ -16,7 +16,7 @@ from bot.simulator.orders import UNTRIGGERED, Order, next_status
 from bot.simulator.positions import Leg, only_closes
 from bot.simulator.state import Account, State
 
-__all__ = ["attach", "due", "follow", "new_stop", "set_whole", "trail", "wake"]
+__all__ = ["attach", "due", "follow", "new_stop", "set_whole", "start_pair", "trail", "trailing_stop", "wake"]
 
 WHOLE = {
     "TakeProfit": "CreateByTakeProfit",

@@ -21,7 +21,7 @@ from bot.simulator.positions import Leg
 from bot.simulator.state import Account, ExecRow, State
 from bot.simulator.wallet import post
 
-__all__ = ["admit", "cancel", "enter", "fee_rate", "fill", "reject", "tell_order", "tell_position", "tell_wallet"]
+__all__ = ["admit", "cancel", "check_caps", "enter", "fill", "reject", "tell_order", "tell_position", "tell_wallet"]
 
 
 # -- admission ----------------------------------------------------------------------------------------------------------------

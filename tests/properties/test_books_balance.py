@@ -41,7 +41,7 @@ YES_NO = st.booleans()
 
 # kind -> (how often, what it may be told)
 KINDS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
-    "tick": (10, {"move": MOVE, "volume": QTY, "minutes": st.integers(0, 90)}),
+    "tick": (10, {"moves": st.lists(MOVE, min_size=1, max_size=6), "volume": QTY, "minutes": st.sampled_from([0, 0, 1, 7, 90])}),
     "market": (5, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "reduceOnly": YES_NO}),
     "limit": (5, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "away": AWAY, "timeInForce": TIF, "reduceOnly": YES_NO}),
     "exits": (3, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "mode": st.sampled_from(["Full", "Partial"])}),
@@ -99,7 +99,7 @@ class Life:
     def tick(self, move: Decimal, volume: Decimal, minutes: int, rate: str | None = None) -> None:
         with localcontext(MONEY):  # the arithmetic of this test; the venue sees whatever context its caller has
             self.price = max(D(10), self.venue.state.linear.floor_price(self.price * (1 + move)))
-            index = self.price - D("3.7")
+            index = self.price - D("3.75")
         if self.restless:
             self.venue._calm = None
         self.venue.step(
@@ -167,7 +167,8 @@ class Life:
                         qty=f["qty"],
                     )
             case "tick":
-                self.tick(D(str(f["move"])), D(f["volume"]), f["minutes"])
+                for move in f["moves"]:
+                    self.tick(D(str(move)), D(f["volume"]), f["minutes"])
             case "rate":
                 self.tick(D(0), D(0), 1, rate=f["rate"])
             case "wait":

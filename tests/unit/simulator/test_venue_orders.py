@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from bot.simulator.orders import OPEN, IllegalStep, Order, next_status
-from bot.simulator.venue import Fate, VenueRules
+from bot.simulator.venue import Fate, Tick, VenueRules
 from tests.unit.simulator.pit import HOUR_MS, Pit
 
 D = Decimal
@@ -334,11 +334,13 @@ def test_a_batch_fails_leg_by_leg():
 
 
 def test_open_order_caps():
-    """Ten conditional orders a symbol; five hundred active ones."""
+    """Ten conditional orders a symbol; five hundred active ones (here: twenty)."""
     pit = Pit(coins={"USDT": D(10_000_000)})
+    assert (500, 10) == (pit.venue.state.linear.max_orders, pit.venue.state.linear.max_conditional_orders)
+    pit.venue.set_contract("linear", max_orders=20)
     for _ in range(10):
         pit.order("Buy", "0.01", positionIdx=1, triggerPrice="117000", triggerDirection=1)
-    for _ in range(500):
+    for _ in range(20):
         pit.order("Buy", "0.001", "115000", positionIdx=1)
 
     assert 110009 == pit.order_refused("Buy", "0.01", positionIdx=1, triggerPrice="117000", triggerDirection=1)
@@ -528,3 +530,48 @@ def test_orders_of_two_accounts_do_not_meet():
     assert 0 == reply.ret_code
     assert ["New"] == [row["orderStatus"] for row in pit.open_orders()]
     assert ["me", "you"] == list(pit.venue.state.accounts)
+
+
+def stop(price: str, direction: int, source: str) -> dict[str, object]:
+    trigger = {"triggerPrice": price, "triggerDirection": direction, "triggerBy": source}
+    return {"side": "Buy", "qty": "0.01", "positionIdx": 1, **trigger}
+
+
+WAITING = [
+    # name, order, price that reaches it
+    ("a resting buy", {"side": "Buy", "qty": "0.01", "price": "115900", "positionIdx": 1}, "115899"),
+    ("a resting sell", {"side": "Sell", "qty": "0.01", "price": "116100", "positionIdx": 2}, "116101"),
+    ("a spot buy", {"side": "Buy", "qty": "0.01", "price": "115900", "category": "spot"}, "115899"),
+    ("a spot sell", {"side": "Sell", "qty": "0.01", "price": "116100", "category": "spot"}, "116101"),
+    ("a rising trigger", stop("116100", 1, "LastPrice"), "116100"),
+    ("a falling trigger", stop("115900", 2, "LastPrice"), "115900"),
+    ("a trigger on the mark", stop("116100", 1, "MarkPrice"), "116100"),
+    ("a trigger on the index", stop("115900", 2, "IndexPrice"), "115900"),
+    ("a spot stop", {"side": "Sell", "qty": "0.01", "category": "spot", "triggerPrice": "115900", "orderFilter": "tpslOrder"}, "115900"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wish", "reached"), [c[1:] for c in WAITING], ids=[c[0] for c in WAITING])
+def test_quiet_ticks_do_not_make_it_sleep(wish: dict[str, str], reached: str):
+    """Ticks on which nothing can happen are skipped; the first that matters is not."""
+    pit = Pit(coins={"USDT": D(100_000), "BTC": D(1)})
+    row = pit.order(**wish)  # type: ignore[arg-type]
+    for number in range(20):
+        pit.tick(f"{116_000 + number % 3}", after_ms=1000)
+    assert row["orderStatus"] == pit.found(row["orderId"], category=wish.get("category", "linear"))["orderStatus"]
+
+    pit.tick(reached, after_ms=1000)
+
+    assert "Filled" == pit.found(row["orderId"], category=wish.get("category", "linear"))["orderStatus"]
+
+
+def test_the_spot_price_is_the_index_on_its_tick():
+    """An index a hair above a resting buy prints exactly at it, also out of a calm."""
+    pit = Pit(coins={"USDT": D(100_000)})
+    row = pit.order("Buy", "0.01", "115900", category="spot")
+    pit.tick("116000", after_ms=1000)
+
+    index = D("115900.05")
+    pit.venue.step(Tick(at_ms=pit.venue.now_ms, last=pit.price, mark=pit.price, index=index, volume=D(1)))
+
+    assert "Filled" == pit.found(row["orderId"], category="spot")["orderStatus"]
