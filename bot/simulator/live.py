@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 import websockets
 
-from bot.simulator.tape import Bar
+from bot.simulator.tape import Bar, TapeError
 from bot.simulator.venue import Tick
 
 __all__ = ["LiveHost", "LiveTape", "LiveTapeError"]
@@ -33,7 +33,7 @@ MOST_WAITING = 50_000
 _BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 
 
-class LiveTapeError(Exception):
+class LiveTapeError(TapeError):
     """The live host gave no price to begin with; the message says what it did."""
 
 

@@ -63,8 +63,11 @@ class Player:
         self.bend: Callable[[Tick], Iterable[Tick]] | None = None
         self.ticks_played = 0
 
-    def catch_up(self) -> None:
-        """Play every tick that is due by now, then let the venue's time follow."""
+    def catch_up(self, *, within_ms: int = 0) -> None:
+        """Play every tick that is due by now, then let the venue's time follow, up to `within_ms` of now.
+
+        Time without a price costs the venue its calm (see `calm`): who only keeps the market going can do with the ticks.
+        """
         if self.pace.paused:
             return
         now_ms = self.pace.now_ms()
@@ -76,7 +79,7 @@ class Player:
                 break
         if self.venue.now_ms > now_ms or not budget:
             self.pace.set(at_ms=self.venue.now_ms)
-        elif now_ms > self.venue.now_ms:
+        elif now_ms > self.venue.now_ms + within_ms:
             self.venue.advance(now_ms)
 
     def step_ms(self, by_ms: int) -> None:

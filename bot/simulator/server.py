@@ -39,6 +39,8 @@ from bot.simulator.venue import Venue
 __all__ = ["ServerOptions", "SimulatorServer"]
 
 BEAT_S = 0.01
+QUIET_MS = 1000
+"""Market time that may pass without a tick before the venue's clock moves by itself."""
 BODY_LIMIT = 1 << 20
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -149,7 +151,7 @@ class SimulatorServer:
 
     async def _play(self) -> None:
         while True:
-            self.player.catch_up()
+            self.player.catch_up(within_ms=QUIET_MS)
             self.hub.publish()
             self.misfortunes.tend(self.wall_ms())
             await asyncio.sleep(BEAT_S)
