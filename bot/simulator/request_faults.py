@@ -110,7 +110,11 @@ class RequestFaults:
                 result["list"] = self._plan.rng.sample(rows, len(rows))
             case "row-dropped":
                 field, _, value = injection.says.partition("=")
-                result["list"] = [_without_coin(row, field, value) for row in rows if str(row.get(field)) != value]
+                named = [
+                    row for row in rows if isinstance(row, dict)
+                ]  # a candle's row is a plain array and has no names
+                result["list"] = [_without_coin(row, field, value) for row in named if str(row.get(field)) != value]
+                result["list"] += [row for row in rows if not isinstance(row, dict)]
             case "page-cut":
                 result["list"] = rows[: len(rows) // 2]
                 result["nextPageCursor"] = ""
