@@ -13,6 +13,12 @@ from bot import logs
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the seeded worlds; pytest only hears of them here, at the top."""
+    parser.addoption("--worlds", type=int, default=300, metavar="N", help="live N seeded worlds (300)")
+    parser.addoption("--seed", type=int, default=None, metavar="S", help="live this one world")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.upper().startswith("HEDGELOCK")]:

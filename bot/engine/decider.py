@@ -38,7 +38,7 @@ _TRIGGERS = {
 
 def decide(state: State, now_ms: int) -> Iterator[Decided]:
     """A decision, if one is worth writing down now. Nothing is decided while anything is in flight."""
-    if state.instrument is None or any(state.blotter.unsettled()):
+    if state.instrument is None or not state.is_settled:
         return
     inputs = inputs_of(state, now_ms)
     answer = pipeline.decide(inputs)

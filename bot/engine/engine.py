@@ -185,7 +185,7 @@ class Engine:
                 state.instrument = record.instrument
                 state.market.load(record.bars, record.funding)
             case WalletSeen():
-                state.wallet, state.wallet_ms = record.wallet, now_ms
+                state.see_wallet(record.wallet, now_ms)
             case ReadFailed():
                 self._hear_failure(record, now_ms)
             case ChannelChanged():
@@ -228,13 +228,17 @@ class Engine:
             return
         self.state.ledger.book(execution)
         self.state.blotter.book(execution)
+        if self.state.ledger.is_waiting:
+            self.state.readings.want("an execution is missing", now_ms)
         if execution.kind.moves_legs and execution.order_link_id not in self.state.blotter.orders:
             self.state.readings.want("an execution that is not ours", now_ms)
             if self.state.hedge is not None:
                 self.state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
             difference = reconciler.difference_of(self.state, execution)
             if difference is not None and reconciler.POLICIES[difference].policy is reconciler.Policy.HALT:
-                raise Broken(f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})")
+                raise Broken(
+                    f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})"
+                )
 
     def _hear_sought(self, sought: OrderSought, now_ms: int) -> None:
         ours = self.state.blotter.orders.get(sought.order_link_id)
@@ -253,7 +257,7 @@ class Engine:
         state, reading = self.state, record.reading
         for row in reading.open_orders:
             state.blotter.see(row, now_ms)
-        state.wallet, state.wallet_ms = reading.wallet, now_ms
+        state.see_wallet(reading.wallet, now_ms)
         if record.facts is not None:
             state.facts = record.facts
         hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
@@ -327,7 +331,10 @@ class Engine:
                 hedging.fold_sent(state, now_ms)
             case ReadAccount():
                 state.readings.asked_ms = now_ms
-                if state.readings.deep_asked_ms is None or command.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS:
+                if (
+                    state.readings.deep_asked_ms is None
+                    or command.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS
+                ):
                     state.readings.deep_asked_ms = now_ms
             case ReadHistory():
                 state.readings.history_asked_ms = now_ms
@@ -354,6 +361,7 @@ class Engine:
             channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
         state.readings = type(state.readings)()
         state.instrument = state.facts = None
+        state.holding.forget()
         state.market.forget_freshness()
 
 

@@ -29,7 +29,7 @@ _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
     """End the hedge in motion where it has reached its targets or can no longer do so."""
     hedge = state.hedge
-    if hedge is None or any(state.blotter.unsettled()):
+    if hedge is None or not state.is_settled:
         return
     if _wish(state, hedge) is None:
         yield HedgeEnded(decision=hedge.decision, reached=True, reason="leg targets reached")
@@ -41,7 +41,7 @@ def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
 def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | HedgeEnded]:
     """The next order of the hedge in motion, if one may be sent now."""
     hedge = state.hedge
-    if hedge is None or any(state.blotter.unsettled()) or _is_pausing(state, hedge, now_ms):
+    if hedge is None or not state.is_settled or _is_pausing(state, hedge, now_ms):
         return
     wish = _wish(state, hedge)
     if wish is None:

@@ -1,7 +1,8 @@
 """The ledger: executions become legs, fees, funding and profit.
 
 It knows that only executions move legs, that each execId is booked once whatever repeats, and that a leg's profit is reckoned from its
-average entry. It refuses to guess: an execution that does not fit raises Broken, and differences with the venue are the reconciler's.
+average entry. It refuses to guess: an execution that does not fit waits for the one that is missing, one of an undocumented kind raises
+Broken, and differences with the venue are the reconciler's.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ class Ledger:
     legs: dict[Leg, LegBook] = field(default_factory=lambda: {Leg.LONG: LegBook(), Leg.SHORT: LegBook()})
     is_open: bool = False
     """False until the venue's legs were adopted once: before that the books know nothing."""
-    last_exec_ms: int = 0
     _booked: set[str] = field(default_factory=set)
     _early: list[Execution] = field(default_factory=list)
     """Executions that came while the books were closed: adopted legs contain them, or are moved by them."""
+    _waiting: list[Execution] = field(default_factory=list)
+    """Executions that close more than the leg holds: an earlier one is missing, and they wait for it."""
     _adopted_seq: int = -1
     _adopted_ms: int = 0
 
@@ -59,6 +61,11 @@ class Ledger:
     def net(self) -> Decimal:
         """Long less short, in BTC."""
         return self.legs[Leg.LONG].qty - self.legs[Leg.SHORT].qty
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an execution is known of which an earlier one is missing: the legs are not what they seem."""
+        return bool(self._waiting)
 
     def knows(self, exec_id: str) -> bool:
         """Whether this execution is already in the books."""
@@ -74,16 +81,15 @@ class Ledger:
             self.legs[leg].entry_price = entry if qty else None
             self.legs[leg].seq = -1
         self._adopted_seq, self._adopted_ms = record.seq, record.at_ms
-        self.last_exec_ms = max(self.last_exec_ms, record.at_ms)
         self.is_open = True
-        early, self._early = self._early, []
+        early, self._early, self._waiting = [*self._waiting, *self._early], [], []
         for execution in early:
             self._enter(execution)
 
     def book(self, execution: Execution) -> None:
         """Book one execution. Repeats and executions already contained in adopted legs change nothing.
 
-        Raises Broken for an execution of an undocumented kind, or one that closes more than the leg holds.
+        One that closes more than its leg holds waits for the one that is missing before it. Raises Broken for an undocumented kind.
         """
         if self.knows(execution.exec_id):
             return
@@ -96,7 +102,6 @@ class Ledger:
     def _enter(self, execution: Execution) -> None:
         if execution.symbol != self.symbol or execution.category != "linear" or self._is_in_adopted(execution):
             return
-        self.last_exec_ms = max(self.last_exec_ms, execution.exec_ms)
         if execution.kind is ExecKind.UNKNOWN:
             raise Broken(f"execution {execution.exec_id} is of the undocumented kind {execution.raw_kind!r}")
         if execution.kind is ExecKind.FUNDING:
@@ -105,7 +110,14 @@ class Ledger:
             self.legs[leg].funding -= execution.fee
             return
         leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
+        if act is Act.SHRINK and execution.qty > self.legs[leg].qty:
+            self._waiting.append(execution)
+            return
         self._move(leg, act, execution)
+        if act is Act.GROW and self._waiting:
+            again, self._waiting = self._waiting, []
+            for waiting in again:
+                self._enter(waiting)
 
     def _is_in_adopted(self, execution: Execution) -> bool:
         if execution.seq >= 0 and self._adopted_seq >= 0:
@@ -123,11 +135,6 @@ class Ledger:
                 book.qty += execution.qty
                 book.entry_price = (held + cost) / book.qty
             case Act.SHRINK:
-                if execution.qty > book.qty:
-                    raise Broken(
-                        f"execution {execution.exec_id} closes {execution.qty} of the {leg.name.lower()} leg, "
-                        f"which holds {book.qty}"
-                    )
                 if book.entry_price is not None:
                     book.realised += _gain(leg, book.entry_price, execution.price) * execution.qty
                 book.qty -= execution.qty

@@ -45,13 +45,10 @@ _MOST_BARS = 1000
 """Candles one answer may hold (Bybit: market/kline)."""
 
 _OVERLAP_MS = 60_000
-"""Executions are asked for from this long before the last one booked: a repeat costs nothing, a gap costs money."""
+"""Executions are asked for from this long before the last whole reading: a repeat costs nothing, a gap costs money."""
 
 _DEEP_EVERY_MS, DEEP_OVERLAP_MS = 3_600_000, 86_400_000
 """Once an hour they are asked for from a day back: a row may be listed hours late (Bybit: order/execution shows funding so)."""
-
-_FAR_BACK_MS = 6 * 86_400_000
-"""Books that agreed are never asked for from further back than this: one window of the venue's history."""
 
 
 class Policy(Enum):
@@ -93,7 +90,11 @@ POLICIES: dict[Difference, Rule] = {
     Difference.ORDER_NOWHERE: Rule(Policy.ADOPT, "info"),
 }
 
-_OF_KIND = {ExecKind.ADL: Difference.DELEVERAGED, ExecKind.BUST: Difference.LIQUIDATED, ExecKind.TRADE: Difference.FOREIGN_TRADE}
+_OF_KIND = {
+    ExecKind.ADL: Difference.DELEVERAGED,
+    ExecKind.BUST: Difference.LIQUIDATED,
+    ExecKind.TRADE: Difference.FOREIGN_TRADE,
+}
 
 
 class Comparison(Enum):
@@ -119,7 +120,11 @@ def compare(state: State, reading: AccountReading) -> Comparison:
 
 def difference_of(state: State, execution: Execution) -> Difference | None:
     """Which difference an execution is, if it moved a leg and no order of ours asked for it."""
-    if not execution.kind.moves_legs or execution.order_link_id in state.blotter.orders or execution.category != "linear":
+    if (
+        not execution.kind.moves_legs
+        or execution.order_link_id in state.blotter.orders
+        or execution.category != "linear"
+    ):
         return None
     return _OF_KIND.get(execution.kind, Difference.SETTLED)
 
@@ -134,7 +139,9 @@ def remarks(state: State, fact: Record) -> Iterator[Note]:
                 yield _note(difference, what)
         case AccountRead():
             for order in state.foreign_news:
-                yield _note(Difference.FOREIGN_ORDER, f"{order.side} {order.qty} at {order.price or 'market'}, {order.status}")
+                yield _note(
+                    Difference.FOREIGN_ORDER, f"{order.side} {order.qty} at {order.price or 'market'}, {order.status}"
+                )
         case _:
             pass
 
@@ -204,7 +211,9 @@ def absences(state: State, now_ms: int) -> Iterator[OrderAbsent]:
 
 def _note(difference: Difference, what: str) -> Note:
     rule = POLICIES[difference]
-    return Note(severity=rule.severity, kind=difference.name.lower().replace("_", " "), text=f"{difference.value}: {what}")
+    return Note(
+        severity=rule.severity, kind=difference.name.lower().replace("_", " "), text=f"{difference.value}: {what}"
+    )
 
 
 def _is_persistent(state: State) -> bool:
@@ -236,13 +245,15 @@ def _why_read(state: State, now_ms: int) -> str | None:
 
 
 def _since_ms(state: State, now_ms: int) -> int:
-    """From when on executions are asked for. Books that agreed are a cursor too: months without a trade are not walked again."""
-    readings = state.readings
-    last_ms = state.ledger.last_exec_ms or now_ms
-    since_ms = min(last_ms, now_ms) - _OVERLAP_MS
-    if state.ledger.is_open and _is_due(readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
+    """From when on executions are asked for: since the last whole reading, which saw every one before it but for the lag of a read.
+
+    Not since the last execution booked: a later one may have come by the stream while an earlier one was lost.
+    """
+    known_ms = state.read_up_to_ms or now_ms
+    since_ms = min(known_ms, now_ms) - _OVERLAP_MS
+    if state.ledger.is_open and _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
         since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
-    return max(since_ms, readings.agreed_asked_ms - _FAR_BACK_MS) if readings.agreed_asked_ms else since_ms
+    return since_ms
 
 
 def _wants_seeking(order: OurOrder, now_ms: int, after_ms: int, every_ms: int) -> bool:

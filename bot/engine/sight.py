@@ -75,6 +75,8 @@ def _blind(state: State, now_ms: int) -> str:
     if not ticker_is_fresh(state, now_ms):
         return "the price is stale"
     readings = state.readings
+    if state.ledger.is_waiting:
+        return "an execution is missing from our books"
     if readings.disagreements:
         return "the venue's legs disagree with our books"
     if not _reconciled_since_up(state):

@@ -11,6 +11,7 @@ from bot.domain.commands import Decided, Mode
 from bot.domain.events import Channel
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
+from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.config import EngineConfig
@@ -81,6 +82,34 @@ class Readings:
 
 
 @dataclass(slots=True)
+class Holding:
+    """The spot coin, as it is believed. A read may lag and show yesterday's wallet, and a wallet has no sequence: so a change is believed
+    when nothing has contradicted it for longer than any read may lag. Until then the old holding stands."""
+
+    qty: Decimal | None = None
+    rumour: Decimal | None = None
+    rumour_ms: int = 0
+    is_remembered: bool = False
+    """It is from an earlier run: the next observation replaces it."""
+
+    def see(self, qty: Decimal, now_ms: int, *, least: Decimal, believed_after_ms: int) -> None:
+        """Take an observation in. Changes below `least` matter to nobody and are taken at once."""
+        if self.qty is None or self.is_remembered or abs(qty - self.qty) < least:
+            self._believe(qty)
+        elif self.rumour is None or abs(qty - self.rumour) >= least:
+            self.rumour, self.rumour_ms = qty, now_ms
+        elif now_ms - self.rumour_ms >= believed_after_ms:
+            self._believe(qty)
+
+    def forget(self) -> None:
+        """A new run: the next observation is believed at once."""
+        self.rumour, self.rumour_ms, self.is_remembered = None, 0, True
+
+    def _believe(self, qty: Decimal) -> None:
+        self.qty, self.rumour, self.rumour_ms, self.is_remembered = qty, None, 0, False
+
+
+@dataclass(slots=True)
 class Hedge:
     """The hedge in motion: absolute leg targets, so that doing it twice is doing it once."""
 
@@ -104,6 +133,7 @@ class State:
     instrument: Instrument | None = None
     wallet: Wallet | None = None
     wallet_ms: int = 0
+    holding: Holding = field(default_factory=Holding)
     facts: AccountFacts | None = None
     channels: dict[Channel, ChannelState] = field(default_factory=lambda: {c: ChannelState() for c in Channel})
     readings: Readings = field(default_factory=Readings)
@@ -126,6 +156,8 @@ class State:
     orders_made: int = 0
     decisions_made: int = 0
 
+    read_up_to_ms: int | None = None
+    """When the last whole reading was begun: the executions before it are in the books. Outlives a restart."""
     foreign_orders: frozenset[str] = frozenset()
     """Open orders of another hand, by orderId, as the last reading showed them."""
     foreign_news: tuple[OrderRow, ...] = ()
@@ -150,13 +182,24 @@ class State:
             market=MarketBook(window=config.volatility, funding_normal_apr=config.funding_normal_apr),
         )
 
+    def see_wallet(self, wallet: Wallet, now_ms: int) -> None:
+        """Take a wallet in. One without the coin says nothing of it."""
+        self.wallet, self.wallet_ms = wallet, now_ms
+        if (coin := wallet.coin(self.config.coin)) is not None:
+            least = self.instrument.qty_step if self.instrument else ZERO
+            self.holding.see(coin.equity, now_ms, least=least, believed_after_ms=self.config.patience.lease_ms)
+
     @property
     def spot(self) -> Decimal | None:
         """The BTC to hedge; None while the wallet has not said."""
         if self.config.fixed_spot is not None:
             return self.config.fixed_spot
-        coin = self.wallet.coin(self.config.coin) if self.wallet else None
-        return coin.equity if coin else None
+        return self.holding.qty
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the legs are what they seem: nothing of ours in flight, no execution missing."""
+        return not self.ledger.is_waiting and not any(self.blotter.unsettled())
 
     @property
     def delta(self) -> Decimal | None:

@@ -64,6 +64,7 @@ class Checkers:
         self._rate: deque[int] = deque()
         self.unbooked: dict[str, ExecRow] = {}
         self._true_ids: set[str] = set()
+        self._early: set[str] = set()
         self._last_serial = -1
         self._adopted_seq = -1
         self._absent: set[str] = set()
@@ -257,10 +258,14 @@ class Checkers:
         engine = self._world.engine
         if engine is not None and engine.state.ledger.is_open:
             self.unbooked.pop(exec_id, None)
+        else:
+            self._early.add(exec_id)
 
     def _adopt(self, seq: int) -> None:
+        """Adopted legs contain what is not newer than they; what came before they did is booked with them."""
         self._adopted_seq = max(self._adopted_seq, seq)
-        self.unbooked = {name: row for name, row in self.unbooked.items() if row.seq > seq}
+        self.unbooked = {n: row for n, row in self.unbooked.items() if row.seq > seq and n not in self._early}
+        self._early.clear()
 
     def _absence(self, link: str) -> None:
         """I-12: proved absent means: no fill, not open, and not on its way."""
@@ -416,7 +421,9 @@ class Checkers:
         """I-20, I-22: the quiet end sends nothing, and no more was ever traded than the way there was long."""
         world = self._world
         if self._last_place_ms > world.ends - QUIET_MS:
-            self._fail("I-22 no ping-pong", f"an order {world.ends - self._last_place_ms} ms before the end of the calm")
+            self._fail(
+                "I-22 no ping-pong", f"an order {world.ends - self._last_place_ms} ms before the end of the calm"
+            )
         adopted = [
             record
             for record, at_ms in world.diary.records
@@ -445,4 +452,3 @@ class Checkers:
 def vars_of(state: object) -> dict[str, object]:
     """The fields of a slotted dataclass."""
     return {name: getattr(state, name) for name in state.__dataclass_fields__}  # type: ignore[attr-defined]
-

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,22 +23,29 @@ from tests.worlds.weather import AMBIGUOUS
 if TYPE_CHECKING:
     from tests.worlds.world import World
 
-__all__ = ["NEVER_LEFT", "Call", "Network"]
+__all__ = ["NEVER_LEFT", "Call", "Network", "NeverLeft"]
 
 REQUEST_TIMEOUT_MS = 5000
 ORDER_RECV_WINDOW_MS = 2500
 READ_RECV_WINDOW_MS = 5000
 CREATE, CANCEL = "/v5/order/create", "/v5/order/cancel"
 
-_UNREADABLE = {"html": b"<html>oops</html>", "empty": b"", "null": b"null", "truncated": b'{"retCode":0,"retMsg":"OK","resu'}
+_UNREADABLE = {
+    "html": b"<html>oops</html>",
+    "empty": b"",
+    "null": b"null",
+    "truncated": b'{"retCode":0,"retMsg":"OK","resu',
+}
 _encode = msgspec.json.encode
 
 
-class _NeverLeft:
+class NeverLeft(Enum):
     """Not one byte of the request left."""
 
+    NEVER_LEFT = "never left"
 
-NEVER_LEFT = _NeverLeft()
+
+NEVER_LEFT = NeverLeft.NEVER_LEFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class Call:
     public: bool = False
 
 
-Answer = Reply | _NeverLeft | None
+Answer = Reply | NeverLeft | None
 """None: no answer within the timeout."""
 
 

@@ -113,7 +113,6 @@ class Shore:
         if answer is NEVER_LEFT:
             verdict, reason = Verdict.REFUSED, "it never left"
         elif answer is not None:
-            assert not isinstance(answer, type(NEVER_LEFT))
             try:
                 order_id = wire_rest.created_order_id(judge_deed(answer), order.order_link_id)
                 verdict, code, reason = Verdict.ACCEPTED, 0, "accepted"
@@ -130,18 +129,17 @@ class Shore:
 
     def _cancel(self, command: CancelOrder) -> Script[Event | None]:
         answer = yield Call("POST", CANCEL, wire_rest.cancel_params(command))
-        code: int | None = None
         if answer is not None and answer is not NEVER_LEFT:
-            assert not isinstance(answer, type(NEVER_LEFT))
             try:
                 judge_deed(answer)
                 return None
             except (Refused, OutcomeUnknown) as error:
-                code = error.code
                 if isinstance(error, Refused) and not is_ended(error.code):
                     return ReadFailed(what="CancelOrder", reason=error.reason)
         now_ms = self._world.engine_ms
-        return (yield from self._seek(SeekOrder(order_link_id=command.order_link_id, symbol=command.symbol, sent_ms=now_ms)))
+        return (
+            yield from self._seek(SeekOrder(order_link_id=command.order_link_id, symbol=command.symbol, sent_ms=now_ms))
+        )
 
     # -- questions ------------------------------------------------------------------------------------------------------------
 
@@ -230,7 +228,7 @@ class Shore:
         for attempt in range(1, ATTEMPTS + 1):
             answer = yield call
             try:
-                if answer is None or isinstance(answer, type(NEVER_LEFT)):
+                if answer is None or answer is NEVER_LEFT:
                     raise Unavailable("no answer")
                 return judge_answer(answer, name=call.path)
             except Unavailable:

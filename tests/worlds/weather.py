@@ -55,7 +55,9 @@ def draw(rng: Random) -> Climate:
 Blow = Callable[[Climate, Random, float], None]
 
 
-def _request(fault: str, most: float, *, match: str = "", values: tuple[object, ...] = (), ms: int | None = None) -> Blow:
+def _request(
+    fault: str, most: float, *, match: str = "", values: tuple[object, ...] = (), ms: int | None = None
+) -> Blow:
     def blow(climate: Climate, rng: Random, strength: float) -> None:
         value = str(rng.choice(values)) if values else None
         late = rng.randint(200, ms) if ms else None

@@ -1,7 +1,7 @@
 """One seeded world: a real engine, a real venue, and between them a network that misbehaves, on a heap of virtual time.
 
-There is no asyncio, because the brain and the venue have none. A world draws its climate, lives a storm, then a calm in which everything must
-converge. `World.run` is the whole life; scenarios drive the same world by hand with `pass_time`.
+There is no asyncio, because the brain and the venue have none. A world draws its climate, lives a storm, then a calm in which everything
+must converge. `World.run` is the whole life; scenarios drive the same world by hand.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.seed, self.rng = seed, Random(seed)
-        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._heap: list[tuple[int, int, Callable[[], object]]] = []
         self._numbers = count()
         self.climate = climate or weather.draw(self.rng)
         self.marks: Counter[str] = Counter()
@@ -154,7 +154,7 @@ class World:
 
     # -- time -----------------------------------------------------------------------------------------------------------------
 
-    def at(self, when: int, thing: Callable[[], None]) -> None:
+    def at(self, when: int, thing: Callable[[], object]) -> None:
         """Let a thing happen at a moment not before now."""
         heapq.heappush(self._heap, (max(when, self.now), next(self._numbers), thing))
 
@@ -255,8 +255,8 @@ class World:
         self.engine = engine
         self.shore = Shore(self)
         self.checkers.on_birth()
-        if self.latched:
-            happenings.latch(self, closed=True)
+        if self.latched or engine.state.latched:
+            happenings.latch(self, closed=self.latched)
         self.hear(Started(run=f"s{self.seed % 10_000_000}n{life}", version="0", mode="paper", settings_hash=""))
         if self.life == life:
             self.wires.born()
@@ -383,7 +383,8 @@ class World:
             if len(self._decoded) > 64:
                 self._decoded.clear()
             self._decoded[key] = read()
-        return self._decoded[key]
+        known: T = self._decoded[key]
+        return known
 
     # -- the end of the storm -------------------------------------------------------------------------------------------------
 

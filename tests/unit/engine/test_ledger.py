@@ -107,12 +107,29 @@ def test_an_undocumented_kind_stops_the_books() -> None:
         ledger.book(an_execution("u1", kind=ExecKind.UNKNOWN, raw_kind="CorporateAction"))
 
 
-def test_closing_more_than_the_leg_holds_contradicts_the_books() -> None:
-    """A leg is never negative: books that say so are wrong, and must not be traded on."""
+def test_an_execution_that_closes_more_than_the_leg_holds_waits_for_the_one_missing_before_it() -> None:
+    """Messages overtake each other: the close is kept, and booked when what it closes has arrived."""
     ledger = an_open_ledger(long="0.1")
 
-    with pytest.raises(Broken, match=r"closes 0\.2 of the long leg, which holds 0\.1"):
-        ledger.book(a_trade("e1", "Sell", "0.2", "116000", closes=True))
+    ledger.book(a_trade("late", "Sell", "0.2", "116000", closes=True))
+    assert (ledger.is_waiting, ledger.legs[Leg.LONG].qty) == (True, D("0.1"))
+    ledger.book(a_trade("early", "Buy", "0.1", "116000"))
+
+    assert (ledger.is_waiting, ledger.legs[Leg.LONG].qty) == (False, D(0))
+
+
+def test_what_came_before_the_books_were_open_moves_them_only_if_it_is_newer() -> None:
+    """Executions of the stream may arrive before the first reading: its legs contain the older ones."""
+    ledger = Ledger(symbol="BTCUSDT")
+    ledger.book(a_trade("in it", "Sell", "0.1", "116000", closes=True, seq=7))
+    ledger.book(a_trade("after it", "Sell", "0.1", "116000", closes=True, seq=9))
+
+    adopted = LegsAdopted(
+        long_qty=D("0.2"), short_qty=D(0), long_entry=D(116000), short_entry=None, seq=8, at_ms=NOW_MS, reason="test"
+    )
+    ledger.adopt(adopted)
+
+    assert ledger.legs[Leg.LONG].qty == D("0.1")
 
 
 @pytest.mark.parametrize(

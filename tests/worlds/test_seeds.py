@@ -1,0 +1,48 @@
+"""Many worlds, each from a seed: every invariant holds in every one, and together they have dared enough.
+
+`pytest tests/worlds --worlds 20000` for a night, `--seed 4711` or `python scripts/replay.py --seed 4711` for one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.worlds import campaign
+from tests.worlds.marks import EXPECTED
+from tests.worlds.world import World
+
+TAUGHT = (5, 12, 25, 26, 28, 350)
+"""Seeds that once found something: executions before the first reading (5, 12), lagging readings adopted as truth (25, 28), a wallet read
+late and traded on (26), a cursor moved past a lost execution (4), decisions of a first reading (350)."""
+
+
+@pytest.mark.timeout(0)
+def test_every_invariant_holds_in_every_world(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Storm, then calm: whatever happens, books equal the venue's in the end, and nothing unsafe is ever sent on the way."""
+    one, many = request.config.getoption("--seed"), request.config.getoption("--worlds")
+    lived = campaign.run([one] if one is not None else range(many))
+
+    with capsys.disabled():
+        print(f"\n{lived.told()}")  # noqa: T201
+    assert not lived.broken, "\n\n".join(outcome.told() for outcome in lived.broken[:5])
+    if lived.worlds >= 300:
+        assert sorted(EXPECTED - set(+lived.marks)) == []
+
+
+@pytest.mark.parametrize("seed", TAUGHT)
+def test_what_a_seed_once_taught_stays_learnt(seed: int) -> None:
+    """A seed that found a mistake is lived again for ever."""
+    assert campaign.live(seed).broken == ""
+
+
+@pytest.mark.parametrize("seed", range(1000, 1006))
+def test_the_same_seed_is_the_same_life(seed: int) -> None:
+    """Every byte of what was sent and journalled is a function of the seed."""
+    lives = [World(seed).run() for _ in range(2)]
+
+    digests = {hashlib.sha256(repr((w.checkers.left, w.diary.records)).encode()).hexdigest() for w in lives}
+    assert len(digests) == 1
