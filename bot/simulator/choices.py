@@ -2,6 +2,12 @@
 
 The venue's own silent points (matching, margin, rounding) are in `VenueRules`; these are the points of the wire: statuses, texts,
 acknowledgements, clocks. A test that could depend on one switches it here.
+
+Fixed, because nothing could depend on the other reading without being wrong on Bybit: private topics send no snapshot on subscribing and
+replay nothing; pushes of a request may arrive before its answer; a linear ticker's delta holds exactly the fields that changed (best price
+and size together) and an unchanged ticker is silent; update ids of a book grow by one for each message; frames are not compressed; public
+answers carry no quota headers and count against the address only; a WS auth may expire as far ahead as it likes; a request refused by the
+face changes nothing at the venue.
 """
 
 from __future__ import annotations
@@ -45,9 +51,6 @@ class FaceChoices:
     idle_scan_ms: int = 30_000
     """How often idle private and trade sockets are looked for ("every 30 s" on the connect page)."""
 
-    ticker_full_every_ms: int | None = None
-    """Repeat a linear ticker's snapshot this often; None = only on subscribing (no page promises more)."""
-
     outbox_limit: int = 20_000
     """Messages a client may be behind before the server cuts the socket (code 1011, as slow readers are)."""
 
@@ -62,6 +65,3 @@ class FaceChoices:
 
     single_orders_share_quota: bool = True
     """One quota for an order endpoint over HTTP and over /v5/trade; the pages say so of batches only."""
-
-    visibility_lag_ms: int = 0
-    """How much later than its acknowledgement an order shows in reads (real time); 0 = at once."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from bot.simulator import trading
 from bot.simulator.faults import Injection
 from bot.simulator.params import Refusal, Reply
 from bot.simulator.state import Account, Fate
@@ -139,11 +140,16 @@ def _deposit(venue: Venue, account: Account, value: str) -> str:
 
 
 def _collateral_off(venue: Venue, account: Account, value: str) -> str:
-    return _asked(venue, account, "/v5/account/set-collateral-switch", {"coin": value, "collateralSwitch": "OFF"})
+    """The platform's switch, not the user's: nobody asks whether the account can bear it."""
+    account.purses[value].collateral_on = False
+    _settle(venue, account)
+    return f"{value} counts for nothing"
 
 
 def _margin_mode(venue: Venue, account: Account, value: str) -> str:
-    return _asked(venue, account, "/v5/account/set-margin-mode", {"setMarginMode": value})
+    account.margin_mode, account.mode_changed_ms = value, venue.now_ms
+    _settle(venue, account)
+    return value
 
 
 def _position_mode(venue: Venue, account: Account, value: str) -> str:
@@ -159,6 +165,12 @@ def _closed_forgotten(venue: Venue, account: Account, value: str) -> str:
     gone = len(account.closed)
     account.closed.clear()
     return f"{gone} closed orders forgotten"
+
+
+def _settle(venue: Venue, account: Account) -> None:
+    """Let the venue look at the changed account afresh, and tell it so."""
+    trading.tell_wallet(venue.state, account)
+    venue.advance(venue.now_ms)
 
 
 def _asked(venue: Venue, account: Account, path: str, params: dict[str, object]) -> str:

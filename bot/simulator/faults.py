@@ -2,6 +2,16 @@
 
 Pure and seeded: the same seed, injections and questions give the same blows, in process and over sockets. Knows the catalogue; does not
 carry anything out. Times are handed in: real milliseconds for requests, streams, sockets and the server, market time for the market.
+
+In process, without a socket, a world uses the same plan with its own idea of time:
+
+    plan = FaultPlan(seed, draw_climate(seed))
+    fate = RequestFaults(plan).fate("POST", "/v5/order/create", now_ms)        # lost, late, doubled, answered with what?
+    foretell(venue, account, path, params, fate.omens)                         # what happens just before it arrives
+    reply = faults.retouch(fate, venue.request(...), subject, now_ms=…, market_ms=…)   # what is seen, if fate.readable
+    frames = StreamFaults(plan).carry(client, "private", message, now_ms)      # what arrives of a push, and how late
+    ticks = MarketFaults(plan).bend(tick)                                      # what the tape's tick has become
+    perform(venue, Injection(fault="adl", value="2:0.5"))                      # what happens at once
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ once for all clients while it does not. Topics without listeners cost nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -33,9 +34,9 @@ class Hub:
     def __init__(self, venue: Venue, board: Board, choices: FaceChoices) -> None:
         self._venue, self._board = venue, board
         self._private = PrivateFeed(choices)
-        self._topics: dict[tuple[str, str], tuple[Topic, set[Line]]] = {}
+        self._topics: dict[tuple[str, str], tuple[Topic, dict[Line, None]]] = {}
         self._plan, self._faults = FaultPlan(), StreamFaults(FaultPlan())
-        self.lines: set[Line] = set()
+        self.lines: dict[Line, None] = {}  # in order of arrival, so that dice fall the same way each run
 
     def spoil_with(self, plan: FaultPlan, faults: StreamFaults) -> None:
         """Let every message pass this plan from now on."""
@@ -75,23 +76,23 @@ class Hub:
             if entry is None:
                 topic = make_topic(self._board, channel, name)
                 assert topic is not None
-                entry = self._topics[channel, name] = (topic, set())
+                entry = self._topics[channel, name] = (topic, {})
             topic, listeners = entry
-            listeners.add(line)
+            listeners[line] = None
             first = topic.first()
             if first is not None:
-                self._send_all({line}, first)
+                self._send_all([line], first)
 
     def drop(self, line: Line) -> None:
         """The line is gone."""
-        self.lines.discard(line)
+        self.lines.pop(line, None)
         self._leave(line, list(line.session.topics))
         self._faults.forget(line.session.conn_id)
 
     def tell_status(self, row: Message) -> None:
         """A row of system status for those who listen (Bybit: websocket/system/system-status)."""
         message = {"topic": STATUS_TOPIC, "ts": self._venue.now_ms, "data": [row]}
-        self._send_all({line for line in self.lines if STATUS_TOPIC in line.session.topics}, message)
+        self._send_all([line for line in self.lines if STATUS_TOPIC in line.session.topics], message)
 
     def _announce(self, push: Push) -> None:
         entry = self._topics.get((push.channel, push.topic))
@@ -105,19 +106,19 @@ class Hub:
             self._send_all(listeners, {"topic": push.topic, "ts": push.at_ms, "data": push.rows[0]})
 
     def _tell(self, push: Push) -> None:
-        listeners: dict[str, set[Line]] = {}
+        listeners: dict[str, list[Line]] = {}
         for line in self.lines:
             key = line.session.key
             if line.session.channel == "private" and key is not None and key.account == push.account:
                 for name in line.session.topics:
                     if name.startswith(push.topic):
-                        listeners.setdefault(name, set()).add(line)
+                        listeners.setdefault(name, []).append(line)
         for name, lines in listeners.items():
             message = self._private.message(push, name, self._venue.state.accounts[str(push.account)].uid)
             if message is not None:
                 self._send_all(lines, message, account=str(push.account))
 
-    def _send_all(self, listeners: set[Line], message: Message, *, account: str = "") -> None:
+    def _send_all(self, listeners: Iterable[Line], message: Message, *, account: str = "") -> None:
         if self._plan.any("stream"):
             for line in list(listeners):
                 self._send_spoilt(line, message, account)
@@ -140,7 +141,7 @@ class Hub:
             entry = self._topics.get((line.session.channel, name))
             if entry is None:
                 continue
-            entry[1].discard(line)
+            entry[1].pop(line, None)
             if not entry[1]:
                 del self._topics[line.session.channel, name]
 

@@ -10,6 +10,7 @@ from typing import Any
 from bot.simulator.auth import AuthError, Keyring
 from bot.simulator.desk import Desk
 from bot.simulator.envelope import without_nulls
+from bot.simulator.quotas import EntryGate
 from bot.simulator.request_faults import MESSAGES, RequestFate
 from bot.simulator.sessions import MOST_REQ_ID, Session
 from bot.simulator.venue import Reply
@@ -34,6 +35,7 @@ class OrderEntry:
 
     def __init__(self, desk: Desk, keyring: Keyring) -> None:
         self._desk, self._keyring = desk, keyring
+        self._gate = EntryGate()
 
     def answer(
         self, session: Session, request: dict[str, Any], wall_ms: int, fate: RequestFate | None = None
@@ -55,6 +57,8 @@ class OrderEntry:
     def _checked(self, session: Session, request: dict[str, Any], wall_ms: int) -> tuple[str, dict[str, object]]:
         """(path, parameters) of a request that may go on. Raises AuthError with the socket's own codes."""
         op, req_id = request.get("op"), request.get("reqId")
+        if not self._gate.admit(session.ip, wall_ms):
+            raise AuthError(10403, "Exceeded IP rate limit.")
         if op not in OPS:
             raise AuthError(10404, "unknown op")
         if session.key is None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from bot.simulator.choices import FaceChoices
 
-__all__ = ["IpGate", "Quota", "Quotas"]
+__all__ = ["EntryGate", "IpGate", "Quota", "Quotas"]
 
 IP_LIMIT = 600
 IP_WINDOW_MS = 5000
+ENTRY_LIMIT = 3000
 SECOND_MS = 1000
 MINUTE_MS = 60_000
 
@@ -162,3 +163,20 @@ class IpGate:
     def pardon(self) -> None:
         """Lift every ban."""
         self._banned_until_ms.clear()
+
+
+class EntryGate:
+    """3000 order-entry requests in one second from one address (Bybit: websocket/trade/guideline)."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, deque[int]] = {}
+
+    def admit(self, ip: str, now_ms: int) -> bool:
+        """Whether a request from `ip` is let through."""
+        seen = self._seen.setdefault(ip, deque())
+        while seen and seen[0] <= now_ms - SECOND_MS:
+            seen.popleft()
+        if len(seen) >= ENTRY_LIMIT:
+            return False
+        seen.append(now_ms)
+        return True

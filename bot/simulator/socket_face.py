@@ -64,7 +64,7 @@ class SocketFace:
         if channel in ("private", "trade"):
             idle_ms = active_time_ms(request.query.get("max_active_time"), idle_ms)
         line = Line(request, session, outbox_limit=self._choices.outbox_limit, idle_ms=idle_ms, body_limit=FRAME_LIMIT)
-        self._hub.lines.add(line)
+        self._hub.lines[line] = None
         try:
             return await line.serve(self._hear, lambda line: not self._strikes(line.session.channel, "no-pong"))
         finally:

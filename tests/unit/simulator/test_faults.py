@@ -311,6 +311,8 @@ def test_deeds_change_the_account_and_the_contract() -> None:
         ("contract-status", "Closed"),
         ("deposit", "BTC:0.5:UNIFIED"),
         ("book-thin", "0.02"),
+        ("collateral-off", "BTC"),
+        ("margin-mode", "ISOLATED_MARGIN"),
     ):
         perform(venue, Injection(fault=fault, value=value))
 
@@ -318,6 +320,7 @@ def test_deeds_change_the_account_and_the_contract() -> None:
     assert (state.linear.funding_interval_min, state.linear.qty_step, state.linear.status) == (240, D("0.01"), "Closed")
     assert account.purses["BTC"].balance == D("0.77")
     assert (state.rules.book_levels, state.rules.linear_level_qty) == (1, D("0.02"))
+    assert (account.purses["BTC"].collateral_on, account.margin_mode) == (False, "ISOLATED_MARGIN")
 
 
 def test_a_deed_that_makes_no_sense_is_refused() -> None:
