@@ -21,7 +21,10 @@ __all__ = ["match_account", "place", "work"]
 
 
 def place(state: State, account: Account, order: Order) -> None:
-    """Admit a new order and let it act. Refusals come before anything has changed (Bybit: order/create-order)."""
+    """Admit a new order and let it act. Refusals come before anything has changed (Bybit: order/create-order).
+
+    Which refusal wins is undocumented; here parameters and filters come first, then open-order caps, then balance.
+    """
     trading.check_caps(state, account, order)
     if order.freezes or not order.is_conditional:
         trading.admit(state, account, order)
