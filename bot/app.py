@@ -52,7 +52,8 @@ BEAT_S = 0.5
 """The engine's pulse, in real seconds."""
 COMMIT_S = 0.2
 """Facts that no order waits for reach the disk in groups this often."""
-PRUNE_S = 600.0
+PRUNE_S = 60.0
+"""Old prices are dropped this often, some hundreds at a time."""
 LEAVE_S = 4.0
 """How long a stop waits for what is in flight."""
 INBOX_BOUND = 10_000

@@ -37,7 +37,7 @@ from bot.domain.events import (
 )
 from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
-from bot.domain.orders import OrderState, Signal, next_state, signal_of_status, signal_of_verdict
+from bot.domain.orders import OrderState, Signal, Verdict, next_state, signal_of_status, signal_of_verdict
 from bot.domain.records import Record
 from bot.journal.reader import Entry, JournalReader
 
@@ -103,7 +103,8 @@ class OrderStory:
     def hear(self, record: Record) -> None:
         match record:
             case OrderAnswered():
-                self._step(signal_of_verdict(record.verdict), record.reason)
+                accepted = record.verdict is Verdict.ACCEPTED
+                self._step(signal_of_verdict(record.verdict), "" if accepted else record.reason)
             case OrderSeen():
                 self._step(signal_of_status(record.order.status), record.order.reject_reason)
             case OrderAbsent():
@@ -274,7 +275,12 @@ def _words(record: Record) -> tuple[str, str]:
         case Note():
             return record.severity, f"{record.kind}: {record.text}"
         case ModeChanged():
-            return "mode", f"{record.before.value} -> {record.after.value}: {record.reason}"
+            moved = (
+                record.after.value
+                if record.after is record.before
+                else f"{record.before.value} -> {record.after.value}"
+            )
+            return "mode", f"{moved}: {record.reason}"
         case LegsAdopted():
             return "legs adopted", f"long {record.long_qty}, short {record.short_qty}: {record.reason}"
         case Refusal():

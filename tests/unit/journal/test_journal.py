@@ -106,7 +106,8 @@ def test_pruning_gives_the_pages_back_to_the_disk(path: Path) -> None:
     with sqlite3.connect(path) as database:
         before = database.execute("PRAGMA page_count").fetchone()[0]
 
-        journal.prune(before_ms=NOW_MS + 3_900)
+        while journal.prune(before_ms=NOW_MS + 3_900):
+            pass
 
         assert database.execute("PRAGMA page_count").fetchone()[0] < before / 10
 
