@@ -180,7 +180,11 @@ class Daemon:
         self._patience = wiring.exchange_patience(settings)
         symbol = settings.book.symbol
         self._rest = Rest(world.hosts, world.credentials, budget=Budget(), patience=self._patience)
-        reader = Reader(self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience)
+        # A book whose coin lies elsewhere may have a wallet without BTC; any other wallet without it is not believed.
+        must_hold = ("BTC",) if settings.book.spot_source == "wallet" else ()
+        reader = Reader(
+            self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience, must_hold=must_hold
+        )
         self._executor = Executor(self._rest, reader, self._inbox, self._clock, patience=self._patience)
         self._market = MarketStream(symbol=symbol, bar_minutes=settings.volatility.bar_minutes, patience=self._patience)
         self._private = PrivateStream(
