@@ -37,7 +37,7 @@ class OrderState(Enum):
     FILLED = "filled"
     CANCELLED = "cancelled"
     REFUSED = "refused"  # the venue proved that it did not accept it
-    ABSENT = "absent"  # proved never to have existed
+    ABSENT = "absent"  # proved never to have existed, or to be gone without a trace
 
 
 ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REFUSED, OrderState.ABSENT})
@@ -87,15 +87,22 @@ _TABLE: dict[OrderState, dict[Signal, OrderState]] = {
         **_LIVE,
     },
     _S.UNKNOWN: {_N.ACCEPTED: _S.ACKED, _N.NO_ANSWER: _S.UNKNOWN, _N.PROVED_ABSENT: _S.ABSENT, **_LIVE},
-    _S.ACKED: {_N.ACCEPTED: _S.ACKED, _N.NO_ANSWER: _S.ACKED, **_LIVE},
-    _S.OPEN: {_N.ACCEPTED: _S.OPEN, _N.NO_ANSWER: _S.OPEN, **_LIVE},
+    # Taken in, an order may die unseen; a day later its row has left every list (Bybit: order/order-list). Absence is its end, too.
+    _S.ACKED: {_N.ACCEPTED: _S.ACKED, _N.NO_ANSWER: _S.ACKED, _N.PROVED_ABSENT: _S.ABSENT, **_LIVE},
+    _S.OPEN: {_N.ACCEPTED: _S.OPEN, _N.NO_ANSWER: _S.OPEN, _N.PROVED_ABSENT: _S.ABSENT, **_LIVE},
     # A late "New" row after a partial fill is old news, not a step back.
-    _S.PARTIAL: {_N.ACCEPTED: _S.PARTIAL, _N.NO_ANSWER: _S.PARTIAL, **_LIVE, _N.SEEN_OPEN: _S.PARTIAL},
+    _S.PARTIAL: {
+        _N.ACCEPTED: _S.PARTIAL,
+        _N.NO_ANSWER: _S.PARTIAL,
+        _N.PROVED_ABSENT: _S.ABSENT,
+        **_LIVE,
+        _N.SEEN_OPEN: _S.PARTIAL,
+    },
     # Two Filled rows may arrive, the second after a lost cancel race (Bybit: websocket/private/order).
     _S.FILLED: dict.fromkeys((_N.ACCEPTED, _N.NO_ANSWER, *_LIVE), _S.FILLED),
     _S.CANCELLED: dict.fromkeys((_N.ACCEPTED, _N.NO_ANSWER, *_LIVE), _S.CANCELLED),
     _S.REFUSED: {_N.REFUSED: _S.REFUSED, _N.NO_ANSWER: _S.REFUSED},
-    _S.ABSENT: {_N.PROVED_ABSENT: _S.ABSENT, _N.NO_ANSWER: _S.ABSENT},
+    _S.ABSENT: {_N.PROVED_ABSENT: _S.ABSENT, _N.NO_ANSWER: _S.ABSENT, _N.SEEN_CANCELLED: _S.ABSENT},
 }
 
 

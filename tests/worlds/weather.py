@@ -42,6 +42,7 @@ def draw(rng: Random) -> Climate:
     dice = rng.random()
     if dice < 0.10:
         return climate
+    climate.happenings["foreign trade"] = rng.randint(2, 12)  # something to hedge
     if dice < 0.25:
         climate.name = "extreme"
         rng.choice(_BLOWS)(climate, rng, 1.0)
@@ -52,6 +53,7 @@ def draw(rng: Random) -> Climate:
     return climate
 
 
+_CREATE = "POST /v5/order/create"
 Blow = Callable[[Climate, Random, float], None]
 
 
@@ -74,14 +76,21 @@ def _reset(climate: Climate, rng: Random, strength: float) -> None:
     climate.reset_p = 0.4 * strength
 
 
+def _mute(climate: Climate, rng: Random, strength: float) -> None:
+    """Nobody tells what became of an order: the answer is lost, the stream is silent, and the lists lag."""
+    loud = min(0.9, 0.5 + strength)
+    climate.injections.append(Injection(fault="reply-lost", match=_CREATE, p=loud, value="close"))
+    climate.injections.append(Injection(fault="topic-silent", match="private", p=loud))
+    climate.read_lag_p, climate.read_lag_ms = loud, 11_000
+
+
 def _happens(name: str, most: int) -> Blow:
     def blow(climate: Climate, rng: Random, strength: float) -> None:
-        climate.happenings[name] = max(1, round(most * strength))
+        climate.happenings[name] = climate.happenings.get(name, 0) + max(1, round(most * strength))
 
     return blow
 
 
-_CREATE = "POST /v5/order/create"
 _BLOWS: tuple[Blow, ...] = (
     _request("request-lost", 0.6, values=("hang", "close")),
     _request("request-late", 0.6, ms=6000),
@@ -114,6 +123,8 @@ _BLOWS: tuple[Blow, ...] = (
     _request("topic-silent", 0.4, match="private"),
     _lag,
     _lag,
+    _mute,
+    _mute,
     _reset,
     _happens("cut private", 20),
     _happens("cut public", 12),
