@@ -204,10 +204,18 @@ class Engine:
                 state.latched = record.reason if record.closed else ""
             case OperatorAsked():
                 self._hear_operator(record)
-            case Ticked() | LegSeen() | Refusal() | Note():
-                pass  # a pulse, advice, and words for people change nothing
+            case Ticked() | LegSeen():
+                pass  # a pulse and advice change nothing
             case PlaceOrder() | CancelOrder() | ReadAccount() | ReadHistory() | SeekOrder():
                 self._sent(record, now_ms)
+            case _:
+                self._fold_thought(record, now_ms)
+
+    def _fold_thought(self, record: Thought, now_ms: int) -> None:
+        state = self.state
+        match record:
+            case Refusal() | Note():
+                pass  # words for people change nothing
             case Decided():
                 decider.fold(state, record, now_ms)
             case HedgeEnded():
