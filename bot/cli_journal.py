@@ -165,8 +165,8 @@ def decide(
     long: Annotated[float, typer.Option(min=0, help="Long leg, BTC, in steps of 0.001")],
     short: Annotated[float, typer.Option(min=0, help="Short leg, BTC, in steps of 0.001")],
     price: Annotated[float, typer.Option(min=0, help="Price of BTC, USDT")],
-    vol: Annotated[float, typer.Option(min=0, help="24 h volatility, 0.03 = 3 %")],
-    funding: Annotated[float, typer.Option(help="Funding rate per interval, above 0: longs pay")],
+    vol: Annotated[float, typer.Option(min=0, max=2, help="24 h volatility, 0.03 = 3 %")],
+    funding: Annotated[float, typer.Option(min=-0.1, max=0.1, help="Funding rate per interval, > 0: longs pay")],
     interval_h: Annotated[float, typer.Option(min=1, max=24, help="Hours between two fundings")] = 8,
     loan: Annotated[float, typer.Option(min=0, help="Debt, USDT; 0 = none")] = 0,
     margin: Annotated[float | None, typer.Option(min=0, help="Margin balance, USDT; not given = unknown")] = None,
@@ -179,7 +179,10 @@ def decide(
 ) -> None:
     """Ask the strategy about figures of your own: the daemon's code with the settings' policy, offline; nothing is sent.
 
-    For example: hedgelock decide --spot 0.27 --long 0.213 --short 0.213 --price 116000 --vol 0.03 --funding 0.0001
+    \b
+    For example:
+      hedgelock decide --spot 0.27 --long 0.213 --short 0.213 --price 116000 --vol 0.03 --funding 0.0001
+
     Exit code 1 when it refuses to decide; the reason is named.
     """
     from bot.reasoning import Figures, thought

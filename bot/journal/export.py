@@ -102,12 +102,12 @@ def _parquet_writer() -> Write:
 
 
 def _series(polars: Any, name: str, values: list[Any]) -> Any:
-    """A column with the one type its values have: text, whole number, float, yes or no, exact decimal, moment (names ending in _ms)."""
+    """A column with the one type its values have; Decimals stay exact, whole `..._ms` become moments in UTC."""
     kinds = {type(value) for value in values if value is not None}
     if kinds & {Decimal}:
         rounded = [None if value is None else round(Decimal(value), _PLACES) for value in values]
         return polars.Series(name, rounded, dtype=polars.Decimal(_DIGITS, _PLACES))
-    if name.endswith("_ms"):
+    if name.endswith("_ms") and kinds == {int}:
         return polars.Series(name, values, dtype=polars.Int64).cast(polars.Datetime("ms", "UTC")).alias(name[:-3])
     return polars.Series(name, values, dtype=polars.Float64 if float in kinds else None, strict=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -39,7 +39,7 @@ class JournalReader:
 
     def entries(
         self, kinds: Iterable[type] = (), *, last: int | None = None, since_ms: int | None = None, since_number: int = 0
-    ) -> Iterator[Entry]:
+    ) -> Generator[Entry]:
         """Records of these kinds (all, where none is named) from a time or a number on; of those, the last so many."""
         names = [kind.__name__ for kind in kinds]
         where = ["number >= ?"]

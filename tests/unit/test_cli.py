@@ -55,7 +55,7 @@ def test_help_teaches(hedgelock, flag: str):
     answer = hedgelock(flag)
 
     assert ExitCode.OK == answer.returncode
-    for verb in ("run", "simulate", "status", "config", "version"):
+    for verb in ("run", "simulate", "status", "config", "explain", "journal", "replay", "decide", "version"):
         assert f"\n  {verb} " in answer.stdout
     assert "hedgelock run --speed 600" in answer.stdout
     assert "the hedge stays on" in answer.stdout
@@ -63,7 +63,9 @@ def test_help_teaches(hedgelock, flag: str):
         assert f"{code:d}  {code.meaning}" in answer.stdout
 
 
-@pytest.mark.parametrize("verb", ["run", "simulate", "status", "config", "version"])
+@pytest.mark.parametrize(
+    "verb", ["run", "simulate", "status", "config", "explain", "journal", "replay", "decide", "version"]
+)
 def test_every_verb_has_help(hedgelock, verb: str):
     """No verb needs a manual elsewhere."""
     answer = hedgelock(verb, "--help")
