@@ -78,7 +78,7 @@ class Engine:
         """
         commands: list[Command] = []
         try:
-            for fact in (*_unbooked(event, self.state), event):
+            for fact in (*reconciler.unbooked(event, self.state), event):
                 if self._take(fact, now_ms):
                     for remark in reconciler.remarks(self.state, fact):
                         self._take(remark, now_ms)
@@ -387,17 +387,3 @@ def _word_on(journal: JournalSeen) -> Iterator[Note]:
             kind="journal unwritable",
             text=f"{journal.reason}: nothing grows until it can; records are kept in memory, delta may still be made smaller",
         )
-
-
-def _unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
-    """Executions that came by REST and are new to the books: booked by the same step as the stream's."""
-    match event:
-        case AccountRead():
-            found = event.reading.executions
-        case OrderSought():
-            found = event.executions
-        case _:
-            return
-    for execution in sorted(found, key=lambda e: (e.exec_ms, e.seq)):
-        if not state.ledger.knows(execution.exec_id):
-            yield ExecutionSeen(execution=execution)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bot.domain.account import AccountReading, ExecKind, Execution
 from bot.domain.commands import Command, LegsAdopted, Note, OrderAbsent, ReadAccount, ReadHistory, SeekOrder, Thought
-from bot.domain.events import AccountRead, ExecutionSeen
+from bot.domain.events import AccountRead, Event, ExecutionSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
 from bot.domain.orders import OrderState
 from bot.domain.records import Record
@@ -33,6 +33,7 @@ __all__ = [
     "is_acting",
     "questions",
     "remarks",
+    "unbooked",
 ]
 
 PERSISTENT = 3
@@ -172,6 +173,20 @@ def adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
                 f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}; for {held / 1000:.0f} s no execution explains it"
             ),
         )
+
+
+def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
+    """Executions that came by REST and are new to the books: booked by the same step as the stream's."""
+    match event:
+        case AccountRead():
+            found = event.reading.executions
+        case OrderSought():
+            found = event.executions
+        case _:
+            return
+    for execution in sorted(found, key=lambda e: (e.exec_ms, e.seq)):
+        if not state.ledger.knows(execution.exec_id):
+            yield ExecutionSeen(execution=execution)
 
 
 def questions(state: State, now_ms: int) -> Iterator[Command]:
