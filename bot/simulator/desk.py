@@ -93,6 +93,10 @@ class Desk:
             reply = self._answer(key, method, path, params, granted=quota.granted, units=units, wall_ms=wall_ms)
         return self._logged_answer(key, method, path, params, via, wall_ms, reply, quota)
 
+    def forget_quotas(self) -> None:
+        """Begin counting anew."""
+        self._quotas = Quotas()
+
     def knows(self, method: str, path: str) -> bool:
         """Whether there is such a private endpoint."""
         return (method, path) in PRIVATE_PATHS

@@ -57,7 +57,7 @@ def book_data(state: State, category: str, depth: int) -> dict[str, Any]:
 
 
 def price_limit(state: State, ask: Ask) -> Reply:
-    category = ask.text("category", "linear")
+    category = ask.choice("category", ("linear", "spot"), "linear")
     limits, contract = band(state, category), state.contracts[category]
     return Reply(
         ret_msg="",

@@ -26,6 +26,7 @@ OPS = {
     "order.cancel-batch": "/v5/order/cancel-batch",
 }
 _CATEGORIES = ("linear", "inverse", "spot", "option")
+REMEMBERED_REQ_IDS = 50_000
 NOT_AUTHENTICATED = 10007
 """Bybit names no code for a request before auth; 10007 is "user authentication failed"."""
 
@@ -59,7 +60,7 @@ class OrderEntry:
         op, req_id = request.get("op"), request.get("reqId")
         if not self._gate.admit(session.ip, wall_ms):
             raise AuthError(10403, "Exceeded IP rate limit.")
-        if op not in OPS:
+        if not isinstance(op, str) or op not in OPS:
             raise AuthError(10404, "unknown op")
         if session.key is None:
             raise AuthError(NOT_AUTHENTICATED, "User authentication failed.")
@@ -86,7 +87,9 @@ class OrderEntry:
             raise AuthError(10001, "Params Error: reqId is too long")
         if req_id in session.req_ids:
             raise AuthError(20006, "Duplicate reqId")
-        session.req_ids.add(req_id)
+        session.req_ids[req_id] = None
+        if len(session.req_ids) > REMEMBERED_REQ_IDS:
+            del session.req_ids[next(iter(session.req_ids))]
 
 
 def _coded(ret_code: int) -> Reply:

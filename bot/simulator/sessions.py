@@ -75,7 +75,7 @@ class Session:
         self.key: ApiKey | None = None
         self._keyring, self._is_topic, self._choices = keyring, is_topic, choices
         self._args_chars = 0
-        self.req_ids: set[str] = set()
+        self.req_ids: dict[str, None] = {}
 
     def hear(self, request: Message | None, now_ms: int, *, refuse: bool = False) -> Heard:
         """Answer one request (see `read`); `refuse` fails an auth or a subscription that is otherwise good."""

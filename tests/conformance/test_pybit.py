@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pybit import unified_trading
 from pybit.exceptions import FailedRequestError, InvalidRequestError
 from pybit.unified_trading import WebSocket, WebSocketTrading
 
-from bot.simulator.main import SimulatorOptions, build
+from bot.simulator.main import AccountOptions, SimulatorOptions, build
 from tests.client import KEY, SECRET, Client, at
 from tests.conformance.clients import pybit_at, pybit_http
 from tests.patience import until
@@ -182,3 +185,26 @@ async def test_pybit_comes_back_after_a_cut(hand: Client) -> None:
             await until(lambda: len(heard) > known + 3)
         finally:
             await calling(socket.exit)
+
+
+async def test_a_key_of_ones_own() -> None:
+    """A self-generated RSA key signs REST requests; the venue knows its public half only."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    secret = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    account = AccountOptions(rsa_public_key=public.decode())
+    async with build(SimulatorOptions(accounts=(account,))).serving() as server:
+        session = unified_trading.HTTP(api_key=KEY, api_secret=secret.decode(), rsa_authentication=True)
+        session.endpoint = server.url
+        legs = (await calling(session.get_positions, **RAW))["result"]["list"]
+        placed = await calling(session.place_order, **RAW, side="Sell", orderType="Market", qty="0.01", positionIdx=2)
+        stranger = pybit_http(server.url)
+        with pytest.raises(InvalidRequestError, match="10004"):
+            await calling(stranger.get_positions, **RAW)
+
+    assert len(legs) == 2
+    assert placed["retCode"] == 0
