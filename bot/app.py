@@ -38,7 +38,7 @@ from bot.exchange.socket import drive
 from bot.exit_codes import ExitCode
 from bot.inbox import Inbox
 from bot.journal import locks
-from bot.journal.journal import Journal
+from bot.journal.journal import MOST_WAITING, Journal
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.web import Web
 from bot.settings import Settings
@@ -258,7 +258,7 @@ class Daemon:
     def _queues(self) -> Mapping[str, QueueDepth]:
         return {
             "inbox": QueueDepth(depth=len(self._inbox), limit=INBOX_BOUND),
-            "journal": QueueDepth(depth=self._journal.pending),
+            "journal": QueueDepth(depth=self._journal.pending, limit=MOST_WAITING),
         }
 
     # ------------------------------------------------------------------------------------------- coming and going

@@ -184,6 +184,8 @@ class Journal:
 
     def _insert(self, rows: tuple[Row, ...]) -> None:
         """In the writer's thread: all rows, or none."""
+        if not self.path.exists():
+            raise OSError("its file is gone; put it back, or start again for a new one")
         if self.path.stat().st_ino != self._inode:
             raise OSError("its file was replaced by another; start again to continue with that one")
         with self._transaction():

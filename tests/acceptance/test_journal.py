@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,28 @@ def test_on_a_full_disk_it_keeps_running_grows_nothing_says_so_and_recovers(tmp_
         orders = ours(venue)
 
     assert [o[1] for o in orders] == [o["filled"] for o in asked(tmp_path, "journal", "orders")]
+    assert 0 == hedgelock(tmp_path, "replay").returncode
+
+
+def test_killed_on_a_full_disk_it_finds_its_way_back(tmp_path: Path) -> None:
+    """An order left without its intent on disk, and the memory that knew of it is gone: the venue's books tell the next run."""
+    with a_venue(tmp_path) as venue:
+        with a_daemon(tmp_path, venue=venue) as daemon:
+            wait_for(lambda: venue.legs() == HEDGED, seconds=60, what="the first hedge")
+            wait_for(lambda: daemon.said("hedge ended"), seconds=10, what="its end")
+            fill_the_disk(daemon)
+            wait_for(lambda: daemon.status()["mode"]["name"] == "REDUCING", seconds=20, what="REDUCING")
+            a_strange_hand_buys_back(venue, "0.15")
+            wait_for(lambda: venue.legs() == ("0", "0.171"), seconds=30, what="the long leg at zero")
+            daemon.kill()
+
+        with a_daemon(tmp_path, venue=venue) as daemon:
+            wait_for(lambda: D(venue.legs()[1]) >= D("0.260"), seconds=60, what="a short leg that covers the spot")
+            wait_for(lambda: daemon.status()["mode"]["name"] == "TRADING", seconds=20, what="TRADING")
+            assert daemon.stop() == 0
+        links = [order["orderLinkId"] for order in venue.orders() if order["orderLinkId"]]
+
+    assert len(links) == len(set(links))
     assert 0 == hedgelock(tmp_path, "replay").returncode
 
 

@@ -155,6 +155,24 @@ async def test_a_slow_disk_fails_the_commit_and_the_write_still_counts(path: Pat
     assert [A, B] == on_disk(path)
 
 
+async def test_a_write_that_hangs_holds_nobody_up(path: Path) -> None:
+    """The writer's thread waits for the disk; the daemon waited once, for as long as its deadline."""
+    journal = holding(path, A, deadline_s=0.02)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+
+    began_s = elapsed_s()
+    for _ in range(50):
+        with pytest.raises(JournalFailed, match="longer than 20 ms"):
+            journal.commit()
+    assert elapsed_s() - began_s < room.BUSY_S
+
+    holder.execute("ROLLBACK")
+    await until(is_written(journal))
+
+    assert [A] == on_disk(path)
+
+
 async def test_a_journal_that_was_replaced_is_not_written_into_the_void(path: Path) -> None:
     """Somebody moved the file away: the daemon says so instead of writing where nobody will ever look."""
     journal = holding(path, A)
@@ -163,7 +181,7 @@ async def test_a_journal_that_was_replaced_is_not_written_into_the_void(path: Pa
     os.rename(path, aside)
     journal.append(B, NOW_MS)
 
-    with pytest.raises(JournalFailed, match="No such file"):
+    with pytest.raises(JournalFailed, match="its file is gone"):
         journal.commit()
     shutil.copy(aside, path)
     time_to_retry = elapsed_s() + 0.1
