@@ -40,6 +40,7 @@ class OurOrder:
     told_ms: int = 0
     """When its state last changed."""
     sought_ms: int = 0
+    seeks: int = 0
     seeks_open: list[int] = field(default_factory=list)
     """When it was asked for, of the questions that are not answered."""
     written_off: Decimal = ZERO
@@ -120,6 +121,7 @@ class Blotter:
         """It is being asked for."""
         if (ours := self.orders.get(order_link_id)) is not None:
             ours.sought_ms = now_ms
+            ours.seeks += 1
             ours.seeks_open.append(now_ms)
 
     def sought(self, order_link_id: str) -> int | None:

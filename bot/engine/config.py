@@ -40,6 +40,8 @@ class Patience:
     """After this, a request that was never answered can no longer become an order (Bybit: guide, recv_window, plus visibility lag)."""
     retry_after_ms: int
     """Least pause between two orders for the same leg target when the first filled nothing."""
+    stall_ms: int = 0
+    """A pulse later than this means that the loop stood still and everything is read anew; 0: not watched."""
     hedge_ms: int
     """How long the orders of one decision may take before it is given up and taken anew."""
 

@@ -13,6 +13,8 @@ from typing import Any, get_type_hints
 
 from bot.domain.commands import Decided, Outcome, Stage
 from bot.domain.legs import Leg
+from bot.domain.money import ZERO
+from bot.engine import throttle
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 from bot.strategy import decision as words
@@ -56,7 +58,8 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
     state.asked_to_rehedge = ""
     permission = MODES[state.mode]
     may_send = permission.grow or permission.shrink
-    if record.outcome is not Outcome.HEDGE or not may_send or state.spot is None:
+    spot_btc = record.inputs.get("book.spot_btc")
+    if record.outcome is not Outcome.HEDGE or not may_send or spot_btc is None:
         return
     assert record.long_target is not None
     assert record.short_target is not None
@@ -64,8 +67,9 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
         decision=record.number,
         targets={Leg.LONG: record.long_target, Leg.SHORT: record.short_target},
         first_leg=record.first_leg,
-        spot=state.spot,
+        spot=Decimal(repr(spot_btc)),  # as the decision saw it: a restart may remember no wallet
         started_ms=now_ms,
+        gap=abs(record.gap) if record.gap is not None else ZERO,
     )
 
 
@@ -132,9 +136,13 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
         return "first look"
     if state.asked_to_rehedge:
         return state.asked_to_rehedge
-    if answer.action == words.TRADE and (
-        _targets(state, answer) != (last.long_target, last.short_target)
-        or now_ms - last_ms >= state.config.patience.hedge_ms
+    if (
+        answer.action == words.TRADE
+        and not throttle.is_resting(state, now_ms)
+        and (
+            _targets(state, answer) != (last.long_target, last.short_target)
+            or now_ms - last_ms >= state.config.patience.hedge_ms
+        )
     ):
         return "trade"
     if changed := [

@@ -8,55 +8,33 @@ the journal and then asks the venue for the truth: recovery is the ordinary star
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import assert_never
 
-from bot.domain.account import Execution
 from bot.domain.commands import (
     CancelOrder,
     Command,
-    Decided,
-    HedgeEnded,
-    LegsAdopted,
-    ModeChanged,
     Note,
-    OrderAbsent,
     PlaceOrder,
-    ReadAccount,
-    ReadHistory,
-    Refusal,
-    SeekOrder,
     Thought,
 )
 from bot.domain.errors import Broken, JournalFailed
 from bot.domain.events import (
     AccountRead,
     BadInput,
-    BarClosed,
-    Channel,
-    ChannelChanged,
     Event,
     ExecutionSeen,
     FactsLost,
-    HistoryRead,
     JournalSeen,
-    LatchSeen,
     LegSeen,
-    OperatorAsked,
     OrderAnswered,
-    OrderSeen,
-    OrderSought,
-    ReadFailed,
     Started,
-    Stopping,
     Ticked,
     TickerSeen,
-    Verb,
     WalletSeen,
 )
-from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
+from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, gate, hedging, reconciler, sight
+from bot.engine import decider, gate, hearing, hedging, reconciler, sight
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -70,6 +48,9 @@ class Engine:
     def __init__(self, config: EngineConfig, diary: Diary) -> None:
         self.state = State.blank(config)
         self._diary = diary
+        self._is_awake = False
+        """Until its own Started it remembers and does not think: what it recovered is another run's mode, and another run's name."""
+        self._beat_ms: int | None = None
 
     def turn(self, event: Event, now_ms: int) -> tuple[Command, ...]:
         """Take one event in and return the commands it leads to, each already on disk if it can send an order.
@@ -78,11 +59,13 @@ class Engine:
         """
         commands: list[Command] = []
         try:
+            if isinstance(event, Ticked):
+                self._notice_a_stall(now_ms)
             for fact in (*reconciler.unbooked(event, self.state), event):
                 if self._take(fact, now_ms):
                     for remark in reconciler.remarks(self.state, fact):
                         self._take(remark, now_ms)
-            for record in self.think(event, now_ms):
+            for record in self.think(event, now_ms) if self._is_awake else ():
                 self._take(record, now_ms)
                 if isinstance(record, Command):
                     commands.append(record)
@@ -104,12 +87,23 @@ class Engine:
 
     def _take(self, record: Record, now_ms: int) -> bool:
         """Write a record and fold it; False for an execution that is booked already."""
-        if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution.exec_id):
+        if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution):
             return False  # the venue repeats itself; the journal does not
         if not isinstance(record, Ticked):
             self._diary.append(record, now_ms)
+        self._is_awake |= isinstance(record, Started)
         self.fold(record, now_ms)
         return True
+
+    def _notice_a_stall(self, now_ms: int) -> None:
+        """The pulse itself was late: the loop stood still, or the machine slept. As after a reconnect, REST is read first."""
+        before_ms, self._beat_ms = self._beat_ms, now_ms
+        stall_ms = self.state.config.patience.stall_ms
+        if before_ms is None or not stall_ms or now_ms - before_ms <= stall_ms or not self._is_awake:
+            return
+        slept = f"the engine stood still for {(now_ms - before_ms) / 1000:.1f} s"
+        self._take(Note(severity="warning", kind="stalled", text=slept), now_ms)
+        self._take(FactsLost(count=0), now_ms)
 
     def _halt(self, reason: str, now_ms: int) -> None:
         """Our own books contradict themselves: stop, and say so, whatever else was being thought."""
@@ -162,215 +156,13 @@ class Engine:
 
     def fold(self, record: Record, now_ms: int) -> None:
         """Write one record into the state."""
-        state = self.state
-        state.records += not isinstance(record, Ticked)
-        match record:
-            case TickerSeen():
-                state.market.see_ticker(record, now_ms)
-            case BarClosed():
-                state.market.see_bar(record.bar)
-            case ExecutionSeen():
-                self._book(record.execution, now_ms)
-            case OrderSeen():
-                state.blotter.see(record.order, now_ms)
-            case OrderAnswered():
-                state.blotter.hear(record.order_link_id, signal_of_verdict(record.verdict), now_ms, record.reason)
-                if record.verdict is not Verdict.ACCEPTED:
-                    state.readings.want(f"order {record.verdict.value}", now_ms)
-            case OrderSought():
-                self._hear_sought(record, now_ms)
-            case AccountRead():
-                self._hear_reading(record, now_ms)
-            case HistoryRead():
-                state.instrument = record.instrument
-                state.market.load(record.bars, record.funding)
-            case WalletSeen():
-                state.see_wallet(record.wallet, now_ms)
-            case ReadFailed():
-                self._hear_failure(record, now_ms)
-            case ChannelChanged():
-                self._hear_channel(record, now_ms)
-            case BadInput():
-                state.bad_inputs[record.kind] += 1
-            case FactsLost():
-                self._hear_loss(record, now_ms)
-            case Started():
-                self._start(record, now_ms)
-            case Stopping():
-                state.stopping = record.reason
-            case JournalSeen():
-                state.unwritable = "" if record.writable else record.reason
-            case LatchSeen():
-                state.latched = record.reason if record.closed else ""
-            case OperatorAsked():
-                self._hear_operator(record)
-            case Ticked() | LegSeen():
-                pass  # a pulse and advice change nothing
-            case PlaceOrder() | CancelOrder() | ReadAccount() | ReadHistory() | SeekOrder():
-                self._sent(record, now_ms)
-            case _:
-                self._fold_thought(record, now_ms)
-
-    def _fold_thought(self, record: Thought, now_ms: int) -> None:
-        state = self.state
-        match record:
-            case Refusal() | Note():
-                pass  # words for people change nothing
-            case Decided():
-                decider.fold(state, record, now_ms)
-            case HedgeEnded():
-                state.hedge = None
-            case LegsAdopted():
-                state.ledger.adopt(record)
-                state.blotter.write_off()
-                state.readings.agreed(now_ms)
-            case OrderAbsent():
-                state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
-            case ModeChanged():
-                state.mode, state.why = record.after, record.reason
-            case _:
-                assert_never(record)
-
-    def _book(self, execution: Execution, now_ms: int) -> None:
-        if self.state.ledger.knows(execution.exec_id):
-            return
-        self.state.ledger.book(execution)
-        self.state.blotter.book(execution)
-        if self.state.ledger.is_waiting:
-            self.state.readings.want("an execution is missing", now_ms)
-        if execution.kind.moves_legs and execution.order_link_id not in self.state.blotter.orders:
-            self.state.readings.want("an execution that is not ours", now_ms)
-            if self.state.hedge is not None:
-                self.state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
-            difference = reconciler.difference_of(self.state, execution)
-            if difference is not None and reconciler.POLICIES[difference].policy is reconciler.Policy.HALT:
-                raise Broken(
-                    f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})"
-                )
-
-    def _hear_sought(self, sought: OrderSought, now_ms: int) -> None:
-        ours = self.state.blotter.orders.get(sought.order_link_id)
-        if ours is None:
-            return
-        asked_ms = self.state.blotter.sought(sought.order_link_id)
-        if sought.order is not None:
-            self.state.blotter.see(sought.order, now_ms)
-        elif sought.executions or asked_ms is None:
-            return
-        elif asked_ms > ours.sent_ms + self.state.config.patience.lease_ms:
-            ours.negatives += 1
-            self.state.readings.want(f"{sought.order_link_id} is nowhere", now_ms)
-
-    def _hear_reading(self, record: AccountRead, now_ms: int) -> None:
-        state, reading = self.state, record.reading
-        for row in reading.open_orders:
-            state.blotter.see(row, now_ms)
-        state.see_wallet(reading.wallet, now_ms)
-        if record.facts is not None:
-            state.facts = record.facts
-        hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
-        state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
-        state.foreign_orders = frozenset(hands)
-        state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
-        state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
-        self._compare(record, now_ms)
-
-    def _compare(self, record: AccountRead, now_ms: int) -> None:
-        state, readings = self.state, self.state.readings
-        patience = state.config.patience
-        match reconciler.compare(state, record.reading):
-            case reconciler.Comparison.EQUAL:
-                readings.agreed(now_ms)
-                return
-            case reconciler.Comparison.STALE:
-                readings.want("the reading was older than our books", now_ms)
-            case reconciler.Comparison.DIFFERENT if state.ledger.is_open:
-                # While an order of ours is on its way, a reading may be from before or after it: that proves nothing.
-                asked_ms, lease_ms = readings.answered_asked_ms, patience.lease_ms
-                if not any(reconciler.is_acting(o, asked_ms, lease_ms) for o in state.blotter.unsettled()):
-                    readings.disagreed()
-                readings.want("legs disagree", now_ms)
-        readings.not_before_ms = now_ms + patience.seek_every_ms
-
-    def _hear_failure(self, record: ReadFailed, now_ms: int) -> None:
-        readings, patience = self.state.readings, self.state.config.patience
-        readings.failures += 1
-        pause_ms = patience.seek_every_ms * min(readings.failures, 5)
-        if record.what == ReadAccount.__name__:
-            readings.asked_ms = None
-            readings.not_before_ms = now_ms + pause_ms
-        elif record.what == ReadHistory.__name__:
-            readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
-
-    def _hear_channel(self, record: ChannelChanged, now_ms: int) -> None:
-        channel = self.state.channels[record.channel]
-        channel.up, channel.since_ms, channel.reason = record.up, now_ms, record.reason
-        if record.up and record.channel is Channel.PRIVATE:
-            # Nothing is replayed on a new connection: what happened in the gap comes from REST, before trading resumes.
-            self.state.readings.want("private stream up", now_ms)
-        if record.up and record.channel is Channel.PUBLIC and self.state.instrument is not None:
-            self.state.market.has_gap = True
-
-    def _hear_loss(self, record: FactsLost, now_ms: int) -> None:
-        """As after a new connection: nothing grows until REST has told what was missed."""
-        self.state.channels[Channel.PRIVATE].since_ms = now_ms
-        self.state.readings.want(f"{record.count} facts lost", now_ms)
-
-    def _hear_operator(self, record: OperatorAsked) -> None:
-        match record.verb:
-            case Verb.PAUSE:
-                self.state.paused = f"paused by {record.who}: {record.reason}"
-            case Verb.RESUME:
-                # A person has looked: books that contradicted themselves begin anew from the venue's legs.
-                self.state.paused = ""
-                if self.state.broken:
-                    self.state.broken, self.state.ledger.is_open = "", False
-            case Verb.REHEDGE:
-                self.state.asked_to_rehedge = f"asked by {record.who}"
-            case _:
-                assert_never(record.verb)
-
-    def _sent(self, command: Command, now_ms: int) -> None:
-        state = self.state
-        match command:
-            case PlaceOrder():
-                state.orders_made += 1
-                state.blotter.place(command, now_ms)
-                hedging.fold_sent(state, now_ms)
-            case ReadAccount():
-                state.readings.asked_ms = now_ms
-                if (
-                    state.readings.deep_asked_ms is None
-                    or command.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS
-                ):
-                    state.readings.deep_asked_ms = now_ms
-            case ReadHistory():
-                state.readings.history_asked_ms = now_ms
-            case SeekOrder():
-                state.blotter.seek(command.order_link_id, now_ms)
-            case CancelOrder():
-                # A journal with a hole (records lost while the disk failed) may have kept the question and lost the order.
-                if (ours := state.blotter.orders.get(command.order_link_id)) is not None:
-                    ours.cancel_asked = True
-            case _:
-                assert_never(command)
-
-    def _start(self, record: Started, now_ms: int) -> None:
-        """A new run: what an earlier one left unanswered is unknown, and nothing is up until it says so."""
-        state = self.state
-        state.run, state.version, state.world = record.run, record.version, record.mode
-        state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
-        for order in state.blotter.unsettled():
-            order.seeks_open.clear()
-            if order.state is OrderState.INTENDED:
-                link = order.place.order_link_id
-                state.blotter.hear(link, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
-        for channel in state.channels.values():
-            channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
-        state.readings = type(state.readings)()
-        state.instrument = state.facts = None
-        state.holding.forget()
-        state.market.forget_freshness()
+        self.state.records += not isinstance(record, Ticked)
+        if isinstance(record, Command):
+            hearing.command(self.state, record, now_ms)
+        elif isinstance(record, Thought):
+            hearing.thought(self.state, record, now_ms)
+        else:
+            hearing.event(self.state, record, now_ms)
 
 
 def _word_on(journal: JournalSeen) -> Iterator[Note]:

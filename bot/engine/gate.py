@@ -98,13 +98,13 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
 
 def _broken_size(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
     assert around.instrument is not None
+    if wish.act is Act.GROW and _room(around) < around.instrument.min_qty:
+        worst = around.leg_qty + around.may_grow_by + wish.qty
+        return "leg limit", f"the leg could reach {worst}, above the limit of {around.limits.max_leg}"
     qty = around.instrument.qty(_steps(wish, around))
     if qty < around.instrument.min_qty:
         return "minimum", f"{wish.qty} is below the smallest order of {around.instrument.min_qty}"
     if wish.act is Act.GROW:
-        worst = around.leg_qty + around.may_grow_by + qty
-        if worst > around.limits.max_leg:
-            return "leg limit", f"the leg could reach {worst}, above the limit of {around.limits.max_leg}"
         if around.ticker is not None and qty * around.ticker.mark < around.instrument.min_notional:
             return "minimum", f"{qty} is worth less than {around.instrument.min_notional} USDT"
     elif qty > around.leg_qty:
@@ -126,7 +126,14 @@ def _steps(wish: Wish, around: Surroundings) -> int:
     """The quantity in steps: never more than asked, never more than one order may be. The rest is for the next order."""
     assert around.instrument is not None
     one_order = min(wish.qty, around.limits.max_order, around.instrument.max_limit_qty)
+    if wish.act is Act.GROW:
+        one_order = min(one_order, _room(around))
     return around.instrument.steps(one_order)
+
+
+def _room(around: Surroundings) -> Decimal:
+    """How much the leg may still grow, everything on its way counted; never below zero."""
+    return max(Decimal(0), around.limits.max_leg - around.leg_qty - around.may_grow_by)
 
 
 def _price_cap(wish: Wish, around: Surroundings) -> Decimal | None:

@@ -10,17 +10,29 @@ from collections.abc import Iterator
 
 from bot.domain.commands import CancelOrder, HedgeEnded, Note, PlaceOrder, Refusal
 from bot.domain.legs import Act, Leg
+from bot.domain.money import ZERO
 from bot.domain.orders import OrderState
 from bot.engine import gate, sight
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 
-__all__ = ["cancel_resting", "fold_sent", "next_order", "wind_up"]
+__all__ = [
+    "cancel_resting",
+    "fold_ended",
+    "fold_filled",
+    "fold_refused",
+    "fold_sent",
+    "next_order",
+    "wind_up",
+]
 
 MAX_ORDERS = 12
 """Orders that one hedge may take before it is given up."""
 
-_PASSING_RULES = frozenset({"mode", "freshness", "one in motion", "order rate"})
+MAX_REFUSALS = 3
+"""Orders in a row that the venue may turn down before the hedge is given up."""
+
+_PASSING_RULES = frozenset({"mode", "freshness", "one in motion", "order rate", "price collar"})
 """Refusals that time may lift: the hedge waits, until its own patience ends."""
 
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
@@ -69,6 +81,31 @@ def fold_sent(state: State, now_ms: int) -> None:
         state.hedge.last_order_ms = now_ms
 
 
+def fold_filled(state: State) -> None:
+    """An order of ours traded."""
+    state.given_up = 0
+    if state.hedge is not None:
+        state.hedge.has_filled, state.hedge.refusals = True, 0
+
+
+def fold_refused(state: State) -> None:
+    """The venue turned an order down."""
+    if state.hedge is not None:
+        state.hedge.refusals += 1
+
+
+def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
+    """The hedge in motion is over."""
+    hedge, state.hedge = state.hedge, None
+    if hedge is None:
+        return
+    if hedge.has_filled:
+        state.hedges.append((hedge.started_ms, hedge.gap))
+    elif not record.reached and not hedge.spoiled:
+        state.given_up += 1
+        state.given_up_ms = now_ms
+
+
 def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
     """What is still to be done: shrinking first, the favoured leg first among equals. None: nothing."""
     wishes = []
@@ -84,8 +121,11 @@ def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
 def _hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
     if hedge.spoiled:
         return hedge.spoiled
-    if hedge.spot != state.spot:
+    least = state.instrument.qty_step if state.instrument else ZERO
+    if state.spot is not None and abs(hedge.spot - state.spot) > least:
         return "the spot holding changed"
+    if hedge.refusals >= MAX_REFUSALS:
+        return f"the venue turned {hedge.refusals} orders down in a row"
     if hedge.attempts >= MAX_ORDERS:
         return f"{hedge.attempts} orders did not reach its targets"
     if now_ms - hedge.started_ms > state.config.patience.hedge_ms:

@@ -17,7 +17,10 @@ from bot.domain.errors import Broken
 from bot.domain.legs import Act, Leg, leg_moved_by
 from bot.domain.money import ZERO
 
-__all__ = ["Ledger", "LegBook"]
+__all__ = ["KEPT_NAMES", "Ledger", "LegBook"]
+
+KEPT_NAMES = 20_000
+"""Execution names kept in memory: more than a month at the largest daily number of orders."""
 
 
 @dataclass(slots=True)
@@ -49,7 +52,12 @@ class Ledger:
     legs: dict[Leg, LegBook] = field(default_factory=lambda: {Leg.LONG: LegBook(), Leg.SHORT: LegBook()})
     is_open: bool = False
     """False until the venue's legs were adopted once: before that the books know nothing."""
-    _booked: set[str] = field(default_factory=set)
+    spot_fees: dict[str, Decimal] = field(default_factory=dict)
+    """Fees of spot trades of the coin, by the coin they were charged in; > 0 was paid."""
+    _booked: dict[str, int] = field(default_factory=dict)
+    """When each booked execution happened; the oldest are forgotten."""
+    _forgotten_ms: int = 0
+    """Whatever happened up to here is taken for booked."""
     _early: list[Execution] = field(default_factory=list)
     """Executions that came while the books were closed: adopted legs contain them, or are moved by them."""
     _waiting: list[Execution] = field(default_factory=list)
@@ -67,9 +75,9 @@ class Ledger:
         """Whether an execution is known of which an earlier one is missing: the legs are not what they seem."""
         return bool(self._waiting)
 
-    def knows(self, exec_id: str) -> bool:
+    def knows(self, execution: Execution) -> bool:
         """Whether this execution is already in the books."""
-        return exec_id in self._booked
+        return execution.exec_id in self._booked or execution.exec_ms <= self._forgotten_ms
 
     def adopt(self, record: LegsAdopted) -> None:
         """Take the venue's legs as the truth. Realised profit, fees and funding to date are kept."""
@@ -91,15 +99,26 @@ class Ledger:
 
         One that closes more than its leg holds waits for the one that is missing before it. Raises Broken for an undocumented kind.
         """
-        if self.knows(execution.exec_id):
+        if self.knows(execution):
             return
-        self._booked.add(execution.exec_id)
+        self._booked[execution.exec_id] = execution.exec_ms
+        self._forget_old()
         if self.is_open:
             self._enter(execution)
         else:
             self._early.append(execution)
 
+    def _forget_old(self) -> None:
+        """Bound the memory: months of names, and a line before which everything counts as booked."""
+        if len(self._booked) > KEPT_NAMES:
+            by_age = sorted(self._booked.items(), key=lambda item: item[1])
+            self._forgotten_ms = by_age[KEPT_NAMES // 2 - 1][1]
+            self._booked = {name: at_ms for name, at_ms in by_age if at_ms > self._forgotten_ms}
+
     def _enter(self, execution: Execution) -> None:
+        if execution.category == "spot" and execution.fee:
+            coin = execution.fee_currency
+            self.spot_fees[coin] = self.spot_fees.get(coin, ZERO) + execution.fee
         if execution.symbol != self.symbol or execution.category != "linear" or self._is_in_adopted(execution):
             return
         if execution.kind is ExecKind.UNKNOWN:

@@ -40,18 +40,37 @@ class MarketBook:
     """Bars are missing: they are to be read again from REST."""
     funding: deque[FundingPoint] = field(default_factory=lambda: deque(maxlen=_KEPT_FUNDING))
     funding_regime: rates.RegimeState = rates.NO_REGIME
+    _quickest: tuple[int, int] | None = None
+    """The shortest (arrival - venue's time) of a ticker in this run, in ms, and when it was."""
     _terms: deque[tuple[float, float]] = field(default_factory=deque)
     _sum: streaming.Running = streaming.EMPTY_RUNNING
     _smoothed: streaming.Ewma = streaming.EMPTY_EWMA
 
     def see_ticker(self, ticker: TickerSeen, now_ms: int) -> None:
-        """Keep the newest ticker. When the next settlement moves on, the rate that just ran has settled."""
+        """Keep the newest ticker. When the next settlement moves on, the rate that just ran has settled.
+
+        One that was overtaken on the way is old news. One that came late is as old as it is late, whenever it came: what it took longer
+        than the quickest of its kind is added to its age, so that a queue of yesterday's prices is not taken for today's.
+        """
         before = self.ticker
+        if before is not None and self.ticker_seen_ms is not None and ticker.at_ms < before.at_ms:
+            return
         if before is not None and before.next_funding_ms is not None and before.funding_rate is not None:
             has_settled = ticker.next_funding_ms is not None and ticker.next_funding_ms > before.next_funding_ms
             if has_settled:
                 self._settle(FundingPoint(at_ms=before.next_funding_ms, rate=before.funding_rate))
-        self.ticker, self.ticker_seen_ms = ticker, now_ms
+        self.ticker, self.ticker_seen_ms = ticker, now_ms - self._lateness_ms(now_ms - ticker.at_ms, now_ms)
+
+    def _lateness_ms(self, trip_ms: int, now_ms: int) -> int:
+        """How much longer a ticker took than the quickest one; clocks may drift apart by a thousandth."""
+        if self._quickest is None:
+            self._quickest = (trip_ms, now_ms)
+            return 0
+        quickest_ms, at_ms = self._quickest
+        allowed_ms = quickest_ms + (now_ms - at_ms) // 1000
+        if trip_ms <= allowed_ms:
+            self._quickest = (trip_ms, now_ms)
+        return max(0, trip_ms - allowed_ms)
 
     def see_bar(self, bar: Bar) -> None:
         """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap."""
@@ -80,7 +99,7 @@ class MarketBook:
 
     def forget_freshness(self) -> None:
         """A new run has seen nothing yet, whatever its journal remembers."""
-        self.ticker_seen_ms = None
+        self.ticker_seen_ms = self._quickest = None
 
     @property
     def raw_sigma_24h(self) -> float:

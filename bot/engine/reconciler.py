@@ -48,6 +48,12 @@ _MOST_BARS = 1000
 _OVERLAP_MS = 60_000
 """Executions are asked for from this long before the last whole reading: a repeat costs nothing, a gap costs money."""
 
+_FILTERS_EVERY_MS = 3_600_000
+"""The contract's filters change while it trades (Bybit: market/instrument): they are read again this often, and after a refusal."""
+
+_ALARMING_SEEKS = 10
+"""An order asked for this often without an end is told to a person."""
+
 _DEEP_EVERY_MS, DEEP_OVERLAP_MS = 3_600_000, 86_400_000
 """Once an hour they are asked for from a day back: a row may be listed hours late (Bybit: order/execution shows funding so)."""
 
@@ -185,23 +191,28 @@ def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
         case _:
             return
     for execution in sorted(found, key=lambda e: (e.exec_ms, e.seq)):
-        if not state.ledger.knows(execution.exec_id):
+        if not state.ledger.knows(execution):
             yield ExecutionSeen(execution=execution)
 
 
-def questions(state: State, now_ms: int) -> Iterator[Command]:
+def questions(state: State, now_ms: int) -> Iterator[Command | Note]:
     """What should be asked of the venue now."""
     patience = state.config.patience
     needs_history = state.instrument is None or state.market.has_gap
-    if needs_history and _is_due(state.readings.history_asked_ms, now_ms, patience.read_timeout_ms):
+    may_ask_history = _is_due(state.readings.history_asked_ms, now_ms, patience.read_timeout_ms)
+    if needs_history and may_ask_history:
         window = state.config.volatility
         # Two windows: one to measure, one more for the smoothing to settle on.
         bars = min(2 * window.bars + 1, _MOST_BARS)
         yield ReadHistory(minutes=window.minutes, bars=bars, funding_points=state.config.funding_points)
+    elif may_ask_history and _is_due(state.instrument_ms, now_ms, _FILTERS_EVERY_MS):
+        yield ReadHistory(minutes=state.config.volatility.minutes, bars=0, funding_points=0)
     if (why := _why_read(state, now_ms)) is not None:
         yield ReadAccount(why=why, executions_since_ms=_since_ms(state, now_ms), with_facts=state.facts is None)
     for order in state.blotter.unsettled():
         if _wants_seeking(order, now_ms, patience.seek_after_ms, patience.seek_every_ms):
+            if order.seeks == _ALARMING_SEEKS:
+                yield _still_open(order, now_ms)
             yield SeekOrder(order_link_id=order.place.order_link_id, symbol=order.place.symbol, sent_ms=order.sent_ms)
 
 
@@ -228,6 +239,17 @@ def _note(difference: Difference, what: str) -> Note:
     rule = POLICIES[difference]
     return Note(
         severity=rule.severity, kind=difference.name.lower().replace("_", " "), text=f"{difference.value}: {what}"
+    )
+
+
+def _still_open(order: OurOrder, now_ms: int) -> Note:
+    return Note(
+        severity="critical",
+        kind="order unresolved",
+        text=(
+            f"{order.place.order_link_id} ({order.place.act.value} {order.place.leg.name.lower()} {order.place.qty}) is "
+            f"{order.state.value} for {(now_ms - order.sent_ms) / 1000:.0f} s; no other order is sent until it is known"
+        ),
     )
 
 

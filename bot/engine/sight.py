@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bot.domain.commands import Mode, ModeChanged
 from bot.domain.events import Channel
+from bot.engine import throttle
 from bot.engine.modes import Facts, mode_for
 from bot.engine.state import State
 
@@ -25,7 +26,7 @@ def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
 def facts_of(state: State, now_ms: int) -> Facts:
     """Everything the mode depends on, in words that do not change while the fact does not."""
     return Facts(
-        halted=state.broken or state.latched,
+        halted=state.broken or state.latched or state.throttled or throttle.runaway(state, now_ms),
         not_started=_not_started(state),
         observing=_observing(state),
         blind=_blind(state, now_ms),

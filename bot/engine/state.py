@@ -20,9 +20,11 @@ from bot.engine.market import MarketBook
 from bot.strategy.decision import Memory
 from bot.strategy.pipeline import FIRST_MEMORY
 
-__all__ = ["ChannelState", "Hedge", "Readings", "State"]
+__all__ = ["MOST_HEDGES", "ChannelState", "Hedge", "Holding", "Readings", "State"]
 
 KEPT_DECISIONS = 100
+MOST_HEDGES = 8
+"""Hedges within `throttle.WATCHED_MS` that traded and left the gap as large as it was: a loop, not a market."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,11 @@ class Hedge:
     first_leg: Leg | None
     spot: Decimal
     started_ms: int
+    gap: Decimal = ZERO
+    """|target delta - delta| when it began, in BTC."""
+    has_filled: bool = False
+    refusals: int = 0
+    """Orders in a row that the venue turned down."""
     attempts: int = 0
     last_order_ms: int = 0
     spoiled: str = ""
@@ -131,6 +138,8 @@ class State:
     blotter: Blotter
     market: MarketBook
     instrument: Instrument | None = None
+    instrument_ms: int | None = None
+    """When its filters were read; None: they are wanted anew."""
     wallet: Wallet | None = None
     wallet_ms: int = 0
     holding: Holding = field(default_factory=Holding)
@@ -146,6 +155,8 @@ class State:
     """The latch on disk is closed: halted until it is lifted."""
     unwritable: str = ""
     """The journal takes no records: nothing may leave but what takes risk away."""
+    throttled: str = ""
+    """We traded and traded and came no nearer: halted until a person resumes."""
     paused: str = ""
     stopping: str = ""
 
@@ -169,6 +180,11 @@ class State:
     last_decided_ms: int | None = None
     last_hedge_ms: int | None = None
     asked_to_rehedge: str = ""
+    hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))
+    """The last hedges that traded: when each began, and its gap."""
+    given_up: int = 0
+    """Hedges in a row that were given up without a fill."""
+    given_up_ms: int = 0
     decisions: deque[tuple[int, Decided]] = field(default_factory=lambda: deque(maxlen=KEPT_DECISIONS))
     bad_inputs: Counter[str] = field(default_factory=Counter)
     records: int = 0

@@ -111,7 +111,8 @@ class Network:
         if fate.arrives > 1:
             world.marks["duplicate request"] += 1
             world.at(there, lambda: self._arrive(call, fate, left))
-            there += world.rng.randint(1, 300)
+            apart = world.rng.randint(1, 300)
+            there, left = there + apart, left + apart  # the copy is as young as the original
 
         def arrives() -> None:
             reply = self._arrive(call, fate, left)

@@ -6,7 +6,8 @@ This is the one place where our own code is patched, because the patch is the po
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
@@ -14,14 +15,14 @@ from unittest.mock import patch
 import pytest
 
 from bot.domain.account import ExecKind, Execution
-from bot.domain.commands import Command, OrderAbsent, PlaceOrder, Thought
-from bot.domain.events import ChannelChanged, Event, OrderSeen, OrderSought, Started
+from bot.domain.commands import Command, OrderAbsent
+from bot.domain.events import Event, OrderSeen, OrderSought, Started
 from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderState, signal_of_status
 from bot.domain.records import Record
-from bot.engine import decider, gate, hedging, reconciler, sight
-from bot.engine.blotter import Blotter, OurOrder
+from bot.engine import gate, hearing, hedging, reconciler, sight
+from bot.engine.blotter import Blotter
 from bot.engine.engine import Engine
 from bot.engine.ledger import Ledger
 from bot.engine.modes import MODES, Permission
@@ -35,7 +36,7 @@ Mistake = Callable[[], AbstractContextManager[Any]]
 
 def _no_deduplication() -> AbstractContextManager[Any]:
     """Every repeat of an execution moves the leg again."""
-    return patch.object(Ledger, "knows", lambda _self, _exec_id: False)
+    return patch.object(Ledger, "knows", lambda _self, _execution: False)
 
 
 def _believe_not_found() -> AbstractContextManager[Any]:
@@ -43,20 +44,18 @@ def _believe_not_found() -> AbstractContextManager[Any]:
 
     def absences(state: State, _now_ms: int) -> Iterator[OrderAbsent]:
         for order in state.blotter.unsettled():
-            if not order.has_ended and order.believed_gone:  # type: ignore[attr-defined]
+            if not order.has_ended and order.negatives >= 99:
                 yield OrderAbsent(order_link_id=order.place.order_link_id, proof="not found")
 
-    def hear_sought(engine: Engine, sought: OrderSought, now_ms: int) -> None:
-        if (ours := engine.state.blotter.orders.get(sought.order_link_id)) is None:
+    def hear_sought(state: State, sought: OrderSought, now_ms: int) -> None:
+        if (ours := state.blotter.orders.get(sought.order_link_id)) is None:
             return
         if sought.order is not None:
-            engine.state.blotter.see(sought.order, now_ms)
+            state.blotter.see(sought.order, now_ms)
         elif not ours.has_ended:
             ours.negatives = 99
 
-    both = patch.multiple(Engine, _hear_sought=hear_sought)
-    OurOrder.believed_gone = property(lambda o: o.negatives >= 99)  # type: ignore[attr-defined]
-    return _all_of(both, patch.object(reconciler, "absences", absences))
+    return _all_of(patch.object(hearing, "_sought", hear_sought), patch.object(reconciler, "absences", absences))
 
 
 def _forget_in_flight() -> AbstractContextManager[Any]:
@@ -72,16 +71,15 @@ def _drop_late_fills() -> AbstractContextManager[Any]:
     """An execution of an order that has ended is thrown away."""
     book = Ledger.book
 
-    def deaf(engine: Engine, execution: Execution, now_ms: int) -> None:
-        ours = engine.state.blotter.orders.get(execution.order_link_id)
+    def deaf(state: State, execution: Execution, _now_ms: int) -> None:
+        ours = state.blotter.orders.get(execution.order_link_id)
         if ours is not None and ours.has_ended:
-            engine.state.ledger._booked.add(execution.exec_id)
-            engine.state.blotter.book(execution)
-            return
-        book(engine.state.ledger, execution)
-        engine.state.blotter.book(execution)
+            state.ledger._booked[execution.exec_id] = execution.exec_ms
+        else:
+            book(state.ledger, execution)
+        state.blotter.book(execution)
 
-    return patch.object(Engine, "_book", deaf)
+    return patch.object(hearing, "_book", deaf)
 
 
 def _net_the_legs() -> AbstractContextManager[Any]:
@@ -128,7 +126,6 @@ def _resend_under_a_new_name() -> AbstractContextManager[Any]:
 
 def _trust_the_status() -> AbstractContextManager[Any]:
     """An order's own report moves the leg; its executions come on top."""
-    see = Blotter.see
 
     def credulous(engine: Engine, record: Record, now_ms: int) -> None:
         if isinstance(record, OrderSeen) and signal_of_status(record.order.status) is not None:
@@ -140,7 +137,6 @@ def _trust_the_status() -> AbstractContextManager[Any]:
         fold(engine, record, now_ms)
 
     fold = Engine.fold
-    assert see
     return patch.object(Engine, "fold", credulous)
 
 
@@ -169,33 +165,31 @@ _enter = Ledger._enter
 
 
 def _as_trade(execution: Execution) -> Execution:
-    from dataclasses import replace
-
     return replace(execution, kind=ExecKind.TRADE)
 
 
 def _targets_are_relative() -> AbstractContextManager[Any]:
     """After a restart a hedge in motion is begun again from where the legs are: its change is added once more."""
-    start = Engine._start
+    start = hearing._start
 
-    def restarted(engine: Engine, record: Started, now_ms: int) -> None:
-        start(engine, record, now_ms)
-        if (hedge := engine.state.hedge) is not None:
+    def restarted(state: State, record: Started, now_ms: int) -> None:
+        start(state, record, now_ms)
+        if (hedge := state.hedge) is not None:
             for leg in hedge.targets:
                 hedge.targets[leg] += Decimal("0.05")
 
-    return patch.object(Engine, "_start", restarted)
+    return patch.object(hearing, "_start", restarted)
 
 
 def _a_name_twice() -> AbstractContextManager[Any]:
     """Order names begin again at one in every run, and every run has the same name."""
-    start = Engine._start
+    start = hearing._start
 
-    def nameless(engine: Engine, record: Started, now_ms: int) -> None:
-        start(engine, record, now_ms)
-        engine.state.run = "run"
+    def nameless(state: State, record: Started, now_ms: int) -> None:
+        start(state, record, now_ms)
+        state.run = "run"
 
-    return patch.object(Engine, "_start", nameless)
+    return patch.object(hearing, "_start", nameless)
 
 
 def _no_budget() -> AbstractContextManager[Any]:
@@ -247,8 +241,6 @@ def _lose_the_reconnect() -> AbstractContextManager[Any]:
 
 
 def _all_of(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
-    from contextlib import ExitStack
-
     stack = ExitStack()
 
     class Together(AbstractContextManager[Any]):
@@ -294,6 +286,3 @@ def test_the_worlds_notice(mistake: Mistake) -> None:
             if campaign.live(seed).invariant.startswith("I-"):
                 return
     pytest.fail(f"{MOST_SEEDS} worlds lived with it: {mistake.__doc__}")
-
-
-_ = (ChannelChanged, PlaceOrder, Thought, decider)

@@ -224,7 +224,7 @@ class World:
         """It has acted: the path that the bot may have to follow has grown."""
         before, after = self._before, (self.leg(1), self.leg(2), self.true_spot)
         moved = (after[0] - before[0]) - (after[1] - before[1]) + (after[2] - before[2])
-        self.checkers.foreign_path += abs(moved) + abs(after[0] - before[0]) + abs(after[1] - before[1])
+        self.checkers.foreign_path += abs(moved)
         self.checkers.last_foreign_ms = self.now
         self.network.note_change()
 

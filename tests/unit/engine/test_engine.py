@@ -141,7 +141,7 @@ def test_a_restart_with_an_unanswered_order_sends_nothing_until_it_is_known() ->
     reborn.pulse(3)
 
     assert reborn.orders == []
-    assert [c.order_link_id for c in reborn.sent if isinstance(c, SeekOrder)][0] == lost.order_link_id
+    assert next(c.order_link_id for c in reborn.sent if isinstance(c, SeekOrder)) == lost.order_link_id
 
     fill = an_execution("e9", lost)
     reborn.hear(OrderSought(order_link_id=lost.order_link_id, order=a_row(lost, "Filled", "0.162"), executions=(fill,)))

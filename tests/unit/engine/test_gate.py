@@ -49,8 +49,8 @@ REFUSED = [
     ("a stale price", GROW_SHORT, {"ticker_fresh": False}, "freshness"),
     ("too many a minute", GROW_SHORT, {"sent_last_minute": 20}, "order rate"),
     ("too many a day", GROW_SHORT, {"sent_last_day": 500}, "order rate"),
-    ("the leg limit", GROW_SHORT, {"leg_qty": D("0.893")}, "leg limit"),
-    ("the leg limit, in flight", GROW_SHORT, {"leg_qty": D("0.8"), "may_grow_by": D("0.1")}, "leg limit"),
+    ("the leg limit", GROW_SHORT, {"leg_qty": D("0.9995")}, "leg limit"),
+    ("the leg limit, in flight", GROW_SHORT, {"leg_qty": D("0.8"), "may_grow_by": D("0.2")}, "leg limit"),
     ("dust", replace(GROW_SHORT, qty=D("0.0009")), {}, "minimum"),
     ("below the notional", replace(GROW_SHORT, qty=D("0.001")), {"ticker": a_ticker("4000")}, "minimum"),
     ("closing too much", SHRINK_LONG, {"leg_qty": D("0.1")}, "over-close"),
@@ -99,3 +99,11 @@ def test_more_than_one_order_may_be_is_left_for_the_next() -> None:
 
     assert isinstance(order, PlaceOrder)
     assert order.qty == D("0.5")
+
+
+def test_the_last_step_before_the_leg_limit_is_taken_in_part() -> None:
+    """A limit bounds a leg; it does not leave the leg short of it."""
+    answer = admit(GROW_SHORT, around(leg_qty=D("0.95"), may_grow_by=D("0.03")))
+
+    assert isinstance(answer, PlaceOrder)
+    assert D("0.02") == answer.qty

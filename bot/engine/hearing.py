@@ -1,0 +1,288 @@
+"""Hearing: what each record does to the state. Three tables, one for what came in, one for what went out, one for what was thought.
+
+Called by `Engine.fold` alone. An event may arrive late, twice or out of order, and from a run long gone: none of these functions asks when.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from bot.domain.account import Execution
+from bot.domain.commands import (
+    CancelOrder,
+    Command,
+    Decided,
+    HedgeEnded,
+    LegsAdopted,
+    Mode,
+    ModeChanged,
+    Note,
+    OrderAbsent,
+    PlaceOrder,
+    ReadAccount,
+    ReadHistory,
+    Refusal,
+    SeekOrder,
+    Thought,
+)
+from bot.domain.errors import Broken
+from bot.domain.events import (
+    AccountRead,
+    BadInput,
+    BarClosed,
+    Channel,
+    ChannelChanged,
+    Event,
+    ExecutionSeen,
+    FactsLost,
+    HistoryRead,
+    JournalSeen,
+    LatchSeen,
+    LegSeen,
+    OperatorAsked,
+    OrderAnswered,
+    OrderSeen,
+    OrderSought,
+    ReadFailed,
+    Started,
+    Stopping,
+    Ticked,
+    TickerSeen,
+    Verb,
+    WalletSeen,
+)
+from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
+from bot.engine import decider, hedging, reconciler
+from bot.engine.state import State
+
+__all__ = ["command", "event", "thought"]
+
+
+def event(state: State, record: Event, now_ms: int) -> None:
+    """The world said something."""
+    match record:
+        case TickerSeen():
+            state.market.see_ticker(record, now_ms)
+        case BarClosed():
+            state.market.see_bar(record.bar)
+        case ExecutionSeen():
+            _book(state, record.execution, now_ms)
+        case OrderSeen():
+            state.blotter.see(record.order, now_ms)
+        case OrderAnswered():
+            _answered(state, record, now_ms)
+        case OrderSought():
+            _sought(state, record, now_ms)
+        case AccountRead():
+            _reading(state, record, now_ms)
+        case HistoryRead():
+            state.instrument, state.instrument_ms = record.instrument, now_ms
+            if record.bars or record.funding:
+                state.market.load(record.bars, record.funding)
+        case WalletSeen():
+            state.see_wallet(record.wallet, now_ms)
+        case ReadFailed():
+            _failure(state, record, now_ms)
+        case ChannelChanged():
+            _channel(state, record, now_ms)
+        case BadInput():
+            state.bad_inputs[record.kind] += 1
+        case FactsLost():
+            # As after a new connection: nothing grows until REST has told what was missed.
+            state.channels[Channel.PRIVATE].since_ms = now_ms
+            state.readings.want(f"{record.count} facts lost" if record.count else "the engine stood still", now_ms)
+        case Started():
+            _start(state, record, now_ms)
+        case Stopping():
+            state.stopping = record.reason
+        case JournalSeen():
+            state.unwritable = "" if record.writable else record.reason
+        case LatchSeen():
+            state.latched = record.reason if record.closed else ""
+        case OperatorAsked():
+            _operator(state, record)
+        case Ticked() | LegSeen():
+            pass  # a pulse and advice change nothing
+        case _:
+            assert_never(record)
+
+
+def command(state: State, record: Command, now_ms: int) -> None:
+    """We asked for something."""
+    match record:
+        case PlaceOrder():
+            state.orders_made += 1
+            state.blotter.place(record, now_ms)
+            hedging.fold_sent(state, now_ms)
+        case ReadAccount():
+            state.readings.asked_ms = now_ms
+            reaches_far = record.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS
+            if reaches_far or state.readings.deep_asked_ms is None:
+                state.readings.deep_asked_ms = now_ms
+        case ReadHistory():
+            state.readings.history_asked_ms = now_ms
+        case SeekOrder():
+            state.blotter.seek(record.order_link_id, now_ms)
+        case CancelOrder():
+            # A journal with a hole (records lost while the disk failed) may have kept the question and lost the order.
+            if (ours := state.blotter.orders.get(record.order_link_id)) is not None:
+                ours.cancel_asked = True
+        case _:
+            assert_never(record)
+
+
+def thought(state: State, record: Thought, now_ms: int) -> None:
+    """We came to a conclusion."""
+    match record:
+        case Refusal() | Note():
+            pass  # words for people change nothing
+        case Decided():
+            decider.fold(state, record, now_ms)
+        case HedgeEnded():
+            hedging.fold_ended(state, record, now_ms)
+        case LegsAdopted():
+            state.ledger.adopt(record)
+            state.blotter.write_off()
+            state.readings.agreed(now_ms)
+        case OrderAbsent():
+            state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
+        case ModeChanged():
+            state.mode, state.why = record.after, record.reason
+            if record.after is Mode.HALTED and not (state.broken or state.latched):
+                state.throttled = record.reason  # a halt outlives its cause until a person resumes
+        case _:
+            assert_never(record)
+
+
+def _book(state: State, execution: Execution, now_ms: int) -> None:
+    if state.ledger.knows(execution):
+        return
+    state.ledger.book(execution)
+    state.blotter.book(execution)
+    if state.ledger.is_waiting:
+        state.readings.want("an execution is missing", now_ms)
+    if not execution.kind.moves_legs or execution.category != "linear":
+        return
+    if execution.order_link_id in state.blotter.orders:
+        hedging.fold_filled(state)
+        return
+    state.readings.want("an execution that is not ours", now_ms)
+    if state.hedge is not None:
+        state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
+    difference = reconciler.difference_of(state, execution)
+    if difference is not None and reconciler.POLICIES[difference].policy is reconciler.Policy.HALT:
+        raise Broken(f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})")
+
+
+def _answered(state: State, record: OrderAnswered, now_ms: int) -> None:
+    state.blotter.hear(record.order_link_id, signal_of_verdict(record.verdict), now_ms, record.reason)
+    if record.verdict is Verdict.ACCEPTED:
+        return
+    state.readings.want(f"order {record.verdict.value}", now_ms)
+    if record.verdict is Verdict.REFUSED and record.code is not None:
+        state.instrument_ms = None  # the filters may have changed under us
+        hedging.fold_refused(state)
+
+
+def _sought(state: State, sought: OrderSought, now_ms: int) -> None:
+    ours = state.blotter.orders.get(sought.order_link_id)
+    if ours is None:
+        return
+    asked_ms = state.blotter.sought(sought.order_link_id)
+    if sought.order is not None:
+        state.blotter.see(sought.order, now_ms)
+    elif sought.executions or asked_ms is None:
+        return
+    elif asked_ms > ours.sent_ms + state.config.patience.lease_ms:
+        ours.negatives += 1
+        state.readings.want(f"{sought.order_link_id} is nowhere", now_ms)
+
+
+def _reading(state: State, record: AccountRead, now_ms: int) -> None:
+    reading = record.reading
+    for row in reading.open_orders:
+        state.blotter.see(row, now_ms)
+    state.see_wallet(reading.wallet, now_ms)
+    if record.facts is not None:
+        state.facts = record.facts
+    hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
+    state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
+    state.foreign_orders = frozenset(hands)
+    state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
+    state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
+    _compare(state, record, now_ms)
+
+
+def _compare(state: State, record: AccountRead, now_ms: int) -> None:
+    readings, patience = state.readings, state.config.patience
+    match reconciler.compare(state, record.reading):
+        case reconciler.Comparison.EQUAL:
+            readings.agreed(now_ms)
+            return
+        case reconciler.Comparison.STALE:
+            readings.want("the reading was older than our books", now_ms)
+        case reconciler.Comparison.DIFFERENT if state.ledger.is_open:
+            # While an order of ours is on its way, a reading may be from before or after it: that proves nothing.
+            asked_ms, lease_ms = readings.answered_asked_ms, patience.lease_ms
+            if not any(reconciler.is_acting(o, asked_ms, lease_ms) for o in state.blotter.unsettled()):
+                readings.disagreed()
+            readings.want("legs disagree", now_ms)
+        case reconciler.Comparison.DIFFERENT:
+            pass  # no books yet: they are about to be opened
+    readings.not_before_ms = now_ms + patience.seek_every_ms
+
+
+def _failure(state: State, record: ReadFailed, now_ms: int) -> None:
+    readings, patience = state.readings, state.config.patience
+    readings.failures += 1
+    pause_ms = patience.seek_every_ms * min(readings.failures, 5)
+    if record.what == ReadAccount.__name__:
+        readings.asked_ms = None
+        readings.not_before_ms = now_ms + pause_ms
+    elif record.what == ReadHistory.__name__:
+        readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
+
+
+def _channel(state: State, record: ChannelChanged, now_ms: int) -> None:
+    channel = state.channels[record.channel]
+    channel.up, channel.since_ms, channel.reason = record.up, now_ms, record.reason
+    if record.up and record.channel is Channel.PRIVATE:
+        # Nothing is replayed on a new connection: what happened in the gap comes from REST, before trading resumes.
+        state.readings.want("private stream up", now_ms)
+    if record.up and record.channel is Channel.PUBLIC and state.instrument is not None:
+        state.market.has_gap = True
+
+
+def _operator(state: State, record: OperatorAsked) -> None:
+    match record.verb:
+        case Verb.PAUSE:
+            state.paused = f"paused by {record.who}: {record.reason}"
+        case Verb.RESUME:
+            # A person has looked: books that contradicted themselves begin anew from the venue's legs.
+            state.paused = state.throttled = ""
+            state.hedges.clear()
+            state.given_up = 0
+            if state.broken:
+                state.broken, state.ledger.is_open = "", False
+        case Verb.REHEDGE:
+            state.asked_to_rehedge = f"asked by {record.who}"
+            state.given_up = 0
+        case _:
+            assert_never(record.verb)
+
+
+def _start(state: State, record: Started, now_ms: int) -> None:
+    """A new run: what an earlier one left unanswered is unknown, and nothing is up until it says so."""
+    state.run, state.version, state.world = record.run, record.version, record.mode
+    state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
+    for order in state.blotter.unsettled():
+        order.seeks_open.clear()
+        if order.state is OrderState.INTENDED:
+            link = order.place.order_link_id
+            state.blotter.hear(link, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
+    for channel in state.channels.values():
+        channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
+    state.readings = type(state.readings)()
+    state.instrument = state.instrument_ms = state.facts = None
+    state.holding.forget()
+    state.market.forget_freshness()
