@@ -72,9 +72,7 @@ def _fit(wanted: int, shrink: int, held: int, min_steps: int, grow_limit: int) -
     return shrink, grow
 
 
-def collapse(
-    gap_steps: int, long_steps: int, short_steps: int, min_steps: int, grow_limit_steps: int
-) -> Allocation:
+def collapse(gap_steps: int, long_steps: int, short_steps: int, min_steps: int, grow_limit_steps: int) -> Allocation:
     """Close the whole long leg and put the short leg where delta still changes by gap_steps.
 
     dL = -L, dS = -L - gap, as far as the short leg holds and may grow; a part below the minimum stays undone.

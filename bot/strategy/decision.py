@@ -13,9 +13,7 @@ from typing import Final, NamedTuple
 NAN: Final = float("nan")
 
 # Policy.hedge_mode
-SPLIT: Final = (
-    0  # target is the user's; h(sigma) splits the trade between the legs (the original meaning of h)
-)
+SPLIT: Final = 0  # target is the user's; h(sigma) splits the trade between the legs (the original meaning of h)
 COVERAGE: Final = 1  # h(sigma) is the share of the spot that is covered: target = Q (1 - h m)
 TARGET: Final = 2  # target is the user's; volatility is not consulted; legs shrink before they grow
 

@@ -119,14 +119,10 @@ def drift_band_btc(cost: float, price: float, gamma_btc_per_usdt: float, risk_av
         gamma_btc_per_usdt: |dS*/dP|; dollar gamma / P^2.
         risk_aversion: absolute, R / equity, per USDT, > 0.
     """
-    return float(
-        (1.5 * cost * price * gamma_btc_per_usdt * gamma_btc_per_usdt / risk_aversion) ** (1.0 / 3.0)
-    )
+    return float((1.5 * cost * price * gamma_btc_per_usdt * gamma_btc_per_usdt / risk_aversion) ** (1.0 / 3.0))
 
 
-def misfit_band_btc(
-    cost: float, price: float, sigma_annual: float, risk_aversion: float, years: float
-) -> float:
+def misfit_band_btc(cost: float, price: float, sigma_annual: float, risk_aversion: float, years: float) -> float:
     """Half-width for a misfit that would last `years` when the target does not move: c / (A P sigma^2 T), BTC."""
     return cost / (risk_aversion * price * sigma_annual * sigma_annual * years)
 

@@ -57,9 +57,7 @@ def loan_ltv(debt_usdt: float, spot_btc: float, price: float, collateral_ratio: 
     return debt_usdt / value
 
 
-def net_ltv(
-    debt_usdt: float, perp_gain_usdt: float, spot_btc: float, price: float, collateral_ratio: float
-) -> float:
+def net_ltv(debt_usdt: float, perp_gain_usdt: float, spot_btc: float, price: float, collateral_ratio: float) -> float:
     """(D - perp gain) / (c Q P): the LTV if the perps' unrealised gain were repaid; below 0 when it exceeds the debt."""
     value = collateral_ratio * spot_btc * price
     owed = debt_usdt - perp_gain_usdt
@@ -68,9 +66,7 @@ def net_ltv(
     return owed / value
 
 
-def equity_usdt(
-    spot_btc: float, price: float, debt_usdt: float, cash_usdt: float, perp_gain_usdt: float
-) -> float:
+def equity_usdt(spot_btc: float, price: float, debt_usdt: float, cash_usdt: float, perp_gain_usdt: float) -> float:
     """Q P - D + cash + perp gain."""
     return spot_btc * price - debt_usdt + cash_usdt + perp_gain_usdt
 
@@ -159,9 +155,7 @@ def touch_probability(price: float, trigger_price: float, sigma_annual: float, y
 # Liquidation: Crypto Loan with perps on margin of their own
 
 
-def short_liquidation_price(
-    margin_usdt: float, short_btc: float, entry_price: float, mm_per_price: float
-) -> float:
+def short_liquidation_price(margin_usdt: float, short_btc: float, entry_price: float, mm_per_price: float) -> float:
     """(M + S P0) / (S (1 + m)) for a short with M USDT behind it; infinity without a short."""
     if not short_btc > 0.0:
         return math.inf

@@ -118,9 +118,7 @@ def decide(inputs: DecisionInputs) -> Decision:
     vol_level = hedge.vol_level(
         last.vol_level, market.sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio
     )
-    cap_btc = stages.short_cap_btc(
-        policy, inputs.instrument, inputs.book, market.price, account, margin_level
-    )
+    cap_btc = stages.short_cap_btc(policy, inputs.instrument, inputs.book, market.price, account, margin_level)
 
     user = stages.user_stage(policy, spot_btc)
     vol = stages.volatility_stage(policy, user.after_btc, spot_btc, vol_level, market.sigma_24h)
@@ -234,10 +232,7 @@ def missing_input(inputs: DecisionInputs) -> int:
         return codes.LEGS_UNKNOWN
     if not LEAST_PRICE <= inputs.market.price <= MOST_PRICE:
         return codes.PRICE_UNKNOWN
-    if not (
-        LEAST_STEP_BTC <= instrument.step_btc <= MOST_BTC
-        and 0.0 <= instrument.min_notional_usdt <= MOST_PRICE
-    ):
+    if not (LEAST_STEP_BTC <= instrument.step_btc <= MOST_BTC and 0.0 <= instrument.min_notional_usdt <= MOST_PRICE):
         return codes.INSTRUMENT_INVALID
     if inputs.operator.manual_mode == decision.MANUAL_TARGET and not (
         abs(inputs.operator.manual_target_btc) <= MOST_BTC

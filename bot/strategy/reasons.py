@@ -122,11 +122,7 @@ def parse_funding_regime(name: str) -> int:
 
 
 def _stage(name: str, stage: Stage) -> str:
-    moved = (
-        ""
-        if stage.before_btc == stage.after_btc
-        else f"{stage.before_btc:+.4f} -> {stage.after_btc:+.4f} BTC, "
-    )
+    moved = "" if stage.before_btc == stage.after_btc else f"{stage.before_btc:+.4f} -> {stage.after_btc:+.4f} BTC, "
     value = "" if stage.value != stage.value else f" ({stage.value:.4g})"
     return f"{name}: {moved}{text(stage.reason)}{value}"
 

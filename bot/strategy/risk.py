@@ -99,9 +99,7 @@ def payoff_years(debt_usdt: float, surplus_per_year_usdt: float) -> float:
 # Sweep: realise a winning leg's gain, repay with it, keep the hedge
 
 
-def sweep_size_btc(
-    need_usdt: float, held_btc: float, entry_price: float, price: float, is_short: int
-) -> float:
+def sweep_size_btc(need_usdt: float, held_btc: float, entry_price: float, price: float, is_short: int) -> float:
     """How much of a winning leg to close and reopen so that it realises `need`: min(held, need / gain per BTC).
 
     0 when nothing is needed or the leg is not winning.

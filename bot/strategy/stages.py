@@ -17,9 +17,7 @@ def user_stage(policy: Policy, spot_btc: float) -> Stage:
     return Stage(spot_btc, policy.target_delta_btc, policy.target_delta_btc, codes.USER_TARGET)
 
 
-def volatility_stage(
-    policy: Policy, before_btc: float, spot_btc: float, level: int, sigma_24h: float
-) -> Stage:
+def volatility_stage(policy: Policy, before_btc: float, spot_btc: float, level: int, sigma_24h: float) -> Stage:
     """h of the volatility level. Coverage: the target becomes Q (1 - h). Split: the target stays, h divides the trade."""
     if policy.hedge_mode == decision.TARGET:
         return Stage(before_btc, math.nan, before_btc, codes.VOL_UNUSED)
@@ -67,9 +65,7 @@ def funding_stage(
     return Stage(before_btc, m, spot_btc - m * wanted_short, reason)
 
 
-def ltv_stage(
-    policy: Policy, before_btc: float, spot_btc: float, price: float, account: Account, level: int
-) -> Stage:
+def ltv_stage(policy: Policy, before_btc: float, spot_btc: float, price: float, account: Account, level: int) -> Stage:
     """The least net short: LTV insurance at every level, the whole spot from WARNING on."""
     if account.debt_usdt == 0.0:
         return Stage(before_btc, 0.0, before_btc, codes.LTV_NO_DEBT)
@@ -125,9 +121,7 @@ def margin_stage(before_btc: float, spot_btc: float, cap_btc: float, level: int)
     return Stage(before_btc, cap_btc, least, codes.MARGIN_CAPS_GROWTH)
 
 
-def emergency_stage(
-    operator: Operator, before_btc: float, spot_btc: float, cap_btc: float, ltv_level: int
-) -> Stage:
+def emergency_stage(operator: Operator, before_btc: float, spot_btc: float, cap_btc: float, ltv_level: int) -> Stage:
     """EMERGENCY: delta to the safe side. Long leg to zero, short to min(Q, what margin permits). Never flat perps."""
     if operator.emergency != 1 and ltv_level < ladder.EMERGENCY:
         return Stage(before_btc, math.nan, before_btc, codes.NO_EMERGENCY)

@@ -97,9 +97,7 @@ def ewma_update(state: Ewma, square: float, minutes: float, half_life_minutes: f
     if not (math.isfinite(square) and minutes > 0.0):
         return state
     lam = decay(minutes, half_life_minutes)
-    return Ewma(
-        lam * state.variance + (1.0 - lam) * square * 1440.0 / minutes, lam * state.weight + (1.0 - lam)
-    )
+    return Ewma(lam * state.variance + (1.0 - lam) * square * 1440.0 / minutes, lam * state.weight + (1.0 - lam))
 
 
 def ewma_smooth(state: Ewma, sigma: float, minutes: float, half_life_minutes: float) -> Ewma:

@@ -76,14 +76,7 @@ def mood_of(
         int(manual or emergency or margin_calls),
         int(flatten or (not manual and (emergency or margin_calls or full_cover or exits))),
         int(manual or emergency or event),
-        int(
-            flatten
-            or emergency
-            or margin_calls
-            or exits
-            or event
-            or (full_cover and ltv_level >= ladder.CRITICAL)
-        ),
+        int(flatten or emergency or margin_calls or exits or event or (full_cover and ltv_level >= ladder.CRITICAL)),
         int(margin_calls),
     )
 
@@ -296,9 +289,7 @@ def timing(inputs: DecisionInputs, at_once: int, urgent: int, due: bool) -> int:
         return 0
     if inputs.policy.schedule == decision.SCHEDULE_ONLY and not due:
         return codes.NOT_DUE
-    if urgent == 0 and not hedge.interval_over(
-        inputs.now_ms, inputs.last_hedge_ms, inputs.policy.min_interval_ms
-    ):
+    if urgent == 0 and not hedge.interval_over(inputs.now_ms, inputs.last_hedge_ms, inputs.policy.min_interval_ms):
         return codes.TOO_SOON
     return 0
 

@@ -130,9 +130,7 @@ def test_ladders_are_monotone(previous, low, high):
     for rungs in ((0.50, 0.65, 0.75, 0.85), (0.30, 0.50, 0.70, 0.85)):
         milder = ladder.ladder_level(previous, low, *rungs, 0.03)
         assert milder <= ladder.ladder_level(previous, high, *rungs, 0.03)
-    assert hedge.vol_level(previous, low, 0.02, 0.04, 0.85) <= hedge.vol_level(
-        previous, high, 0.02, 0.04, 0.85
-    )
+    assert hedge.vol_level(previous, low, 0.02, 0.04, 0.85) <= hedge.vol_level(previous, high, 0.02, 0.04, 0.85)
     assert funding.pay_level(previous, low, 0.8) <= funding.pay_level(previous, high, 0.8)
 
 
@@ -187,16 +185,12 @@ def test_streaming_equals_batch(returns, window):
     terms = [volatility.bipower_term(a, b) for a, b in itertools.pairwise(logs)]
     bpv = streaming.running_of(terms[-(window - 1) :], [5.0] * (window - 1))
     expected = volatility.bipower_variance(closes[-window - 1 :])
-    assert streaming.running_variance(bpv) * window / (window - 1) == pytest.approx(
-        expected, rel=1e-12, abs=1e-18
-    )
+    assert streaming.running_variance(bpv) * window / (window - 1) == pytest.approx(expected, rel=1e-12, abs=1e-18)
 
     medians = [volatility.median_term(*logs[i : i + 3]) for i in range(len(logs) - 2)]
     med = streaming.running_of(medians[-(window - 2) :], [5.0] * (window - 2))
     expected = volatility.median_variance(closes[-window - 1 :])
-    assert streaming.running_variance(med) * window / (window - 2) == pytest.approx(
-        expected, rel=1e-12, abs=1e-18
-    )
+    assert streaming.running_variance(med) * window / (window - 2) == pytest.approx(expected, rel=1e-12, abs=1e-18)
 
 
 @given(bars=st.lists(st.tuples(*[st.floats(90.0, 110.0)] * 4), min_size=1, max_size=30))
@@ -230,9 +224,7 @@ def test_insurance_keeps_its_promise_wherever_it_can(debt, price, ratio, drop, l
         assert insurance.net_ltv(debt, gain, 0.27, fallen, ratio) <= ltv * (1 + 1e-9)
 
 
-@given(
-    long=st.floats(0, 1), short=st.floats(0, 1), cash=st.floats(-30000, 30000), price=st.floats(30000, 300000)
-)
+@given(long=st.floats(0, 1), short=st.floats(0, 1), cash=st.floats(-30000, 30000), price=st.floats(30000, 300000))
 def test_between_its_liquidation_prices_an_account_lives(long, short, cash, price):
     """Inside the two prices there is room, outside there is none."""
     prices = insurance.uta_liquidation_prices(0.27, long, short, price, 0.0, cash, 0.98, 0.00555, 0.04)
@@ -391,10 +383,7 @@ def test_the_unknown_never_grows_exposure(question, apr, debt, margin, age):
     if stale:
         assert answer.long_change_steps <= 0
         assert answer.short_change_steps <= 0
-    if (
-        answer.emergency.reason == codes.EMERGENCY_DEFENDS
-        or answer.memory.margin_level >= ladder.MARGIN_REDUCE
-    ):
+    if answer.emergency.reason == codes.EMERGENCY_DEFENDS or answer.memory.margin_level >= ladder.MARGIN_REDUCE:
         return
     if stale or math.isnan(debt) or math.isnan(margin):
         assert abs(answer.delta_after_btc) <= abs(answer.delta_btc) + 1e-6 or answer.action != TRADE
@@ -416,9 +405,7 @@ def test_the_unknown_never_grows_exposure(question, apr, debt, margin, age):
     short=st.integers(-10, 10**15),
 )
 @example(0.0, 1e-3, 0.0, 0.0, 0.0, 1e308, 0.0, 1e308, 5e-324, 1e-9, 0.0, 0, 0)
-def test_no_number_breaks_a_decision(
-    spot, price, age, sigma, apr, debt, ltv, margin, mm, step, target, long, short
-):
+def test_no_number_breaks_a_decision(spot, price, age, sigma, apr, debt, ltv, margin, mm, step, target, long, short):
     """Any float at all: an answer, never an exception; and a trade only with finite figures."""
     answer = decide(
         a_question(

@@ -8,13 +8,9 @@ from bot.strategy.pipeline import DEFAULT_POLICY, FIRST_MEMORY, NO_OPERATOR
 
 STEP = 0.001
 BTCUSDT = Instrument(step_btc=STEP, min_steps=1, min_notional_usdt=5.0)
-SEED_BOOK = Book(
-    spot_btc=0.27, long_steps=213, short_steps=213, long_in_flight_steps=0, short_in_flight_steps=0
-)
+SEED_BOOK = Book(spot_btc=0.27, long_steps=213, short_steps=213, long_in_flight_steps=0, short_in_flight_steps=0)
 QUIET_MARKET = Market(price=116000.0, price_age_ms=0.0, sigma_24h=0.03, funding_apr=0.1095, funding_regime=0)
-SEED_LOAN = Account(
-    debt_usdt=16200.0, collateral_ratio=1.0, ltv_reported=math.nan, margin_usdt=14493.6, mm_usdt=922.26
-)
+SEED_LOAN = Account(debt_usdt=16200.0, collateral_ratio=1.0, ltv_reported=math.nan, margin_usdt=14493.6, mm_usdt=922.26)
 SETTLED = Memory(
     vol_level=1,
     pay_level=0,

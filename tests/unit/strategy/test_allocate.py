@@ -24,9 +24,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "gap", "h", "long", "short", "d_long", "d_short"), CASES, ids=[c[0] for c in CASES]
-)
+@pytest.mark.parametrize(("name", "gap", "h", "long", "short", "d_long", "d_short"), CASES, ids=[c[0] for c in CASES])
 def test_allocate(name, gap, h, long, short, d_long, d_short):
     """Exact on the grid, never more than a leg holds, and a second call has nothing left to do."""
     steps = whole_steps(gap, 0.001)

@@ -171,9 +171,7 @@ def test_the_commonest_rate_is_neutral_by_default():
     assert funding.regime_of(0.1095, funding.NORMAL_APR) == NEUTRAL
 
 
-@pytest.mark.parametrize(
-    ("regime", "m"), [(NEUTRAL, 1.0), (NORMAL, 1.0), (HEATED, 0.5), (MANIA, 0.2), (EXTREME, 0.0)]
-)
+@pytest.mark.parametrize(("regime", "m"), [(NEUTRAL, 1.0), (NORMAL, 1.0), (HEATED, 0.5), (MANIA, 0.2), (EXTREME, 0.0)])
 def test_original_multipliers(regime, m):
     """The original table, whole."""
     assert m == funding.original_multiplier(regime)

@@ -87,9 +87,7 @@ def test_hedge_ratio_of_no_level_is_unknown():
     assert math.isnan(hedge.hedge_ratio(-1, 0.2, 0.4, 0.6))
 
 
-@pytest.mark.parametrize(
-    ("h", "target", "removed"), [(0.2, 0.216, 0.36), (0.4, 0.162, 0.64), (0.6, 0.108, 0.84)]
-)
+@pytest.mark.parametrize(("h", "target", "removed"), [(0.2, 0.216, 0.36), (0.4, 0.162, 0.64), (0.6, 0.108, 0.84)])
 def test_coverage(h, target, removed):
     """In coverage mode h is the hedged share, and 1 - (1 - h)^2 of the variance goes with it."""
     assert hedge.coverage_target_btc(0.27, h, 1.0) == pytest.approx(target, abs=1e-12)
@@ -179,9 +177,7 @@ def test_drift_band(dollar_gamma, cost, risk, width):
 )
 def test_misfit_band(days, cost, risk, width):
     """The half-width for a misfit that would stay; the longer it would stay, the narrower."""
-    assert hedge.misfit_band_btc(cost, 116000.0, 0.5, risk / EQUITY, days / 365) == pytest.approx(
-        width, abs=6e-5
-    )
+    assert hedge.misfit_band_btc(cost, 116000.0, 0.5, risk / EQUITY, days / 365) == pytest.approx(width, abs=6e-5)
 
 
 def test_practical_band_is_clamped():
@@ -193,9 +189,7 @@ def test_practical_band_is_clamped():
     assert hedge.practical_band_btc(0.00065, 116000.0, 0.0, 3 / EQUITY, 0.001, 0.27, 0.01) == 0.01
     assert hedge.practical_band_btc(0.00065, 116000.0, math.nan, 3 / EQUITY, 0.001, 0.27, 0.01) == 0.01
     assert hedge.practical_band_btc(1e-9, 116000.0, gamma, 3 / EQUITY, 0.001, 0.27, 0.01) == 0.002
-    assert hedge.practical_band_btc(0.00065, 116000.0, 1.0, 3 / EQUITY, 0.001, 0.27, 0.01) == pytest.approx(
-        0.027
-    )
+    assert hedge.practical_band_btc(0.00065, 116000.0, 1.0, 3 / EQUITY, 0.001, 0.27, 0.01) == pytest.approx(0.027)
 
 
 def test_schedule_is_due_strictly_after_the_interval():

@@ -240,9 +240,7 @@ def test_one_unified_account(name, long, short, cash, equity, margin, mm, rate, 
         assert prices.down == pytest.approx(down, abs=1.0)
 
 
-@pytest.mark.parametrize(
-    ("long", "short"), [(0.213, 0.213), (0.0, 0.056), (0.0, 0.27), (0.0, 0.81), (0.1, 0.05)]
-)
+@pytest.mark.parametrize(("long", "short"), [(0.213, 0.213), (0.0, 0.056), (0.0, 0.27), (0.0, 0.81), (0.1, 0.05)])
 def test_at_a_liquidation_price_the_rate_is_one(long, short):
     """The closed form and the account's own arithmetic meet."""
     prices = ins.uta_liquidation_prices(Q, long, short, P0, 0.0, -D, 0.98, MM, 0.04)

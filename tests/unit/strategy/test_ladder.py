@@ -100,9 +100,7 @@ def test_what_each_margin_level_asks_for():
 )
 def test_sweep_target(level, ltv, target):
     """From 60 % down to 50 %; an emergency sweeps everything; an unknown LTV sweeps nothing."""
-    swept = ladder.sweep_target_ltv(
-        level, ltv, ladder.SWEEP_FROM_LTV, ladder.SWEEP_TO_LTV, ladder.WARNING_TO_LTV
-    )
+    swept = ladder.sweep_target_ltv(level, ltv, ladder.SWEEP_FROM_LTV, ladder.SWEEP_TO_LTV, ladder.WARNING_TO_LTV)
     assert math.isnan(swept) if target is None else swept == target
 
 

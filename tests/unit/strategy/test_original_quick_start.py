@@ -66,9 +66,7 @@ SPLITS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("sigma", "regime", "long", "short", "d_short", "d_long", "long_after", "short_after"), SPLITS
-)
+@pytest.mark.parametrize(("sigma", "regime", "long", "short", "d_short", "d_long", "long_after", "short_after"), SPLITS)
 def test_original_split(sigma, regime, long, short, d_short, d_long, long_after, short_after):
     """h divides one change between the legs and may take more from the long leg than it holds; delta lands on 0."""
     h = hedge.original_hedge_ratio(sigma) * funding.original_multiplier(regime)

@@ -64,9 +64,7 @@ def test_seed_book():
     assert (answer.memory.vol_level, answer.memory.ltv_level) == (1, ladder.MONITOR)
 
 
-@pytest.mark.parametrize(
-    ("sigma", "target", "sold"), [(0.01, 0.216, 54), (0.03, 0.162, 108), (0.05, 0.108, 162)]
-)
+@pytest.mark.parametrize(("sigma", "target", "sold"), [(0.01, 0.216, 54), (0.03, 0.162, 108), (0.05, 0.108, 162)])
 def test_coverage_mode(sigma, target, sold):
     """h as the hedged share; what is sold comes out of the long leg first."""
     answer = decide(a_question(hedge_mode=decision.COVERAGE, sigma_24h=sigma, insurance_drop=0.0))
@@ -83,9 +81,7 @@ def test_low_coverage_stops_at_the_insurance():
 
 def test_target_mode_needs_no_sigma():
     """A target set by the user is reached without asking volatility."""
-    answer = decide(
-        a_question(hedge_mode=decision.TARGET, target_delta_btc=0.1, user_target_btc=0.1, sigma_24h=NAN)
-    )
+    answer = decide(a_question(hedge_mode=decision.TARGET, target_delta_btc=0.1, user_target_btc=0.1, sigma_24h=NAN))
     assert (answer.long_change_steps, answer.short_change_steps) == (-170, 0)
 
 
@@ -203,9 +199,7 @@ PRECEDENCE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "overrides", "target", "reason"), PRECEDENCE, ids=[c[0] for c in PRECEDENCE]
-)
+@pytest.mark.parametrize(("name", "overrides", "target", "reason"), PRECEDENCE, ids=[c[0] for c in PRECEDENCE])
 def test_precedence(name, overrides, target, reason):
     """The higher rule has the last word, and its name is on the trade."""
     answer = decide(a_question(**{"long_steps": 20, "short_steps": 213, **overrides}))
@@ -256,9 +250,7 @@ def test_emergency_never_unhedges(name, long, short, overrides, d_long, d_short,
 
 def test_giving_the_hedge_up_opens_no_long_leg():
     """Extreme funding is left by closing; the split does not buy a long leg for h's sake."""
-    answer = decide(
-        a_question(long_steps=0, short_steps=270, funding_apr=-4.0, funding_regime=funding.EXTREME)
-    )
+    answer = decide(a_question(long_steps=0, short_steps=270, funding_apr=-4.0, funding_regime=funding.EXTREME))
     assert answer.reason == codes.FUNDING_EXIT_TRADE
     assert (answer.long_change_steps, answer.short_change_steps) == (0, -213)
     assert answer.delta_after_btc == pytest.approx(0.27 - 0.057)

@@ -22,9 +22,7 @@ def test_a_code_from_another_version_is_said_to_be_unknown():
     assert reasons.text(99999) == "reason 99999, unknown to this version"
 
 
-@pytest.mark.parametrize(
-    ("name", "regime"), [("extreme", 4), ("EXTREME", 4), (" Heated ", 2), ("unknown", -1)]
-)
+@pytest.mark.parametrize(("name", "regime"), [("extreme", 4), ("EXTREME", 4), (" Heated ", 2), ("unknown", -1)])
 def test_regimes_are_read_in_any_case(name, regime):
     """Lower case is no other regime."""
     assert regime == reasons.parse_funding_regime(name)
@@ -57,6 +55,4 @@ def test_a_hold_and_a_refusal_read_too():
     """A hold ends with its reason, a refusal is one line."""
     held = reasons.explain(decide(a_question(settled=True, long_steps=0, short_steps=272)))
     assert held[-1] == "hold: the gap is inside the no-trade band"
-    assert reasons.explain(decide(a_question(price=math.nan))) == (
-        "refuse: the price is unknown or impossible",
-    )
+    assert reasons.explain(decide(a_question(price=math.nan))) == ("refuse: the price is unknown or impossible",)

@@ -91,9 +91,7 @@ def test_funding_without_exit_follows_the_tier():
     """With the exit switched off the original EXTREME puts everything on the long leg: h times 0."""
     policy = DEFAULT_POLICY._replace(funding_mode=decision.SYMMETRIC, funding_exit=0)
     market = QUIET_MARKET._replace(funding_apr=3.5, funding_regime=funding.EXTREME)
-    assert same(
-        Stage(0.0, 0.0, 0.0, codes.FUNDING_SCALED), stages.funding_stage(policy, 0.0, Q, market, 0, NAN)
-    )
+    assert same(Stage(0.0, 0.0, 0.0, codes.FUNDING_SCALED), stages.funding_stage(policy, 0.0, Q, market, 0, NAN))
 
 
 FLOOR_AT_100K = 0.1305

@@ -80,10 +80,7 @@ def test_an_emptied_window_is_exactly_empty():
     """No dust is left behind."""
     state = streaming.running_add(streaming.EMPTY_RUNNING, 0.1, 5.0)
     assert streaming.running_remove(state, 0.1, 5.0) == streaming.EMPTY_RUNNING
-    assert (
-        streaming.moments_remove(streaming.moments_add(streaming.EMPTY_MOMENTS, 3.0), 3.0)
-        == streaming.EMPTY_MOMENTS
-    )
+    assert streaming.moments_remove(streaming.moments_add(streaming.EMPTY_MOMENTS, 3.0), 3.0) == streaming.EMPTY_MOMENTS
 
 
 def test_a_term_that_is_no_number_is_ignored_both_ways():
@@ -113,9 +110,7 @@ def test_moments_slide():
 
     kept = values[3:]
     mean = sum(kept) / 3
-    assert streaming.moments_variance(state) == pytest.approx(
-        sum((v - mean) ** 2 for v in kept) / 2, rel=1e-12
-    )
+    assert streaming.moments_variance(state) == pytest.approx(sum((v - mean) ** 2 for v in kept) / 2, rel=1e-12)
     assert math.isnan(streaming.moments_variance(streaming.EMPTY_MOMENTS))
     pair = streaming.moments_add(streaming.moments_add(streaming.EMPTY_MOMENTS, 1.0), 3.0)
     assert streaming.moments_variance(pair) == pytest.approx(2.0)

@@ -101,9 +101,7 @@ SCHEDULE = [
 )
 def test_schedule(name, schedule, delta, since_ms, action, reason):
     """By the clock the whole gap is traded, whatever the band."""
-    answer = decide(
-        a_question(settled=True, schedule=schedule, last_hedge_ms=0, now_ms=since_ms, **short_book(delta))
-    )
+    answer = decide(a_question(settled=True, schedule=schedule, last_hedge_ms=0, now_ms=since_ms, **short_book(delta)))
     assert (answer.action, answer.reason) == (action, reason)
     if reason == codes.SCHEDULE_DUE:
         assert answer.trade_steps == -delta
@@ -200,9 +198,7 @@ def test_a_person_may_grow_delta_in_the_dark():
 def test_margin_may_grow_delta_in_the_dark():
     """A short that is about to be liquidated is bought back whatever funding does."""
     answer = decide(
-        a_question(
-            settled=True, long_steps=0, short_steps=270, funding_apr=NAN, margin_usdt=1200.0, mm_usdt=850.0
-        )
+        a_question(settled=True, long_steps=0, short_steps=270, funding_apr=NAN, margin_usdt=1200.0, mm_usdt=850.0)
     )
     assert (answer.action, answer.reason) == (TRADE, codes.MARGIN_DEFENCE)
     assert answer.delta_after_btc > 0.2
@@ -226,9 +222,7 @@ def test_the_gap_is_traded_whole_until_the_target_is_reached():
     first = decide(moving)
     assert (first.reason, first.trade_steps, first.memory.recentre) == (codes.POLICY_CHANGED, -54, 1)
 
-    on_its_way = decide(
-        moving._replace(book=moving.book._replace(short_in_flight_steps=54), memory=first.memory)
-    )
+    on_its_way = decide(moving._replace(book=moving.book._replace(short_in_flight_steps=54), memory=first.memory))
     assert (on_its_way.action, on_its_way.memory.recentre) == (HOLD, 1)
     half_filled = decide(moving._replace(book=moving.book._replace(short_steps=157), memory=first.memory))
     assert (half_filled.trade_steps, half_filled.memory.recentre) == (-5, 1)

@@ -27,9 +27,7 @@ WORKED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "variance", "minutes", "expected", "sigma"), WORKED, ids=[c[0] for c in WORKED]
-)
+@pytest.mark.parametrize(("name", "variance", "minutes", "expected", "sigma"), WORKED, ids=[c[0] for c in WORKED])
 def test_worked_window(name, variance, minutes, expected, sigma):
     """Every estimator reproduces the worked numbers to the last printed digit."""
     assert variance == pytest.approx(expected, rel=1e-9)
@@ -61,9 +59,7 @@ def test_annual_and_daily_sigma():
 def test_a_straight_crash_is_volatility():
     """The mean is zero on purpose: -1 % a bar for a day is not a quiet day."""
     closes = [100.0 * 0.99**i for i in range(25)]
-    assert sigma_24h(vol.realized_variance(closes), 1440) == pytest.approx(
-        abs(math.log(0.99)) * math.sqrt(24)
-    )
+    assert sigma_24h(vol.realized_variance(closes), 1440) == pytest.approx(abs(math.log(0.99)) * math.sqrt(24))
     assert vol.original_sigma(closes) == pytest.approx(0.0, abs=1e-12)
 
 
@@ -152,9 +148,7 @@ def test_a_repeated_or_older_bar_is_ignored():
     closes = [100.0, 101.0, 100.0, 102.0, 101.0, 100.0, 101.0, 102.0]
     expected = vol.realized_sigma_24h(times, closes, 360.0)
 
-    assert expected == vol.realized_sigma_24h(
-        [*times[:4], *times[3:]], [*closes[:4], 150.0, *closes[4:]], 360.0
-    )
+    assert expected == vol.realized_sigma_24h([*times[:4], *times[3:]], [*closes[:4], 150.0, *closes[4:]], 360.0)
     assert expected == vol.realized_sigma_24h([*times, times[2]], [*closes, 150.0], 360.0)
 
 
