@@ -188,7 +188,8 @@ class Checkers:
         world, idx = self._world, int(str(params["positionIdx"]))
         worst = world.leg(idx) + D(str(params["qty"]))
         for other in world.network.on_the_wire.values():
-            if other["positionIdx"] == idx and not other["reduceOnly"]:
+            is_known = ("linear", str(other["orderLinkId"])) in world.account.links
+            if other["positionIdx"] == idx and not other["reduceOnly"] and not is_known:
                 worst += D(str(other["qty"]))
         for order in world.account.orders.values():
             if order.position_idx == idx and not order.reduce_only and order.link_id in self.left:

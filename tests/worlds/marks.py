@@ -9,8 +9,8 @@ from collections import Counter
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import HedgeEnded, LegsAdopted, Mode, ModeChanged, Note, OrderAbsent, Refusal
-from bot.domain.events import ExecutionSeen, FactsLost, OrderAnswered, OrderSought, ReadFailed
-from bot.domain.orders import ENDED, Verdict
+from bot.domain.events import AccountRead, ExecutionSeen, FactsLost, OrderAnswered, OrderSeen, OrderSought, ReadFailed
+from bot.domain.orders import ENDED, OrderState, Verdict
 from bot.domain.records import Record
 from bot.engine.state import State
 
@@ -25,7 +25,7 @@ EXPECTED = frozenset(
         "blind",
         "cancelled with fills",
         "duplicate request",
-        "execution found by REST first",
+        "execution found by REST",
         "execution repeated",
         "facts lost",
         "fill of an unknown order",
@@ -71,10 +71,13 @@ def of_record(state: State, record: Record, marks: Counter[str]) -> None:
             ours = state.blotter.orders.get(execution.order_link_id)
             if ours is not None and ours.state in ENDED:
                 marks["late fill after the end"] += 1
+                marks["cancelled with fills"] += ours.state is OrderState.CANCELLED
             if ours is not None and ours.state.value == "unknown":
                 marks["fill of an unknown order"] += 1
         case OrderAnswered(verdict=Verdict.UNKNOWN, code=code) if code is not None:
             marks["answered by an ambiguous code"] += 1
+        case OrderSeen(order=row) if row.status == "Rejected":
+            marks["rejected after the ack"] += 1
         case OrderSought(order=None, executions=()):
             marks["hidden order sought"] += 1
         case HedgeEnded(reached=False):
@@ -85,6 +88,8 @@ def of_record(state: State, record: Record, marks: Counter[str]) -> None:
             marks["halted and resumed"] += 1
         case ModeChanged(after=Mode.BLIND):
             marks["blind"] += 1
+        case AccountRead(reading=reading):
+            marks["execution repeated"] += any(state.ledger.knows(row) for row in reading.executions)
         case FactsLost():
             marks["facts lost"] += 1
         case ReadFailed():

@@ -105,6 +105,7 @@ class World:
         self.latched = False
         self.expects_broken = self.expects_adoption = False
         self._inbox: list[Event] = []
+        self._hearing: Event | None = None
         self._losing = 0
         self._decoded: dict[Any, Any] = {}
         self.last: deque[tuple[int, str, str]] = deque(maxlen=KEPT_RECORDS)
@@ -308,6 +309,7 @@ class World:
     def _turn(self, event: Event) -> None:
         engine = self.engine
         assert engine is not None
+        self._hearing = event
         try:
             commands = engine.turn(event, self.engine_ms)
         except Killed:
@@ -343,6 +345,8 @@ class World:
         """Asked by the diary at every line; raises Killed when the time has come."""
         assert self.engine is not None
         if point == "before append" and record is not None:
+            if isinstance(record, ExecutionSeen) and isinstance(self._hearing, AccountRead):
+                self.marks["execution found by REST"] += 1
             marking.of_record(self.engine.state, record, self.marks)
             if not isinstance(record, TickerSeen):
                 self.last.append((self.engine_ms, type(record).__name__, str(record)))
