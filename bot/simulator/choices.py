@@ -45,6 +45,10 @@ class FaceChoices:
     resubscribe_is_an_error: bool = True
     """Subscribing twice to a topic on one connection is answered success:false "already subscribed" (the stream goes on)."""
 
+    socket_latency_ms: int = 5
+    """How long a subscription or an order takes over a socket. No real venue answers within the microseconds of a loopback, and clients
+    count on it: pybit notes what it subscribed to, and who waits for an order's answer, only after it has sent the request."""
+
     idle_cut_ms: int = 600_000
     """Silence after which a socket is cut; ten minutes are documented, tests shorten them."""
 

@@ -83,6 +83,8 @@ class SocketFace:
             if op == "auth":
                 await self._wait_for_auth(session)
             refuse = self._refuses(session, op)
+        if op == "subscribe" or op in OPS:
+            await asyncio.sleep(self._choices.socket_latency_ms / 1000)
         heard = session.hear(request, self._wall_ms(), refuse=refuse)
         for reply in heard.replies:
             line.send(encode(reply))

@@ -14,6 +14,7 @@ from pybit.exceptions import FailedRequestError, InvalidRequestError
 from pybit.unified_trading import WebSocket, WebSocketTrading
 
 from bot.simulator.main import AccountOptions, SimulatorOptions, build
+from bot.simulator.server import SimulatorServer
 from tests.client import KEY, SECRET, Client, at
 from tests.conformance.clients import pybit_at, pybit_http
 from tests.patience import until
@@ -23,14 +24,25 @@ RAW = {"category": "linear", "symbol": "BTCUSDT"}
 
 
 @pytest.fixture
-async def hand() -> AsyncIterator[Client]:
-    async with build(SimulatorOptions(speed=60)).serving() as server, at(server.url) as client:
+async def server() -> AsyncIterator[SimulatorServer]:
+    async with build(SimulatorOptions(speed=60)).serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def hand(server: SimulatorServer) -> AsyncIterator[Client]:
+    async with at(server.url) as client:
         yield client
 
 
 @pytest.fixture
 def session(hand: Client) -> Any:
     return pybit_http(hand.url)
+
+
+def _listening(server: SimulatorServer) -> set[str]:
+    """Topics somebody is subscribed to by now."""
+    return {topic for line in server.hub.lines for topic in line.session.topics}
 
 
 async def calling(call: Callable[..., Any], **params: Any) -> Any:
@@ -129,7 +141,7 @@ async def test_public_sockets(hand: Client) -> None:
     assert float(ticker["bid1Price"]) < float(ticker["ask1Price"])
 
 
-async def test_private_sockets(hand: Client, session: Any) -> None:
+async def test_private_sockets(server: SimulatorServer, hand: Client, session: Any) -> None:
     """order, execution, position, wallet and the fast execution of one order."""
     heard: dict[str, list[Any]] = {}
 
@@ -142,6 +154,7 @@ async def test_private_sockets(hand: Client, session: Any) -> None:
         for stream in (socket.order_stream, socket.execution_stream, socket.position_stream, socket.wallet_stream):
             await calling(stream, callback=keep)
         await calling(socket.fast_execution_stream, callback=keep)
+        await until(lambda: len(_listening(server)) == 5)
         placed = await calling(session.place_order, **RAW, side="Sell", orderType="Market", qty="0.01", positionIdx=2)
         await until(lambda: {"order", "execution", "position", "wallet", "execution.fast"} <= set(heard))
     finally:
