@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 MAX_ORDERS = 12
-"""Orders that one hedge may take before it is given up."""
+"""Orders in a row that may fill nothing before the hedge is given up."""
 
 MAX_REFUSALS = 3
 """Orders in a row that the venue may turn down before the hedge is given up."""
@@ -85,7 +85,7 @@ def fold_filled(state: State) -> None:
     """An order of ours traded."""
     state.given_up = 0
     if state.hedge is not None:
-        state.hedge.has_filled, state.hedge.refusals = True, 0
+        state.hedge.has_filled, state.hedge.refusals, state.hedge.attempts = True, 0, 0
 
 
 def fold_refused(state: State) -> None:
@@ -101,7 +101,7 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
         return
     if hedge.has_filled:
         state.hedges.append((hedge.started_ms, hedge.gap))
-    elif not record.reached and not hedge.spoiled:
+    elif not record.reached and _was_turned_away(state, hedge, now_ms):
         state.given_up += 1
         state.given_up_ms = now_ms
 
@@ -118,17 +118,32 @@ def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
     return wishes[0] if wishes else None
 
 
+def _was_turned_away(state: State, hedge: Hedge, now_ms: int) -> bool:
+    """Whether gate, venue or book would not have it: trying the same at once would only repeat it."""
+    if hedge.refusals >= MAX_REFUSALS or hedge.attempts >= MAX_ORDERS:
+        return True
+    return not (hedge.attempts or hedge.spoiled or _spot_moved(state, hedge) or _is_overdue(state, hedge, now_ms))
+
+
+def _spot_moved(state: State, hedge: Hedge) -> bool:
+    least = state.instrument.qty_step if state.instrument else ZERO
+    return state.spot is not None and abs(hedge.spot - state.spot) > least
+
+
+def _is_overdue(state: State, hedge: Hedge, now_ms: int) -> bool:
+    return now_ms - hedge.started_ms > state.config.patience.hedge_ms
+
+
 def _hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
     if hedge.spoiled:
         return hedge.spoiled
-    least = state.instrument.qty_step if state.instrument else ZERO
-    if state.spot is not None and abs(hedge.spot - state.spot) > least:
+    if _spot_moved(state, hedge):
         return "the spot holding changed"
     if hedge.refusals >= MAX_REFUSALS:
         return f"the venue turned {hedge.refusals} orders down in a row"
     if hedge.attempts >= MAX_ORDERS:
-        return f"{hedge.attempts} orders did not reach its targets"
-    if now_ms - hedge.started_ms > state.config.patience.hedge_ms:
+        return f"{hedge.attempts} orders in a row filled nothing"
+    if _is_overdue(state, hedge, now_ms):
         return "it took too long"
     return ""
 

@@ -12,7 +12,7 @@ from bot.simulator.venue import Tick
 __all__ = ["BAR_MS", "Tape"]
 
 BAR_MS = 300_000
-WARM_BARS = 60
+WARM_BARS = 30
 WARM_SIGMA_24H = 0.03
 FUNDING_RATE = Decimal("0.0001")
 

@@ -149,7 +149,7 @@ class Wires:
 
     def price(self, tick: Tick) -> None:
         """A tick of the tape, as a delta; and the candle that it closed."""
-        if "tickers.BTCUSDT" in self.public.topics and self._world.now >= self.ticker_silent_until:
+        if "tickers.BTCUSDT" in self.public.topics:
             self._ticker(tick, "delta")
         if self._world.tape.closed_now is not None and "kline.5.BTCUSDT" in self.public.topics:
             self.public.say(_encode(self._kline(confirm=True)))
@@ -173,6 +173,8 @@ class Wires:
             line.say(text, frame.late_ms)
 
     def _ticker(self, tick: Tick, kind: str) -> None:
+        if self._world.now < self.ticker_silent_until:
+            return
         data: dict[str, Any] = {
             "symbol": "BTCUSDT",
             "lastPrice": f"{tick.last:f}",

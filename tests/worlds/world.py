@@ -51,20 +51,21 @@ D = Decimal
 
 SEVEN_O_CLOCK = 1_755_932_400_000
 """2025-08-23 07:00 UTC; funding settles at 08:00."""
-TICK_MS = 4000
-PULSE_MS, QUICK_PULSE_MS = 4000, 1000
-STORM_MS, CALM_MS = 1_200_000, 420_000
+TICK_MS = 5000
+PULSE_MS, QUICK_PULSE_MS = 5000, 1000
+STORM_MS, CALM_MS = 900_000, 330_000
 KEPT_RECORDS = 30
 
 PATIENCE = Patience(
-    ticker_stale_ms=9_000,
-    reading_stale_ms=35_000,
-    reconcile_every_ms=10_000,
+    ticker_stale_ms=11_000,
+    reading_stale_ms=45_000,
+    reconcile_every_ms=15_000,
     read_timeout_ms=32_000,
     seek_after_ms=5_000,
     seek_every_ms=2_000,
     lease_ms=15_500,
     retry_after_ms=1_000,
+    stall_ms=11_000,
     hedge_ms=120_000,
 )
 
@@ -149,7 +150,7 @@ class World:
             max_orders_per_day=500,
         )
         base = a_config()
-        window = replace(base.volatility, bars=48, min_bars=12)
+        window = replace(base.volatility, bars=24, min_bars=12)
         drawn: dict[str, Any] = {"limits": limits, "patience": PATIENCE, "volatility": window}
         return replace(base, **(drawn | settings))
 
