@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from typing import Any, Self
 
 from bot.simulator.catalogue import CATALOGUE, Fault, Where
 
@@ -45,6 +46,17 @@ class Injection:
     for_ms: int | None = None
     ms: int | None = None
     value: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """An injection written on a command line: NAME or NAME:key=value,key=value ("reply-lost:p=0.1,match=/v5/order/create")."""
+        name, _, rest = text.partition(":")
+        limits: dict[str, Any] = dict(part.partition("=")[::2] for part in rest.split(",") if part)
+        kinds = {"match": str, "account": str, "value": str, "p": float, "times": int, "for_ms": int, "ms": int}
+        unknown = set(limits) - set(kinds)
+        if unknown:
+            raise ValueError(f"{text!r}: no {', '.join(sorted(unknown))}; there are: {', '.join(kinds)}")
+        return cls(fault=name, **{key: kinds[key](value) for key, value in limits.items()})
 
     def __post_init__(self) -> None:
         if self.fault not in CATALOGUE:

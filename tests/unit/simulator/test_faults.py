@@ -83,6 +83,16 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         Injection(fault="reply-lost", p=1.5)
 
 
+def test_an_injection_can_be_written_in_one_word() -> None:
+    """NAME, or NAME with its limits."""
+    assert Injection.parse("reply-lost") == Injection(fault="reply-lost")
+    assert Injection.parse("reply-late:ms=50,p=0.5,times=2,match=/v5/order") == Injection(
+        fault="reply-late", ms=50, p=0.5, times=2, match="/v5/order"
+    )
+    with pytest.raises(ValueError, match="no often"):
+        Injection.parse("reply-lost:often=1")
+
+
 FATES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("request-lost", {}, {"arrives": 0, "shape": "close"}),
     ("request-lost", {"value": "hang"}, {"arrives": 0, "shape": "hang"}),

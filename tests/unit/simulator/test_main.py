@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from bot.domain.clock import elapsed_s, wall_ms
 from bot.simulator.faults import Injection
 from bot.simulator.main import AccountOptions, SimulatorOptions, build
-from bot.simulator.tape import DEFAULT_START_MS, TapeError
+from bot.simulator.tape import DEFAULT_START_MS, TapeError, sample_bars
 from tests.client import at
 
 D = Decimal
@@ -128,6 +129,20 @@ def test_the_same_options_build_the_same_world() -> None:
 
     assert a_life(4) == a_life(4)
     assert a_life(4) != a_life(5)
+
+
+def test_the_tape_goes_round_with_a_venue_on_it() -> None:
+    """Past the sample's end prices, candles, funding and books go on without a seam."""
+    end_ms = sample_bars()[-1].at_ms + 300_000
+    server = build(SimulatorOptions(start_ms=end_ms - 3_600_000, tick_ms=60_000, paused=True))
+
+    server.player.step_ms(10 * 3_600_000)
+    candles = server.history.candles("last", "5", from_ms=None, to_ms=None, limit=120)[::-1]
+
+    assert server.venue.now_ms == end_ms + 9 * 3_600_000
+    assert [row.at_ms - candles[0].at_ms for row in candles] == [i * 300_000 for i in range(120)]
+    assert all(abs(later.open / earlier.close - 1) < D("0.001") for earlier, later in pairwise(candles))
+    assert [row.at_ms - end_ms for row in server.venue.state.settled] == [0, 8 * 3_600_000]
 
 
 def test_a_start_off_the_tape_is_refused() -> None:
