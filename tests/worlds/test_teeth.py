@@ -206,17 +206,6 @@ def _no_limit() -> AbstractContextManager[Any]:
     return patch.object(gate, "_broken_size", lambda *_: None)
 
 
-def _believe_every_wallet() -> AbstractContextManager[Any]:
-    """A wallet seen once is the truth, however late it was read."""
-
-    def see(state: State, wallet: Any, now_ms: int) -> None:
-        state.wallet, state.wallet_ms = wallet, now_ms
-        if (coin := wallet.coin("BTC")) is not None:
-            state.holding.qty = coin.equity
-
-    return patch.object(State, "see_wallet", see)
-
-
 def _adopt_at_once() -> AbstractContextManager[Any]:
     """Legs that differ once are the truth."""
     return patch.object(reconciler, "_is_persistent", lambda _state: True)
@@ -270,7 +259,6 @@ MISTAKES: tuple[Mistake, ...] = (
     _a_name_twice,
     _no_budget,
     _no_limit,
-    _believe_every_wallet,
     _adopt_at_once,
     _halt_is_forgotten,
     _lose_the_reconnect,
