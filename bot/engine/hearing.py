@@ -239,7 +239,7 @@ def _failure(state: State, record: ReadFailed, now_ms: int) -> None:
     if record.what == ReadAccount.__name__:
         readings.asked_ms = None
         readings.not_before_ms = now_ms + pause_ms
-    elif record.what == ReadHistory.__name__:
+    elif record.what == ReadHistory.__name__ and (state.instrument is None or state.market.has_gap):
         readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
 
 

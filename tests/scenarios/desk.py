@@ -97,7 +97,6 @@ class Venue:
 
     def liquidates(self) -> None:
         world = self._world
-        world.expects_broken = True
         world.venue.advance(world.now)
         world.before_foreign()
         world.venue.liquidate(world.ACCOUNT)
@@ -219,7 +218,8 @@ class Desk:
         given_up: int | None = None,
         books_agree: bool = True,
     ) -> None:
-        """What must be so now. Legs and delta are the venue's own, `hedged` that delta is inside the band; `unsettled` are states of orders still in flight."""
+        """What must be so now. Legs and delta are the venue's own; `hedged`: its delta is inside the band; `unsettled`: states of orders
+        still in flight."""
         world = self.world
         truth = {"long": world.leg(1), "short": world.leg(2), "delta": world.true_delta}
         wanted = {"long": long, "short": short, "delta": delta}
@@ -240,5 +240,3 @@ class Desk:
         if books_agree:
             legs = self.state.ledger.legs
             assert (world.leg(1), world.leg(2)) == (legs[Leg.LONG].qty, legs[Leg.SHORT].qty)
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
@@ -31,19 +32,31 @@ from bot.domain.events import (
     ReadFailed,
     Started,
     Stopping,
+    Ticked,
     Verb,
 )
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import Verdict
 from bot.engine import decider
+from bot.engine.config import EngineConfig
 from bot.engine.engine import Engine
 from bot.strategy import pipeline
-from tests.unit.engine.desk import Desk, a_config, a_history, a_reading, a_row, a_ticker, an_execution, facts
+from tests.unit.engine.desk import (
+    Desk,
+    a_config,
+    a_history,
+    a_reading,
+    a_row,
+    a_ticker,
+    a_wallet,
+    an_execution,
+    facts,
+)
 
 
-def a_hedged_desk() -> Desk:
+def a_hedged_desk(config: EngineConfig | None = None) -> Desk:
     """The seed book after its first hedge: long 0.051, short 0.321."""
-    desk = Desk()
+    desk = Desk(config)
     desk.start()
     desk.fill(desk.orders[-1])
     desk.fill(desk.orders[-1])
@@ -216,6 +229,74 @@ def test_adl_of_the_short_leg_is_rehedged() -> None:
 
     assert desk.state.delta == D("0.2")
     assert desk.diary.of(Decided)[-1].outcome is Outcome.HEDGE
+
+
+def test_a_liquidated_leg_halts_until_a_person_resumes() -> None:
+    """A takeover is not a trade to be answered: the books take it in, and everything stops."""
+    desk = a_hedged_desk()
+
+    bust = an_execution("bust", side="Buy", qty="0.321", closed_qty=D("0.321"), kind=ExecKind.BUST, exec_ms=desk.now_ms)
+    desk.hear(ExecutionSeen(execution=bust))
+
+    assert desk.state.mode is Mode.HALTED
+    assert D(0) == desk.state.ledger.legs[Leg.SHORT].qty
+    assert "liquidation" in desk.diary.of(Note)[-1].text
+
+
+def test_nothing_is_thought_before_ones_own_start() -> None:
+    """What is remembered is another run's mode and another run's name: until Started, facts are only taken in."""
+    desk = a_hedged_desk()
+    desk.pulse(40)
+    reborn = Desk()
+    for record, at_ms in desk.diary.records:
+        reborn.engine.recover(record, at_ms)
+    reborn.now_ms = desk.now_ms
+
+    reborn.hear(LatchSeen(closed=False, reason=""))
+    reborn.hear(ExecutionSeen(execution=an_execution("hand", side="Buy", qty="0.2", exec_ms=desk.now_ms)))
+
+    assert reborn.sent == []
+
+
+def test_a_changed_wallet_is_believed_when_nothing_contradicts_it_for_longer_than_a_read_may_lag() -> None:
+    """One reading may be late and tell yesterday's holding; a hedge that followed it would trade to and fro."""
+    desk = a_hedged_desk()
+    desk.pulse(40)
+    more = a_reading("0.051", "0.321", wallet=a_wallet("0.37"))
+
+    desk.answer_reading(more)
+    assert desk.state.spot == D("0.27")
+    desk.answer_reading(a_reading("0.051", "0.321"))
+    desk.answer_reading(more)
+    assert desk.state.spot == D("0.27")
+
+    desk.pulse(20)
+    desk.answer_reading(more)
+    assert desk.state.spot == D("0.37")
+
+
+def test_a_price_that_was_late_is_as_old_as_it_is_late() -> None:
+    """A queue of old prices, read at once, is not a fresh price."""
+    desk = a_hedged_desk()
+    sent_ms = desk.now_ms
+
+    desk.now_ms += 8_000
+    desk.hear(a_ticker(at_ms=sent_ms + 100))
+    desk.hear(Ticked())
+
+    assert (desk.state.mode, desk.state.why) == (Mode.BLIND, "the price is stale")
+
+
+def test_a_pulse_that_was_late_reads_everything_anew() -> None:
+    """The loop stood still for a minute: whatever the sockets say, nothing grows before REST was read."""
+    config = a_config(patience=replace(a_config().patience, stall_ms=5_000))
+    desk = a_hedged_desk(config)
+
+    desk.pulse(60)
+
+    assert "stalled" in [note.kind for note in desk.diary.of(Note)]
+    assert desk.state.mode is Mode.BLIND
+    assert desk.state.readings.asked_ms is not None
 
 
 def test_legs_that_no_execution_explains_blind_us_and_are_adopted_only_when_it_persists() -> None:

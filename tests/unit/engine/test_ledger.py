@@ -10,7 +10,7 @@ from bot.domain.account import ExecKind, Execution
 from bot.domain.commands import LegsAdopted
 from bot.domain.errors import Broken
 from bot.domain.legs import Leg
-from bot.engine.ledger import Ledger
+from bot.engine.ledger import KEPT_NAMES, Ledger
 from tests.unit.engine.desk import NOW_MS, an_execution
 
 TAKER = D("0.00055")
@@ -158,3 +158,25 @@ def test_spot_trades_and_other_symbols_leave_the_legs_alone() -> None:
     ledger.book(a_trade("x1", "Sell", "0.1", "4000", symbol="ETHUSDT"))
 
     assert (ledger.legs[Leg.LONG].qty, ledger.legs[Leg.SHORT].qty) == (D("0.2"), D("0.3"))
+
+
+def test_a_spot_trades_fee_is_kept_in_the_coin_it_was_charged_in() -> None:
+    """A spot purchase pays in bitcoin; it moves no leg."""
+    ledger = an_open_ledger(long="0.1")
+
+    ledger.book(an_execution("s1", category="spot", fee=D("0.0001"), fee_currency="BTC"))
+
+    assert {"BTC": D("0.0001")} == ledger.spot_fees
+    assert ledger.legs[Leg.LONG].qty == D("0.1")
+
+
+def test_names_of_executions_are_forgotten_by_age_and_none_is_booked_twice() -> None:
+    """Memory is bounded: what is older than the line counts as booked."""
+    ledger = an_open_ledger()
+    for number in range(KEPT_NAMES + 1):
+        ledger.book(an_execution(f"e{number}", qty="0.001", exec_ms=NOW_MS + number + 1))
+
+    ledger.book(an_execution("e5", qty="0.001", exec_ms=NOW_MS + 6))
+
+    assert D("0.001") * (KEPT_NAMES + 1) == ledger.legs[Leg.LONG].qty
+    assert len(ledger._booked) <= KEPT_NAMES
