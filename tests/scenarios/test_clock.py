@@ -48,7 +48,7 @@ def test_prices_queue_up_and_arrive_late(desk: Desk) -> None:
     desk.expect(mode=Mode.BLIND)
 
 
-@pytest.mark.fault(159, 124)
+@pytest.mark.fault(159)
 def test_the_hour_of_funding_strikes_in_the_middle_of_a_hedge(desk: Desk) -> None:
     """Settlement and hedge share a second; neither disturbs the other."""
     desk.given(hedged=False)

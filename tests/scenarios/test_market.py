@@ -90,7 +90,7 @@ def test_the_latch_closes_in_the_middle_of_a_hedge(desk: Desk) -> None:
     desk.expect(hedged=True)
 
 
-@pytest.mark.fault(206)
+@pytest.mark.fault(46, 202)
 def test_the_latch_closes_while_an_order_is_unknown(desk: Desk) -> None:
     """Halted is not blind: what became of the order is found out all the same."""
     desk.given()
@@ -104,7 +104,7 @@ def test_the_latch_closes_while_an_order_is_unknown(desk: Desk) -> None:
     desk.expect(mode=Mode.HALTED, unsettled=[])
 
 
-@pytest.mark.fault(163, 164, 165)
+@pytest.mark.fault(163)
 def test_the_disk_is_full(desk: Desk) -> None:
     """What cannot be written down is not done: the process ends, and the next one begins from the books of the venue."""
     desk.given()

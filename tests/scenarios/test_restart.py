@@ -29,7 +29,7 @@ def test_killed_in_the_middle_of_an_order(desk: Desk, line: str) -> None:
     desk.expect(long="0.051", short="0.321", unsettled=[], mode=Mode.TRADING)
 
 
-@pytest.mark.fault(26, 173)
+@pytest.mark.fault(173)
 @pytest.mark.parametrize("line", [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40])
 def test_killed_at_any_line_of_a_turn_and_again_while_recovering(desk: Desk, line: int) -> None:
     """Every line of the wheel is a line at which it may die, twice."""

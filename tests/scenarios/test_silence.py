@@ -19,7 +19,7 @@ def test_an_order_is_filled_and_nobody_answers(desk: Desk) -> None:
     desk.expect(long="0.051", short="0.321", sent=2, mode=Mode.TRADING, unsettled=[])
 
 
-@pytest.mark.fault(76, 69)
+@pytest.mark.fault(76)
 def test_an_order_is_filled_while_everything_is_mute(desk: Desk) -> None:
     """No answer, no stream: the order is asked for by its name, and found."""
     desk.given(hedged=False)
@@ -45,7 +45,7 @@ def test_a_request_that_is_lost_is_absent_only_after_the_lease(desk: Desk) -> No
     desk.expect(absent=1, hedged=True, unsettled=[])
 
 
-@pytest.mark.fault(13, 207)
+@pytest.mark.fault(13)
 def test_an_order_that_arrives_late_is_refused_by_its_own_window(desk: Desk) -> None:
     """The receive window is a lease: what comes after it cannot become an order any more."""
     desk.given()
@@ -169,7 +169,7 @@ def test_the_stream_is_quicker_than_the_answer(desk: Desk) -> None:
     desk.expect(long="0.051", short="0.321", sent=2)
 
 
-@pytest.mark.fault(10, 16, 205)
+@pytest.mark.fault(4, 77)
 def test_the_venue_cannot_be_reached_at_all(desk: Desk) -> None:
     """Unknown stays unknown, a person is told, and the hedge goes on when the way is open again."""
     desk.given()

@@ -9,7 +9,7 @@ from bot.domain.legs import Leg
 from tests.scenarios.desk import CREATE, Desk
 
 
-@pytest.mark.fault(1, 33, 34)
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("stream", ["private", "public"])
 def test_a_connection_goes_deaf(desk: Desk, stream: str) -> None:
     """Nobody says that it is dead; its own silence does, and a new one is opened."""
@@ -51,7 +51,7 @@ def test_the_streams_are_down_and_rest_is_up(desk: Desk) -> None:
     desk.expect(hedged=True, mode=Mode.TRADING)
 
 
-@pytest.mark.fault(18, 19, 42)
+@pytest.mark.fault(18, 42)
 def test_both_streams_are_cut_for_a_moment(desk: Desk) -> None:
     """A new connection asks for every topic again, and trading resumes after a reading."""
     desk.given()
@@ -103,7 +103,7 @@ def test_messages_overtake_each_other(desk: Desk) -> None:
     desk.expect(long="0.051", short="0.321", sent=2)
 
 
-@pytest.mark.fault(199)
+@pytest.mark.fault(25)
 def test_a_close_overtakes_the_growth_that_it_closes(desk: Desk) -> None:
     """The books wait for what is missing instead of halting."""
     desk.given(long="0", short="0.27")
