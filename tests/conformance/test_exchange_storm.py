@@ -15,6 +15,8 @@ from bot.domain.legs import Act, Leg
 from bot.domain.orders import Verdict
 from tests.conformance.room import a_desk
 
+pytestmark = pytest.mark.campaign
+
 ORDERS = 12
 QTY = D("0.002")
 CLIMATE: list[tuple[str, dict[str, Any]]] = [
