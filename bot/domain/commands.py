@@ -24,8 +24,10 @@ __all__ = [
     "OrderAbsent",
     "Outcome",
     "PlaceOrder",
+    "ProfitRealised",
     "ReadAccount",
     "ReadHistory",
+    "RealiseWanted",
     "Refusal",
     "SeekOrder",
     "Stage",
@@ -150,6 +152,38 @@ class HedgeEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RealiseWanted:
+    """Perp profit should be turned into cash, the hedge kept: the loan asks for it, a profit rule or a person.
+
+    `need_usdt` is how much cash is wanted (None: all there is). It stands until the next ProfitRealised, or until nothing can be realised;
+    a later one replaces it.
+    """
+
+    why: str
+    need_usdt: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitRealised:
+    """Profit was turned into cash and delta is back where it was (or, with `action` "close", the perps were closed).
+
+    USDT throughout. `amount_usdt` is what may be shared out, once: profit not reported by an earlier one, never more than the cash that was
+    realised, net of every fee. It may be zero, never below. `realised_usdt` is the cash this brought in before `costs_usdt`, the fees it
+    paid. `pnl_usdt` is the whole cycle's net perp P&L. `price` is the mark: the anchor of the cycle that begins.
+    """
+
+    cycle: int
+    decision: int
+    action: str
+    why: str
+    amount_usdt: Decimal
+    realised_usdt: Decimal
+    costs_usdt: Decimal
+    pnl_usdt: Decimal
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The gate said no to an order that a decision asked for."""
 
@@ -201,5 +235,7 @@ class Note:
     text: str
 
 
-Thought = Decided | HedgeEnded | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
+Thought = (
+    Decided | HedgeEnded | RealiseWanted | ProfitRealised | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
+)
 """The engine's own records: journalled and folded like events, but they leave nothing."""

@@ -57,6 +57,7 @@ class Verb(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     REHEDGE = "rehedge"
+    REALISE = "realise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,10 @@ from bot.domain.commands import (
     Note,
     OrderAbsent,
     PlaceOrder,
+    ProfitRealised,
     ReadAccount,
     ReadHistory,
+    RealiseWanted,
     Refusal,
     SeekOrder,
     Thought,
@@ -140,6 +142,10 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             decider.fold(state, record, now_ms)
         case HedgeEnded():
             hedging.fold_ended(state, record, now_ms)
+        case RealiseWanted():
+            state.realise_wanted = record
+        case ProfitRealised():
+            state.realise_wanted = None
         case LegsAdopted():
             state.ledger.adopt(record)
             state.blotter.write_off()
@@ -267,6 +273,8 @@ def _operator(state: State, record: OperatorAsked) -> None:
         case Verb.REHEDGE:
             state.asked_to_rehedge = f"asked by {record.who}"
             state.given_up = 0
+        case Verb.REALISE:
+            state.realise_wanted = RealiseWanted(why=f"asked by {record.who}")
         case _:
             assert_never(record.verb)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.account import AccountFacts, Wallet
-from bot.domain.commands import Decided, Mode
+from bot.domain.commands import Decided, Mode, RealiseWanted
 from bot.domain.events import Channel
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
@@ -180,6 +180,8 @@ class State:
     last_decided_ms: int | None = None
     last_hedge_ms: int | None = None
     asked_to_rehedge: str = ""
+    realise_wanted: RealiseWanted | None = None
+    """Somebody wants profit turned into cash."""
     hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))
     """The last hedges that traded: when each began, and its gap."""
     given_up: int = 0
