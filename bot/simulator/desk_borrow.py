@@ -44,8 +44,13 @@ def repay(state: State, account: Account, ask: Ask) -> Reply:
     if not coins:
         borrowing.check_open(state)
         raise Refusal(34022041, "There is no debt to repay")
-    for each in coins:
-        borrowing.repay(state, account, each, amount, converting=True)
+    for done, each in enumerate(coins):
+        try:
+            borrowing.repay(state, account, each, amount, converting=True)
+        except Refusal:
+            if not done:
+                raise
+            break  # what could be repaid is repaid
     trading.tell_wallet(state, account)
     return _repaid(state)
 

@@ -1,6 +1,6 @@
 """The loan desk: /v5/crypto-loan-common/* and /v5/crypto-loan-flexible/*.
 
-Knows requests and answers. The deeds are in `loans`. Fixed-term and legacy loans are not offered here.
+Knows requests and answers. The deeds are in `loans`. What an account without fixed-term and legacy loans is told is in `desk_fixed`.
 """
 
 from __future__ import annotations
@@ -158,6 +158,11 @@ def _history(rows: list[Row], ask: Ask, keep: Callable[[Row], bool]) -> tuple[li
     return page((row for row in reversed(rows) if keep(row)), ask, default=10, most=100)
 
 
+def _status(state: State, at_ms: int) -> int:
+    """1 done, 2 processing (Bybit: new-crypto-loan/*, status)."""
+    return 2 if state.now_ms < at_ms + state.rules.loan_lag_ms else 1
+
+
 def borrow_history(state: State, account: Account, ask: Ask) -> Reply:
     order_id, coin = ask.text("orderId"), ask.text("loanCurrency").upper()
     shown, cursor = _history(account.loans.orders, ask, lambda r: order_id in ("", r.order_id) and coin in ("", r.coin))
@@ -167,7 +172,7 @@ def borrow_history(state: State, account: Account, ask: Ask) -> Reply:
             "initialLoanAmount": plain(row.amount),
             "loanCurrency": row.coin,
             "orderId": row.order_id,
-            "status": 1,
+            "status": _status(state, row.at_ms),
         }
         for row in shown
     ]
@@ -184,7 +189,7 @@ def repayment_history(state: State, account: Account, ask: Ask) -> Reply:
             "loanCurrency": row.coin,
             "repayAmount": plain(row.amount),
             "repayId": row.repay_id,
-            "repayStatus": 1,
+            "repayStatus": _status(state, row.at_ms),
             "repayTime": row.at_ms,
             "repayType": row.kind,
         }
@@ -208,7 +213,7 @@ def adjustment_history(state: State, account: Account, ask: Ask) -> Reply:
             "collateralCurrency": row.coin,
             "direction": row.direction,
             "preLTV": plain(Decimal(fixed(row.ltv_before, _RATIO))),
-            "status": 1,
+            "status": _status(state, row.at_ms),
         }
         for row in shown
     ]

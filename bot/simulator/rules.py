@@ -132,6 +132,8 @@ class VenueRules:
     loan_min_usdt: Decimal = Decimal("10")
     loan_min_btc: Decimal = Decimal("0.001")
     """Flexible interest compounds on the debt standing at each hh:00, so a part of an hour counts as an hour."""
+    loan_lag_ms: int = 0
+    """How long the histories of a crypto loan call a borrowing, repayment or adjustment "processing" (status 2); the coin moves at once."""
 
     # Transfers.
     transfer_delay_ms: int = 0

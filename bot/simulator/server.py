@@ -34,6 +34,7 @@ from bot.simulator.public_rest import Notices, public_handlers
 from bot.simulator.quotas import IpGate
 from bot.simulator.socket_face import PATHS, SocketFace
 from bot.simulator.tls import server_context
+from bot.simulator.tolerant import TolerantRunner
 from bot.simulator.venue import Venue
 
 __all__ = ["ServerOptions", "SimulatorServer"]
@@ -104,7 +105,7 @@ class SimulatorServer:
 
     async def run(self) -> None:
         """Listen, play and serve until `stop` is called."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5, handle_signals=False)
+        runner = TolerantRunner(self._application(), access_log=None, shutdown_timeout=0.5, handle_signals=False)
         await runner.setup()
         try:
             site = web.TCPSite(runner, self.options.host, self.options.port)

@@ -17,6 +17,7 @@ from bot.simulator import (
     desk_assets,
     desk_borrow,
     desk_changes,
+    desk_fixed,
     desk_loans,
     desk_market,
     desk_orders,
@@ -43,9 +44,10 @@ _ROUTES = (
     | desk_settings.ROUTES
     | desk_borrow.ROUTES
     | desk_loans.ROUTES
+    | desk_fixed.ROUTES
     | desk_assets.ROUTES
 )
-_PUBLIC = desk_market.PUBLIC | desk_borrow.PUBLIC | desk_loans.PUBLIC
+_PUBLIC = desk_market.PUBLIC | desk_borrow.PUBLIC | desk_loans.PUBLIC | desk_fixed.PUBLIC
 
 PRIVATE_PATHS = frozenset(_ROUTES)
 """(method, path) of every private endpoint the venue answers."""

@@ -16,12 +16,14 @@ from tests.client import KEY, SECRET
 __all__ = ["SYMBOL", "ccxt_at", "ccxt_pro_at", "pybit_at", "pybit_http"]
 
 SYMBOL = "BTC/USDT:USDT"
+_OPTIONS = {"apiKey": KEY, "secret": SECRET, "enableRateLimit": False}
+"""ccxt's own brake is off: the venue's limits are what is tried here."""
 
 
 @asynccontextmanager
 async def ccxt_at(url: str) -> AsyncIterator[Any]:
     """ccxt's asynchronous client with the paper account's key."""
-    exchange = ccxt.async_support.bybit({"apiKey": KEY, "secret": SECRET})
+    exchange = ccxt.async_support.bybit(_OPTIONS)
     _point(exchange, url)
     try:
         yield exchange
@@ -32,7 +34,7 @@ async def ccxt_at(url: str) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def ccxt_pro_at(url: str) -> AsyncIterator[Any]:
     """ccxt's streaming client with the paper account's key."""
-    exchange = ccxt.pro.bybit({"apiKey": KEY, "secret": SECRET})
+    exchange = ccxt.pro.bybit(_OPTIONS)
     _point(exchange, url)
     ws = url.replace("http", "ws", 1)
     exchange.urls["api"]["ws"] = {

@@ -154,16 +154,60 @@ async def test_a_day_with_its_funding(exchange: Any, hand: Client) -> None:
 
 
 async def test_borrowing_and_moving_money(exchange: Any, hand: Client) -> None:
-    """Borrow, repay without selling, move between the funding and the unified account."""
+    """Borrow, repay without selling, move between the funding and the unified account; every step is in a log."""
     await hand.sim("POST", "faults", fault="deposit", value="USDT:500:FUND")
+    rate = await exchange.fetch_cross_borrow_rate("USDT")
     await exchange.transfer("USDT", 200, "funding", "unified")
     await exchange.borrow_cross_margin("USDT", 100)
     await exchange.repay_cross_margin("USDT", 50)
+    owed = await exchange.private_get_v5_spot_margin_trade_liability({"currency": "USDT"})
+    repaid = await exchange.private_post_v5_account_repay({"coin": "USDT", "amount": "30"})
     moved = await exchange.fetch_transfers("USDT")
+    fund, unified = await exchange.fetch_balance({"type": "funding"}), await exchange.fetch_balance()
+    log = await exchange.private_get_v5_account_transaction_log({"accountType": "UNIFIED", "currency": "USDT"})
+
+    assert (rate["rate"], rate["period"]) == (6.84931507e-06, HOUR_MS)
+    assert owed["result"]["totalBorrowAmount"] == "16250"
+    assert repaid["result"]["resultStatus"] in ("P", "SU")
+    assert [(row["amount"], row["status"]) for row in moved] == [(200.0, "ok")]
+    assert (fund["USDT"]["total"], unified["USDT"]["total"], unified["USDT"]["debt"]) == (300, 220, 16_220)
+    assert [(row["type"], row["cashFlow"], row["cashBalance"]) for row in log["result"]["list"]] == [
+        ("REPAY", "-30", "220"),
+        ("REPAY", "-50", "250"),
+        ("BORROW", "100", "300"),
+        ("TRANSFER_IN", "200", "200"),
+    ]
+
+
+async def test_a_crypto_loan_from_first_to_last(exchange: Any, hand: Client) -> None:
+    """Pledge, borrow, take collateral back, repay from trading profit by way of Funding; LTV falls and no debt is left behind."""
+    await hand.sim("POST", "faults", fault="deposit", value="BTC:0.2:FUND")
+    await hand.sim("POST", "faults", fault="deposit", value="USDT:600:UNIFIED")
+    pledge = [{"currency": "BTC", "amount": "0.2"}]
+    borrowed = await exchange.private_post_v5_crypto_loan_flexible_borrow(
+        {"loanCurrency": "USDT", "loanAmount": "10000", "collateralList": pledge}
+    )
+    first = (await exchange.private_get_v5_crypto_loan_common_position())["result"]
+    await exchange.private_post_v5_crypto_loan_common_adjust_ltv(
+        {"currency": "BTC", "amount": "0.05", "direction": "1"}
+    )
+    await exchange.transfer("USDT", 500, "unified", "funding")
+    await exchange.private_post_v5_crypto_loan_flexible_repay({"loanCurrency": "USDT", "amount": "10000"})
+    adjusted = (await exchange.private_get_v5_crypto_loan_common_adjustment_history())["result"]["list"][0]
+    orders = (await exchange.private_get_v5_crypto_loan_flexible_borrow_history())["result"]["list"]
+    repaid = (await exchange.private_get_v5_crypto_loan_flexible_repayment_history())["result"]["list"]
+    last = (await exchange.private_get_v5_crypto_loan_common_position())["result"]
     fund = await exchange.fetch_balance({"type": "funding"})
 
-    assert [(row["amount"], row["status"]) for row in moved] == [(200.0, "ok")]
-    assert fund["USDT"]["total"] == 300
+    assert float(first["ltv"]) == pytest.approx(10_000 / float(first["totalCollateral"]), abs=1e-4)
+    assert float(adjusted["preLTV"]) < float(adjusted["afterLTV"]) < 0.8
+    assert [row["orderId"] for row in orders] == [borrowed["result"]["orderId"]]
+    assert [(row["repayAmount"], row["repayStatus"]) for row in repaid] == [("10000", 1)]
+    assert (last["borrowList"], last["ltv"], last["collateralList"][0]["amount"]) == ([], "0", "0.15")
+    assert (fund["USDT"]["total"], fund["BTC"]["total"]) == (500, 0.05)
+    with pytest.raises(ccxt.ExchangeError, match="148032"):
+        await exchange.private_post_v5_crypto_loan_fixed_fully_repay({"loanCurrency": "USDT"})
+    assert (await exchange.private_get_v5_crypto_loan_ongoing_orders())["result"]["list"] == []
 
 
 async def test_spot(exchange: Any) -> None:

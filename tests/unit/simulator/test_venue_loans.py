@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from bot.simulator import desk_fixed
+from bot.simulator.rules import VenueRules
 from tests.unit.simulator.pit import Pit
 
 D = Decimal
@@ -211,3 +213,41 @@ def test_a_loan_is_repaid_from_profit():
     pit.done("POST", FLEXIBLE + "repay", loanCurrency="USDT", amount="3000")
 
     assert "0.421456" == position(pit)["ltv"]
+
+
+def test_a_loan_may_be_processing_for_a_while() -> None:
+    """The coin moves at once; the histories say so later, where that is chosen."""
+    pit = Pit(rules=VenueRules(loan_lag_ms=60_000), funding_coins={"BTC": D("0.3")})
+    pit.done(
+        "POST",
+        FLEXIBLE + "borrow",
+        loanCurrency="USDT",
+        loanAmount="10000",
+        collateralList=[{"currency": "BTC", "amount": "0.27"}],
+    )
+    pit.done("POST", FLEXIBLE + "repay", loanCurrency="USDT", amount="400")
+
+    def statuses() -> list[object]:
+        borrowed = pit.done("GET", FLEXIBLE + "borrow-history")["list"][0]["status"]
+        return [borrowed, pit.done("GET", FLEXIBLE + "repayment-history")["list"][0]["repayStatus"]]
+
+    assert statuses() == [2, 2]
+    assert pit.account.fund["USDT"] == 9600
+    pit.wait(minutes=1)
+    assert statuses() == [1, 1]
+
+
+def test_an_account_without_fixed_and_legacy_loans() -> None:
+    """Lists are empty, deeds are refused by their own codes, and nothing has changed."""
+    pit = Pit()
+    before = repr(pit.account)
+    codes = {}
+    for (method, path), _ in desk_fixed.ROUTES.items():
+        reply = pit.ask(method, path, currency="USDT", term="7", annualRate="0.02")
+        codes[path] = reply.ret_code
+        assert reply.ret_code or "availableInventory" in reply.result or reply.result["list"] == []
+
+    assert codes["/v5/crypto-loan-fixed/fully-repay"] == 148032
+    assert codes["/v5/crypto-loan/repay"] == 177005
+    assert codes["/v5/spot-margin-trade/fixedborrow"] == 34022010
+    assert repr(pit.account) == before
