@@ -58,6 +58,7 @@ class Verb(Enum):
     RESUME = "resume"
     REHEDGE = "rehedge"
     REALISE = "realise"
+    REPAY = "repay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,9 +236,12 @@ class JournalSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAsked:
+    """`amount` is the USDT of a REPAY; None: what a sweep would pay now."""
+
     verb: Verb
     reason: str
     who: str
+    amount: Decimal | None = None
 
 
 Event = (

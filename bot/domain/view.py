@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.domain.commands import Decided, Mode
+from bot.domain.money import ZERO
 
 __all__ = [
     "BookView",
@@ -20,9 +21,11 @@ __all__ = [
     "LoanView",
     "MarketView",
     "OrderView",
+    "PaymentView",
     "PnlView",
     "Target",
     "VolatilityView",
+    "WhatIfView",
 ]
 
 
@@ -94,8 +97,48 @@ class FundingView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentView:
+    """One repayment, from the wish to its end. `state` is a word of `engine.repayment`."""
+
+    number: int
+    at_ms: int
+    why: str
+    amount: Decimal
+    paid: Decimal
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIfView:
+    """The book at one price, left alone and defended (`strategy.what_if`). `action` is in words; `liquidated`: what was, or empty."""
+
+    move: float  # -0.3: 30 % below the present price
+    price: Decimal
+    equity: Decimal
+    ltv: float | None
+    mm_rate: float | None
+    rung: str
+    action: str
+    liquidated: str
+    defended_equity: Decimal
+    defended_debt: Decimal
+    defended_ltv: float | None
+    defended_mm_rate: float | None
+    defended_short: Decimal
+    sweeps: int
+    cost: Decimal
+    defended_liquidated: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoanView:
-    """The unified account's USDT debt against the BTC. `ltv` is net: debt less USDT and unrealised, over spot value."""
+    """The debt against the BTC, in one of two structures that are never mixed.
+
+    `ltv` is what the ladder looks at: in a unified account the net one (debt less USDT and unrealised, over spot value), in a Crypto Loan
+    the lender's. `debt` goes with it. Prices are None where no fall (or no rise) liquidates. `unmanaged` says why nothing is repaid here,
+    empty where the loan is managed.
+    """
 
     structure: str
     debt: Decimal | None
@@ -103,6 +146,29 @@ class LoanView:
     mm_rate: float | None
     equity: Decimal | None
     interest_per_day: Decimal | None
+    unmanaged: str = ""
+    age_ms: int | None = None
+    principal: Decimal | None = None
+    accrued: Decimal | None = None  # interest not yet paid
+    apr: float | None = None
+    interest_per_hour: Decimal | None = None
+    paid_to_date: Decimal = ZERO
+    paid_interest: Decimal = ZERO  # the part of it that was interest: interest is paid first
+    coverage: float | None = None  # paid to date over the first principal seen
+    net_ltv: float | None = None
+    venue_ltv: float | None = None
+    ltv_disagrees: bool = False  # ours and the venue's differ by more than half a percentage point
+    rung: str = "UNKNOWN"  # SAFE .. EMERGENCY
+    margin_rung: str = "UNKNOWN"
+    liquidation_down: Decimal | None = None
+    liquidation_up: Decimal | None = None
+    distance_down: float | None = None  # fraction of the present price
+    distance_up: float | None = None
+    distance_down_sigma: float | None = None  # in daily standard deviations
+    distance_up_sigma: float | None = None
+    reserve: Decimal = ZERO
+    dry_run: bool = False
+    payments: tuple[PaymentView, ...] = ()  # newest first; the open one is the first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

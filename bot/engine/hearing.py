@@ -275,6 +275,8 @@ def _operator(state: State, record: OperatorAsked) -> None:
             state.given_up = 0
         case Verb.REALISE:
             state.realise_wanted = RealiseWanted(why=f"asked by {record.who}")
+        case Verb.REPAY:
+            state.asked_to_repay = record
         case _:
             assert_never(record.verb)
 

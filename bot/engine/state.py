@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.domain.account import AccountFacts, Wallet
 from bot.domain.commands import Decided, Mode, RealiseWanted
-from bot.domain.events import Channel
+from bot.domain.events import Channel, OperatorAsked
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
 from bot.domain.money import ZERO
@@ -180,6 +180,7 @@ class State:
     last_decided_ms: int | None = None
     last_hedge_ms: int | None = None
     asked_to_rehedge: str = ""
+    asked_to_repay: OperatorAsked | None = None
     realise_wanted: RealiseWanted | None = None
     """Somebody wants profit turned into cash."""
     hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))

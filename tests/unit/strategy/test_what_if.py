@@ -1,0 +1,91 @@
+"""What if the price moved: the same book left alone and defended, in both structures."""
+
+import pytest
+
+from bot.strategy import ladder
+from bot.strategy.what_if import (
+    ACCOUNT_LIQUIDATED,
+    ALIVE,
+    CRYPTO_LOAN,
+    DEFAULT_POLICY,
+    LOAN_LIQUIDATED,
+    UTA,
+    WhatIfBook,
+    what_if,
+)
+
+P0 = 116_000.0
+PLEDGED = WhatIfBook(CRYPTO_LOAN, P0, 0.27, 0.0, 0.0, 0.27, P0, 16_200.0, 6_200.0, 0.0, 1.0, 0.00555, 0.04, 0.95)
+UNIFIED = PLEDGED._replace(structure=UTA, cash_usdt=0.0, collateral_ratio=0.98)
+
+
+def at(book, price, policy=DEFAULT_POLICY):
+    return what_if(book, policy, (price / P0 - 1.0,))[0]
+
+
+SWEPT = [
+    # price   debt     LTV    sweeps
+    (75_000, 11_278, 0.557, 2),
+    (60_000, 9_403, 0.580, 3),
+    (45_000, 6_533, 0.538, 5),
+]
+
+
+@pytest.mark.parametrize(("price", "debt", "ltv", "sweeps"), SWEPT)
+def test_the_sweep_carries_a_crypto_loan_to_45000(price, debt, ltv, sweeps):
+    """Down to 50 % whenever 60 % is met: the loan is never above 60.1 %, and the whole way costs less than 60 USDT."""
+    row = at(PLEDGED, price)
+
+    assert debt == pytest.approx(row.defended_debt_usdt, rel=0.008)
+    assert ltv == pytest.approx(row.defended_ltv, abs=0.005)
+    assert sweeps == row.sweeps
+    assert row.defended_worst_ltv <= 0.601
+    assert row.cost_usdt < 60.0
+    assert row.defended_liquidated == ALIVE
+
+
+def test_the_same_hedge_unswept_is_liquidated():
+    """Unrealised gains do not count in a Crypto Loan: at 63,158 it is sold, though equity never moved."""
+    assert (ALIVE, LOAN_LIQUIDATED) == (at(PLEDGED, 63_200).liquidated, at(PLEDGED, 63_100).liquidated)
+    assert at(PLEDGED, 63_100).equity_usdt == pytest.approx(21_320.0)
+
+
+RISES = [
+    # book                                             liquidated left alone at
+    (PLEDGED, 138_196),
+    (PLEDGED._replace(cash_usdt=2_000.0), 122_726),
+    (PLEDGED._replace(cash_usdt=16_200.0), 175_029),
+    (PLEDGED._replace(cash_usdt=16_200.0, short_btc=0.135), 234_697),
+    (UNIFIED, 888_482),
+]
+
+
+@pytest.mark.parametrize(("book", "price"), RISES)
+def test_where_a_rally_liquidates_a_book_left_alone(book, price):
+    """With margin of its own the short dies first; in one account the collateral pays for it."""
+    assert (ALIVE, ACCOUNT_LIQUIDATED) == (at(book, price * 0.999).liquidated, at(book, price * 1.001).liquidated)
+
+
+@pytest.mark.parametrize("book", [PLEDGED, UNIFIED, PLEDGED._replace(cash_usdt=2_000.0)])
+def test_a_defended_book_survives_a_rally_to_240000(book):
+    """The short is cut to what its margin carries before the venue does it."""
+    assert at(book, 240_000).defended_liquidated == ALIVE
+
+
+def test_idle_cash_is_spent_as_margin_before_the_hedge_is_cut():
+    """10,000 USDT in the Funding wallet keep the whole short alive at a price that would have cut it."""
+    poor, rich = at(PLEDGED, 140_000), at(PLEDGED._replace(idle_usdt=10_000.0), 140_000)
+
+    assert poor.defended_short_btc < 0.27
+    assert rich.defended_short_btc == pytest.approx(0.27)
+
+
+def test_rows_come_lowest_price_first_and_the_present_is_untouched():
+    """One row per move; nothing has happened yet at the present price."""
+    rows = what_if(PLEDGED, DEFAULT_POLICY)
+
+    assert [row.move for row in rows] == sorted(row.move for row in rows)
+    assert (-0.6, 1.0) == (rows[0].move, rows[-1].move)
+    here = next(row for row in rows if row.move == 0.0)
+    assert (ladder.MONITOR, 0, 0.0) == (here.ltv_level, here.sweeps, here.cost_usdt)
+    assert here.equity_usdt == here.defended_equity_usdt
