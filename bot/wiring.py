@@ -31,7 +31,8 @@ _SCHEDULES = {
     "band_and_schedule": decision.BAND_AND_SCHEDULE,
     "schedule": decision.SCHEDULE_ONLY,
 }
-_FUNDING_POINTS = 21
+_FUNDING_POINTS = 168
+"""A week, should they come every hour."""
 
 _VISIBILITY_LAG_S = 12.0
 """The longest we believe that an accepted order or a fill may stay unseen by any read."""

@@ -6,7 +6,7 @@ are BTC, money is USDT, rates are fractions, ages are milliseconds of market tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.commands import Decided, Mode
@@ -15,6 +15,7 @@ from bot.domain.money import ZERO
 __all__ = [
     "BookView",
     "BotView",
+    "ExecutionView",
     "FundingView",
     "HealthView",
     "LegView",
@@ -23,6 +24,7 @@ __all__ = [
     "OrderView",
     "PaymentView",
     "PnlView",
+    "ProfitView",
     "Target",
     "VolatilityView",
     "WhatIfView",
@@ -75,17 +77,29 @@ class BookView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolatilityView:
-    """Per 24 hours. `raw` is the realised volatility of the window, `smoothed` what the regime is judged by."""
+    """Per 24 hours. `raw` is the realised volatility of the window, `smoothed` what the regime is judged by.
+
+    `estimators` are other readings of the same window, by name: "realised", "parkinson", "garman-klass", "rogers-satchell", "yang-zhang",
+    "bipower", "medrv". `jump_share` is the part of the variance that came in jumps, `for_targets` the sigma that profit targets use.
+    """
 
     raw: float | None
     smoothed: float | None
     regime: str
     bars: int
+    estimators: dict[str, float | None] = field(default_factory=dict)
+    jump_share: float | None = None
+    for_targets: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingView:
-    """`next_payment` > 0 will be received, at the present rate and legs."""
+    """`next_payment` > 0 will be received, at the present rate and legs; so are all sums of money here, > 0 received.
+
+    `deciding_apr` is the filtered APR that decisions use; the averages are over the settlements of the last 24 hours and 7 days. The
+    projections are at `deciding_apr`, present mark and legs. `multiplier` is the share of the hedge that funding leaves. `should_exit`: the
+    book pays EXTREME funding.
+    """
 
     rate: Decimal | None
     interval_h: int | None
@@ -94,6 +108,15 @@ class FundingView:
     next_ms: int | None
     next_payment: Decimal | None
     received: Decimal
+    deciding_apr: float | None = None
+    average_24h_apr: float | None = None
+    average_7d_apr: float | None = None
+    per_day: Decimal | None = None
+    per_week: Decimal | None = None
+    long_per_day: Decimal | None = None
+    short_per_day: Decimal | None = None
+    multiplier: float | None = None
+    should_exit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +206,48 @@ class PnlView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitView:
+    """The cycle of perp profit in progress. USDT.
+
+    `pnl` is net since the cycle began, `peak` its highest. Once `armed` (from `arms_at` on), the cycle fires at `stop_at` or below; it also
+    fires when price reaches `target_price`. `regime` is NEUTRAL, LONG_BIASED, SHORT_BIASED or TAKING_PROFIT. `action` is what firing does:
+    realise, close or off. `realised` is what earlier cycles have turned into cash, net.
+    """
+
+    action: str = "off"
+    regime: str = "NEUTRAL"
+    cycle: int = 0
+    began_ms: int | None = None
+    anchor_price: Decimal | None = None
+    pnl: Decimal | None = None
+    peak: Decimal | None = None
+    armed: bool = False
+    arms_at: Decimal | None = None
+    stop_at: Decimal | None = None
+    target_price: Decimal | None = None
+    realised: Decimal = Decimal(0)
+    last_amount: Decimal | None = None
+    last_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionView:
+    """How well hedges were executed: the last one, and the average of the last `hedges` by size.
+
+    `slippage` is the average fill against the mid when the hedge began, as a fraction, > 0 was worse; `maker_share` the part of the size
+    that was made, not taken. `style` is what routine hedges use: ioc or chase.
+    """
+
+    style: str = "ioc"
+    hedges: int = 0
+    last_slippage: float | None = None
+    last_maker_share: float | None = None
+    slippage: float | None = None
+    maker_share: float | None = None
+    fees: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     order_link_id: str
     at_ms: int
@@ -229,3 +294,5 @@ class BotView:
     health: HealthView
     decisions: tuple[tuple[int, Decided], ...]  # (at_ms, decision), newest first
     orders: tuple[OrderView, ...]  # newest first
+    profit: ProfitView = ProfitView()
+    execution: ExecutionView = ExecutionView()

@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from bot.domain.events import Bar, FundingPoint, TickerSeen
+from bot.engine import estimators
 from bot.engine.config import VolatilityWindow
 from bot.strategy import funding as rates
 from bot.strategy import streaming, volatility
@@ -18,8 +19,11 @@ from bot.strategy import streaming, volatility
 __all__ = ["MarketBook"]
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
-_KEPT_FUNDING = 21
-"""Settlements kept: a week of eight-hour ones."""
+_KEPT_FUNDING = 168
+"""Settlements kept: a week, should they come every hour."""
+
+_TOLERANCE = 0.20
+"""A close further than this from the mark is no market."""
 
 _APR_POINTS = 3
 """The funding APR that decides is the mean of this many settlements with the running rate: a filter against one odd print."""
@@ -38,6 +42,8 @@ class MarketBook:
     bars: int = 0
     has_gap: bool = False
     """Bars are missing: they are to be read again from REST."""
+    window_bars: deque[Bar] = field(default_factory=deque)
+    """The bars of the window, and the one before it."""
     funding: deque[FundingPoint] = field(default_factory=lambda: deque(maxlen=_KEPT_FUNDING))
     funding_regime: rates.RegimeState = rates.NO_REGIME
     _quickest: tuple[int, int] | None = None
@@ -45,6 +51,8 @@ class MarketBook:
     _terms: deque[tuple[float, float]] = field(default_factory=deque)
     _sum: streaming.Running = streaming.EMPTY_RUNNING
     _smoothed: streaming.Ewma = streaming.EMPTY_EWMA
+    _estimated: tuple[int, estimators.Estimates] | None = field(default=None, compare=False, repr=False)
+    """The estimates and after how many bars they were made: work remembered, not a fact."""
 
     def see_ticker(self, ticker: TickerSeen, now_ms: int) -> None:
         """Keep the newest ticker. When the next settlement moves on, the rate that just ran has settled.
@@ -73,7 +81,13 @@ class MarketBook:
         return max(0, trip_ms - allowed_ms)
 
     def see_bar(self, bar: Bar) -> None:
-        """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap."""
+        """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap, one without sense is dropped."""
+        mark = math.nan if self.ticker is None else float(self.ticker.mark)
+        self._see_bar(bar, mark)
+
+    def _see_bar(self, bar: Bar, mark: float) -> None:
+        if not volatility.price_is_sane(float(bar.close), mark, _TOLERANCE):
+            return
         last = self.last_bar
         if last is not None:
             if bar.start_ms <= last.start_ms:
@@ -83,14 +97,19 @@ class MarketBook:
             self._add(volatility.square_return(float(last.close), float(bar.close)), minutes)
         self.last_bar = bar
         self.bars += 1
+        self.window_bars.append(bar)
+        if len(self.window_bars) > self.window.bars + 1:
+            self.window_bars.popleft()
 
     def load(self, bars: tuple[Bar, ...], funding: tuple[FundingPoint, ...]) -> None:
         """Begin anew from history, oldest first."""
         self.last_bar, self.bars = None, 0
         self._terms.clear()
+        self.window_bars.clear()
+        self._estimated = None
         self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
         for bar in bars:
-            self.see_bar(bar)
+            self._see_bar(bar, math.nan)
         self.has_gap = False
         self.funding.clear()
         self.funding_regime = rates.NO_REGIME
@@ -133,6 +152,25 @@ class MarketBook:
         hours = float(self.interval_h)
         recent = [rates.apr(float(point.rate), hours) for point in list(self.funding)[-_APR_POINTS + 1 :]]
         return math.fsum([*recent, self.running_apr]) / (len(recent) + 1)
+
+    @property
+    def estimates(self) -> estimators.Estimates:
+        """Every reading of the window's volatility; reckoned once for each bar."""
+        if self._estimated is None or self._estimated[0] != self.bars:
+            made = estimators.of(self.window_bars, self.window.minutes, self.window.min_bars)
+            self._estimated = (self.bars, made)
+        return self._estimated[1]
+
+    def average_apr(self, hours: float) -> float:
+        """Time-weighted APR of the settlements of the last `hours`; NaN while none is known."""
+        spans = [self._hours_before(index) for index in range(len(self.funding))]
+        return rates.window_apr([float(point.rate) for point in self.funding], spans, hours)
+
+    def _hours_before(self, index: int) -> float:
+        """How long the settlement of that index ran."""
+        if index:
+            return (self.funding[index].at_ms - self.funding[index - 1].at_ms) / _HOUR_MS
+        return math.nan if self.interval_h is None else float(self.interval_h)
 
     def _add(self, term: float, minutes: float) -> None:
         self._terms.append((term, minutes))

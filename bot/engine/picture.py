@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 
 from bot.domain.legs import Leg
@@ -10,7 +9,6 @@ from bot.domain.money import ZERO
 from bot.domain.view import (
     BookView,
     BotView,
-    FundingView,
     HealthView,
     LegView,
     LoanView,
@@ -18,10 +16,10 @@ from bot.domain.view import (
     OrderView,
     PnlView,
     Target,
-    VolatilityView,
 )
 from bot.engine import sight
 from bot.engine.ledger import LegBook
+from bot.engine.picture_rates import funding, volatility
 from bot.engine.state import State
 
 __all__ = ["view"]
@@ -29,8 +27,6 @@ __all__ = ["view"]
 SHOWN_DECISIONS = 50
 SHOWN_ORDERS = 50
 
-_VOL_REGIMES = {0: "LOW", 1: "MID", 2: "HIGH"}
-_FUNDING_REGIMES = {0: "NEUTRAL", 1: "NORMAL", 2: "HEATED", 3: "MANIA", 4: "EXTREME"}
 _DAYS = 365
 
 
@@ -49,8 +45,8 @@ def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
         market=_market(state, now_ms),
         book=_book(state, now_ms),
         target=_target(state),
-        volatility=_volatility(state),
-        funding=_funding(state),
+        volatility=volatility(state),
+        funding=funding(state),
         loan=_loan(state),
         pnl=_pnl(state),
         health=_health(state, now_ms),
@@ -112,31 +108,6 @@ def _target(state: State) -> Target:
         long_qty=hedge.targets[Leg.LONG] if hedge else None,
         short_qty=hedge.targets[Leg.SHORT] if hedge else None,
         hedging=hedge is not None,
-    )
-
-
-def _volatility(state: State) -> VolatilityView:
-    market = state.market
-    return VolatilityView(
-        raw=_known(market.raw_sigma_24h),
-        smoothed=_known(market.sigma_24h),
-        regime=_VOL_REGIMES.get(state.memory.vol_level, "UNKNOWN"),
-        bars=market.bars,
-    )
-
-
-def _funding(state: State) -> FundingView:
-    ticker = state.market.ticker
-    rate = ticker.funding_rate if ticker else None
-    payment = -rate * ticker.mark * state.ledger.net if ticker and rate is not None and state.ledger.is_open else None
-    return FundingView(
-        rate=rate,
-        interval_h=state.market.interval_h,
-        apr=_known(state.market.running_apr),
-        regime=_FUNDING_REGIMES.get(state.market.funding_regime.regime, "UNKNOWN"),
-        next_ms=ticker.next_funding_ms if ticker else None,
-        next_payment=payment,
-        received=sum((book.funding for book in state.ledger.legs.values()), ZERO),
     )
 
 
@@ -202,7 +173,3 @@ def _orders(state: State) -> tuple[OrderView, ...]:
         )
         for o in newest
     )
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

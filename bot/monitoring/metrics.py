@@ -86,6 +86,7 @@ class Metrics(Collector):
         yield from _book(view)
         yield from _rates(view)
         yield from _money(view)
+        yield from _profit(view)
         yield from _wellbeing(view, vitals)
         yield from _process(vitals, self._clients())
         yield _counter(
@@ -169,10 +170,21 @@ def _rates(view: BotView) -> Iterator[Metric]:
     volatility, funding = view.volatility, view.funding
     sigmas: dict[str, Number] = {"raw": volatility.raw, "smoothed": volatility.smoothed}
     yield _gauges("volatility_ratio", "Volatility per 24 h, as a fraction", "kind", sigmas)
+    readings: dict[str, Number] = {**volatility.estimators}
+    yield _gauges("volatility_estimate_ratio", "Volatility per 24 h by estimator, as a fraction", "estimator", readings)
+    yield _gauge("volatility_jump_share_ratio", "Share of the variance that came in jumps", volatility.jump_share)
     yield _gauge("volatility_bars", "Closed candles in the volatility window", volatility.bars)
     yield _gauges("volatility_regime", "1 for the present regime", "regime", {volatility.regime: 1})
     yield _gauge("funding_rate_ratio", "Funding rate per interval; positive: longs pay shorts", funding.rate)
     yield _gauge("funding_apr_ratio", "Funding per year, simple", funding.apr)
+    averages: dict[str, Number] = {
+        "deciding": funding.deciding_apr,
+        "24h": funding.average_24h_apr,
+        "7d": funding.average_7d_apr,
+    }
+    yield _gauges("funding_average_apr_ratio", "Funding per year, averaged", "over", averages)
+    yield _gauge("funding_per_day_usdt", "What the legs earn a day at the deciding rate", funding.per_day)
+    yield _gauge("funding_should_exit", "1 while the book pays EXTREME funding", funding.should_exit)
     yield _gauges("funding_regime", "1 for the present regime", "regime", {funding.regime: 1})
     due_ms = None if funding.next_ms is None else funding.next_ms - view.now_ms
     yield _gauge("funding_due_seconds", "Until the next funding payment, market time", _seconds(due_ms))
@@ -198,6 +210,21 @@ def _money(view: BotView) -> Iterator[Metric]:
     }
     yield _gauges("pnl_part_usdt", "Parts of the perps' profit; they add up to hedgelock_pnl_usdt", "part", parts)
     yield _gauge("pnl_usdt", "Profit of the perps since the books began", pnl.total)
+
+
+def _profit(view: BotView) -> Iterator[Metric]:
+    profit, execution = view.profit, view.execution
+    yield _gauge("profit_cycle_usdt", "Net perp profit of the present cycle", profit.pnl)
+    yield _gauge("profit_peak_usdt", "Its highest", profit.peak)
+    yield _gauge("profit_armed", "1 once the trailing stop is armed", profit.armed)
+    yield _gauge("profit_stop_usdt", "Profit at or below which the trailing stop fires", profit.stop_at)
+    yield _gauge("profit_target_price_usdt", "Price at which the profit target fires", profit.target_price)
+    yield CounterMetricFamily(
+        "hedgelock_profit_realised_usdt", "Profit turned into cash, net", value=float(profit.realised)
+    )
+    yield _gauges("market_regime", "1 for the present regime of the book", "regime", {profit.regime: 1})
+    yield _gauge("slippage_ratio", "Fills against the mid at the hedge's begin, last hedges", execution.slippage)
+    yield _gauge("maker_share_ratio", "Share of the last hedges' size that was made", execution.maker_share)
 
 
 def _wellbeing(view: BotView, vitals: Vitals) -> Iterator[Metric]:

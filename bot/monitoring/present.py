@@ -48,6 +48,8 @@ def document(view: BotView, vitals: Vitals) -> Document:
         "funding": _funding(view),
         "loan": _loan(view),
         "pnl": _pnl(view),
+        "profit": _profit(view),
+        "execution": _execution(view),
         "health": _health(view, vitals),
         "process": _process(vitals),
         "decisions": [_decision(at_ms, decided) for at_ms, decided in view.decisions],
@@ -137,6 +139,9 @@ def _volatility(view: BotView) -> Document:
         "smoothed_24h_ratio": _number(volatility.smoothed),
         "regime": volatility.regime,
         "bars": volatility.bars,
+        "estimators_24h_ratio": {name: _number(sigma) for name, sigma in volatility.estimators.items()},
+        "jump_share_ratio": _number(volatility.jump_share),
+        "for_targets_24h_ratio": _number(volatility.for_targets),
     }
 
 
@@ -150,6 +155,15 @@ def _funding(view: BotView) -> Document:
         "next_ms": funding.next_ms,
         "next_payment_usdt": money(funding.next_payment),
         "received_usdt": money(funding.received),
+        "deciding_apr_ratio": _number(funding.deciding_apr),
+        "average_24h_apr_ratio": _number(funding.average_24h_apr),
+        "average_7d_apr_ratio": _number(funding.average_7d_apr),
+        "per_day_usdt": money(funding.per_day),
+        "per_week_usdt": money(funding.per_week),
+        "long_per_day_usdt": money(funding.long_per_day),
+        "short_per_day_usdt": money(funding.short_per_day),
+        "multiplier_ratio": _number(funding.multiplier),
+        "should_exit": funding.should_exit,
     }
 
 
@@ -174,6 +188,40 @@ def _pnl(view: BotView) -> Document:
         "funding_usdt": money(pnl.funding),
         "fees_usdt": money(pnl.fees),
         "total_usdt": money(pnl.total),
+    }
+
+
+def _profit(view: BotView) -> Document:
+    profit = view.profit
+    return {
+        "action": profit.action,
+        "regime": profit.regime,
+        "cycle": profit.cycle,
+        "began_ms": profit.began_ms,
+        "anchor_price_usdt": money(profit.anchor_price),
+        "pnl_usdt": money(profit.pnl),
+        "peak_usdt": money(profit.peak),
+        "armed": profit.armed,
+        "arms_at_usdt": money(profit.arms_at),
+        "stop_at_usdt": money(profit.stop_at),
+        "target_price_usdt": money(profit.target_price),
+        "realised_usdt": money(profit.realised),
+        "last_amount_usdt": money(profit.last_amount),
+        "last_ms": profit.last_ms,
+    }
+
+
+def _execution(view: BotView) -> Document:
+    """How well hedges were executed; slippage > 0 was worse than the mid when the hedge began."""
+    execution = view.execution
+    return {
+        "style": execution.style,
+        "hedges": execution.hedges,
+        "last_slippage_ratio": _number(execution.last_slippage),
+        "last_maker_share_ratio": _number(execution.last_maker_share),
+        "slippage_ratio": _number(execution.slippage),
+        "maker_share_ratio": _number(execution.maker_share),
+        "fees_usdt": money(execution.fees),
     }
 
 
