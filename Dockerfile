@@ -12,6 +12,8 @@ RUN python -m venv venv \
     && venv/bin/python -m pip --require-virtualenv install -qq --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock \
     && venv/bin/python -m pip uninstall -qq -y pip setuptools
 COPY bot bot
+COPY scripts/kill_switch.py scripts/kill_switch.py
+COPY scripts/kill scripts/kill
 # Compiled here, because the finished image may be read-only.
 RUN venv/bin/python -m compileall -q -j 0 bot venv/lib
 

@@ -1,0 +1,83 @@
+"""The halt latch, written by the hand outside: a file beside the journal, whose being there is the whole message.
+
+Knows how to put it there although the disk is full or the folder is gone. Only `hedgelock resume` takes it away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.domain.clock import wall_ms
+
+__all__ = ["LATCH_NAME", "close"]
+
+LATCH_NAME = "halt.latch"
+
+
+def close(paths: Iterable[Path], verb: str, reason: str) -> tuple[list[str], list[str]]:
+    """Put the latch at every path; (paths closed, complaints). Never raises: a full disk must not stop a kill."""
+    closed, complaints = [], []
+    text = _content(verb, reason)
+    for path in paths:
+        try:
+            _write(path, text)
+        except OSError as error:
+            if not path.exists():
+                complaints.append(f"the latch {path} cannot be written ({error.strerror}): stop the daemon by hand")
+                continue
+        closed.append(str(path))
+    return closed, complaints
+
+
+def _content(verb: str, reason: str) -> bytes:
+    moment = datetime.fromtimestamp(wall_ms() / 1000, UTC).isoformat(timespec="milliseconds")
+    facts = {
+        "verb": verb,
+        "reason": reason,
+        "who": f"kill_switch.py, {_whose()}",
+        "at": moment,
+        "id": os.urandom(8).hex(),
+    }
+    return json.dumps(facts).encode() + b"\n"
+
+
+def _whose() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _write(path: Path, text: bytes) -> None:
+    """Whole or not at all, and on the disk before we go on; where there is no room for words, an empty file says it too."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, text)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(draft, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,213 @@
+"""Which account, where, and with what key: read from whatever is still readable.
+
+Knows the few variables it needs. A line of .env that cannot be read is skipped and told; the environment wins over the file. What is
+not known is not guessed: with two possible worlds and no word on which, it says so and stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from dotenv.parser import parse_stream
+
+from bot.worlds import ENDPOINTS, Mode, check_host
+from scripts.kill.latch import LATCH_NAME
+
+__all__ = ["CannotKnow", "World", "find"]
+
+PREFIX = "HEDGELOCK__"
+SYMBOL = "BTCUSDT"
+PAPER_KEY, PAPER_SECRET = "hedgelock-paper", "hedgelock-paper-secret"
+"""The paper venue's own key; it opens nothing else (`bot.simulator.main.PAPER_ACCOUNT`, held equal by a test)."""
+ALTERNATES: dict[Mode, tuple[str, ...]] = {Mode.MAINNET: ("https://api.bytick.com",)}
+"""Further documented hosts of the same key space (Bybit: guide)."""
+ROOT = Path(__file__).resolve().parents[2]
+_BROKEN_LINE = "cannot be read and is skipped"
+
+
+class CannotKnow(Exception):
+    """The account cannot be told, or its key is not to be had."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything the kill needs. `hosts` in the order in which they are tried; `fixed_spot` None: the wallet's BTC is hedged."""
+
+    mode: Mode
+    hosts: tuple[str, ...]
+    api_key: str = field(repr=False)
+    api_secret: str = field(repr=False)
+    latches: tuple[Path, ...]
+    fixed_spot: Decimal | None
+    order_window_ms: int
+    """How late an order of the daemon may still reach the venue."""
+    warnings: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        return self.latches[0].parent
+
+
+def find(*, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], latch: Path | None) -> World:
+    """The world, from the command line, the environment and .env. Raises CannotKnow with a sentence for a person."""
+    warnings: list[str] = []
+    home = _home(env_file, warnings)
+    texts = _variables(home, env_file, warnings)
+    chosen = _mode(mode, texts, warnings)
+    folder = _folder(home, chosen, texts)
+    known = _daemon_says(folder)
+    found = (*hosts, *_hosts(chosen, texts, known, warnings))
+    if not found:
+        raise CannotKnow("no paper venue is known here: run this where the daemon runs, or name it with --host URL")
+    key, secret = _credentials(chosen, texts, warnings)
+    latches = [latch] if latch else [folder / LATCH_NAME, *_latches_of(found, key, known)]
+    return World(
+        mode=chosen,
+        hosts=tuple(dict.fromkeys(host.rstrip("/") for host in found)),
+        api_key=key,
+        api_secret=secret,
+        latches=tuple(dict.fromkeys(path.absolute() for path in latches)),
+        fixed_spot=_fixed_spot(texts, warnings),
+        order_window_ms=_order_window_ms(texts),
+        warnings=tuple(warnings),
+    )
+
+
+def _home(env_file: Path | None, warnings: list[str]) -> Path:
+    """The folder the daemon runs in: here, or the clone this script belongs to where nothing here looks like it."""
+    here = Path.cwd()
+    if env_file or any((place / name).exists() for place, name in ((here, ".env"), (here, "var"))):
+        return here
+    if here != ROOT and any((ROOT / name).exists() for name in (".env", "var")):
+        warnings.append(f"neither .env nor var is here: taken from {ROOT}")
+        return ROOT
+    return here
+
+
+def _variables(home: Path, env_file: Path | None, warnings: list[str]) -> dict[str, str]:
+    """What .env and the environment say; the environment wins. No line, however broken, stops the others."""
+    named = env_file or home / (os.environ.get(PREFIX + "ENV_FILE") or ".env")
+    texts: dict[str, str] = {}
+    try:
+        with named.open(encoding="utf-8", errors="replace") as stream:
+            for binding in parse_stream(stream):
+                if binding.error:
+                    warnings.append(f"{named} line {binding.original.line} {_BROKEN_LINE}")
+                elif binding.key and binding.value:
+                    texts[binding.key.strip()] = binding.value.strip()
+    except FileNotFoundError:
+        if env_file is not None:
+            warnings.append(f"{named} is not there")
+    except OSError as error:
+        warnings.append(f"{named} {_BROKEN_LINE} ({error.strerror})")
+    outside = {name: text.strip() for name, text in os.environ.items() if name.startswith(PREFIX) and text.strip()}
+    return texts | outside
+
+
+def _mode(asked: str | None, texts: Mapping[str, str], warnings: list[str]) -> Mode:
+    """The world meant. To take another one for it would be to report a paper account flat and leave the real one as it is."""
+    word = asked or texts.get(PREFIX + "MODE", "")
+    if word:
+        try:
+            return Mode(word.strip().lower())
+        except ValueError:
+            raise CannotKnow(
+                f"{word!r} is no mode; say which account with --mode paper, testnet, demo or mainnet"
+            ) from None
+    keyed = [str(mode) for mode in ENDPOINTS if any(f"__{mode.upper()}_API_KEY" in name for name in texts)]
+    if keyed or any(_BROKEN_LINE in warning for warning in warnings):
+        raise CannotKnow(
+            f"no mode can be read ({'; '.join([*warnings, *(f'a {mode} key is here' for mode in keyed)])}); "
+            "say which account with --mode paper, testnet, demo or mainnet"
+        )
+    return Mode.PAPER
+
+
+def _folder(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
+    """Where the journal lies, or would: the latch is beside it."""
+    return (
+        home / Path((texts.get(PREFIX + "JOURNAL__PATH") or "var/{mode}/journal.sqlite").replace("{mode}", mode)).parent
+    )
+
+
+def _daemon_says(folder: Path) -> dict[str, str]:
+    """What the last daemon left about itself beside its journal: {"rest_url", "latch"}."""
+    try:
+        facts = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
+
+
+def _hosts(mode: Mode, texts: Mapping[str, str], known: Mapping[str, str], warnings: list[str]) -> list[str]:
+    own = [ENDPOINTS[mode].rest_url] if mode in ENDPOINTS else []
+    found = []
+    for url in (texts.get(PREFIX + "BYBIT__REST_URL", ""), known.get("rest_url", "")):
+        try:
+            if url:
+                check_host(url, mode, kind="api", scheme="http")
+                found.append(url)
+        except ValueError as error:
+            warnings.append(f"host {url!r} {error}; it is not used")
+    return [*found, *own, *ALTERNATES.get(mode, ())]
+
+
+def _credentials(mode: Mode, texts: Mapping[str, str], warnings: list[str]) -> tuple[str, str]:
+    if mode is Mode.PAPER:
+        return PAPER_KEY, PAPER_SECRET
+    parts = []
+    for part in ("KEY", "SECRET"):
+        name = f"{PREFIX}BYBIT__{mode.upper()}_API_{part}"
+        text = texts.get(name, "")
+        if not text and (path := texts.get(name + "_FILE", "")):
+            try:
+                text = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                warnings.append(f"{name}_FILE cannot be read ({error.strerror})")
+        if not text:
+            raise CannotKnow(
+                f"{name} is not to be had: close the legs in Bybit's own app, or set it in the environment"
+            )
+        parts.append(text)
+    return parts[0], parts[1]
+
+
+def _latches_of(hosts: tuple[str, ...], key: str, known: Mapping[str, str]) -> list[Path]:
+    """Latches a daemon of this account reads, wherever it runs on this machine: its lock file names its own."""
+    found = [Path(known["latch"])] if known.get("latch") else []
+    for host in hosts:
+        who = hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16]
+        try:
+            lines = (Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock").read_text().splitlines()
+        except OSError:
+            continue
+        if len(lines) > 1 and lines[1].startswith("/"):
+            found.append(Path(lines[1]))
+    return found
+
+
+def _fixed_spot(texts: Mapping[str, str], warnings: list[str]) -> Decimal | None:
+    if texts.get(PREFIX + "BOOK__SPOT_SOURCE") != "fixed":
+        return None
+    text = texts.get(PREFIX + "BOOK__FIXED_SPOT_BTC", "")
+    try:
+        if (spot := Decimal(text)).is_finite():
+            return spot
+    except InvalidOperation:
+        pass
+    warnings.append(f"{PREFIX}BOOK__FIXED_SPOT_BTC = {text!r} is no amount: the wallet's BTC is taken instead")
+    return None
+
+
+def _order_window_ms(texts: Mapping[str, str]) -> int:
+    try:
+        return max(2500, min(5000, int(texts.get(PREFIX + "BYBIT__ORDER_RECV_WINDOW_MS", ""))))
+    except ValueError:
+        return 2500
