@@ -36,10 +36,13 @@ from bot.exchange.reader import Reader
 from bot.exchange.rest import Rest
 from bot.exchange.socket import drive
 from bot.exit_codes import ExitCode
+from bot.hands import DaemonHands
 from bot.inbox import Inbox
 from bot.journal import locks
 from bot.journal.journal import MOST_WAITING, Journal
+from bot.monitoring.alerts.service import Alerts
 from bot.monitoring.pulse import Pulse, QueueDepth
+from bot.monitoring.telegram.control import Control
 from bot.monitoring.web import Web
 from bot.settings import Settings
 from bot.worlds import Mode
@@ -96,14 +99,16 @@ async def _world(settings: Settings) -> AsyncIterator[World]:
 
 
 class Scribe:
-    """The engine's diary: the journal, with the narrator reading over its shoulder."""
+    """The engine's diary: the journal, with the narrator and the alerts reading over its shoulder."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, alerts: Alerts) -> None:
         self._journal = journal
+        self._alerts = alerts
 
     def append(self, record: Record, now_ms: int) -> int:
         number = self._journal.append(record, now_ms)
         narrator.tell(record, now_ms)
+        self._alerts.hear(record)
         return number
 
     def commit(self) -> None:
@@ -141,11 +146,12 @@ class Daemon:
         self._open.callback(self._journal.close)
 
         self._inbox = Inbox(bound=INBOX_BOUND, ticker_every_s=settings.streams.ticker_every_ms / 1000)
-        self._engine = Engine(wiring.engine_config(settings, self._clock.rate), Scribe(self._journal))
+        self._pulse = Pulse(self._queues)
+        self._alerts = Alerts(wiring.alert_options(settings), view=self.view, vitals=self._pulse.vitals, rng=Random())
+        self._engine = Engine(wiring.engine_config(settings, self._clock.rate), Scribe(self._journal, self._alerts))
         self._remember()
         self._wire_exchange()
         await self._open.enter_async_context(self._rest)
-        self._pulse = Pulse(self._queues)
         self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals)
         if settings.web.enabled:
             self._open.push_async_callback(self._web.close)
@@ -204,9 +210,14 @@ class Daemon:
             "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
             "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
             "pulse": self._pulse.run(),
+            "alerts": self._alerts.run(),
         }
         if self._settings.web.enabled:
             tasks["web"] = self._web.run()
+        if (telegram := wiring.telegram_options(self._settings)) is not None:
+            hands = DaemonHands(inbox, self.view)
+            control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
+            tasks["telegram"] = control.run()
         if self._world.venue is not None:
             tasks["paper venue"] = self._watch(self._world.venue)
         return tasks

@@ -24,6 +24,7 @@ import typer
 from typer.core import TyperCommand
 
 from bot import __version__
+from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
 from bot.exit_codes import ExitCode
 
@@ -252,6 +253,7 @@ def config(
 
 
 add_journal_verbs(app)
+add_desk_verbs(app)
 
 
 @app.command(short_help="Print what this is made of")

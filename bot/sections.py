@@ -30,7 +30,7 @@ def key(default: Any, what: str, *, room: str, unit: str = "", **limits: Any) ->
     return Field(default, description=what, json_schema_extra={"room": room, "unit": unit}, **limits)
 
 
-def _check_secret(text: str) -> None:
+def check_secret(text: str) -> None:
     """Raise ValueError for what cannot be a key: a placeholder, inner spaces, quotes. A PEM private key may span lines."""
     if text.startswith("-----BEGIN") or not text:
         return
@@ -80,7 +80,7 @@ class BybitSettings(Section):
     @classmethod
     def _plausible_secret(cls, value: object) -> object:
         if isinstance(value, SecretStr):
-            _check_secret(value.get_secret_value())
+            check_secret(value.get_secret_value())
         return value
 
     @model_validator(mode="after")
@@ -344,7 +344,7 @@ class WebSettings(Section):
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()
-        _check_secret(text)
+        check_secret(text)
         if text and len(text) < 22:
             raise ValueError("is shorter than 22 characters; make one with: openssl rand -hex 16")
         return value

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import sections
+from bot import sections, sections_people
 from bot.keys import describe, explain
+from bot.monitoring.alerts.urls import secrets_of
 from bot.sections import key
 from bot.variables import PREFIX, SettingsError, Variable, read
 from bot.worlds import ENDPOINTS, Endpoints, Mode, check_host
@@ -56,6 +57,8 @@ class Settings(BaseSettings):
     reconcile: sections.ReconcileSettings = sections.ReconcileSettings()
     journal: sections.JournalSettings = sections.JournalSettings()
     web: sections.WebSettings = sections.WebSettings()
+    alerts: sections_people.AlertsSettings = sections_people.AlertsSettings()
+    telegram: sections_people.TelegramSettings = sections_people.TelegramSettings()
     log: sections.LogSettings = sections.LogSettings()
 
     @classmethod
@@ -95,7 +98,10 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every secret text that is set, for the logs to hide."""
-        return [text for text in (*self.bybit.secrets(), self.web.token.get_secret_value()) if text]
+        texts = [*self.bybit.secrets(), self.web.token.get_secret_value(), self.telegram.token.get_secret_value()]
+        for url in (self.alerts.first_url, self.alerts.second_url):
+            texts += secrets_of(url.get_secret_value())
+        return [text for text in texts if text]
 
     def require_runnable(self) -> None:
         """Raise SettingsError if this world cannot be entered: keys absent, or NotArmed for an unarmed mainnet."""

@@ -12,13 +12,19 @@ from decimal import Decimal
 from bot.engine.config import EngineConfig, Limits, VolatilityWindow
 from bot.engine.config import Patience as EnginePatience
 from bot.exchange.patience import Patience as ExchangePatience
+from bot.monitoring.alerts.desk import Options as DeskOptions
+from bot.monitoring.alerts.quiet import QuietHours
+from bot.monitoring.alerts.service import AlertOptions
+from bot.monitoring.alerts.words import Severity
 from bot.monitoring.listener import WebOptions
+from bot.monitoring.telegram.control import TelegramOptions
+from bot.sections_people import chats_of
 from bot.settings import Settings
 from bot.strategy import decision, funding
 from bot.strategy.decision import Policy
 from bot.strategy.pipeline import DEFAULT_POLICY
 
-__all__ = ["engine_config", "exchange_patience", "fingerprint", "web_options"]
+__all__ = ["alert_options", "engine_config", "exchange_patience", "fingerprint", "telegram_options", "web_options"]
 
 _HEDGE_MODES = {"split": decision.SPLIT, "coverage": decision.COVERAGE, "target": decision.TARGET}
 _FUNDING_MODES = {
@@ -98,6 +104,30 @@ def web_options(settings: Settings) -> WebOptions:
         metrics_port=web.metrics_port,
         token=web.token.get_secret_value() or None,
         allowed_hosts=tuple(name.strip() for name in web.allowed_hosts.split(",") if name.strip()),
+    )
+
+
+def alert_options(settings: Settings) -> AlertOptions:
+    """Who is told, and when."""
+    alerts = settings.alerts
+    in_order = (alerts.first_url.get_secret_value(), alerts.second_url.get_secret_value())
+    return AlertOptions(
+        urls=tuple(url for url in in_order if url),
+        desk=DeskOptions(
+            least=Severity[alerts.least.upper()],
+            remind_every_s=alerts.remind_every_min * 60,
+            quiet=QuietHours.parse(alerts.quiet_hours, alerts.time_zone) if alerts.quiet_hours else None,
+        ),
+    )
+
+
+def telegram_options(settings: Settings) -> TelegramOptions | None:
+    """Who may ask by Telegram; None where no bot is set."""
+    telegram = settings.telegram
+    if not (token := telegram.token.get_secret_value()):
+        return None
+    return TelegramOptions(
+        token=token, chats=chats_of(telegram.chat_ids), takes_verbs=telegram.verbs, api_url=telegram.api_url
     )
 
 
