@@ -9,7 +9,7 @@ from enum import Enum
 from bot.domain.legs import LegRow, Side
 from bot.domain.orders import OrderRow
 
-__all__ = ["AccountFacts", "AccountReading", "Coin", "ExecKind", "Execution", "Wallet"]
+__all__ = ["AccountFacts", "AccountReading", "CashKind", "CashRow", "Coin", "ExecKind", "Execution", "Wallet"]
 
 
 class ExecKind(Enum):
@@ -69,6 +69,51 @@ class Execution:
     raw_kind: str = ""
 
 
+class CashKind(Enum):
+    """Why money moved in the unified account, in the few kinds that matter here (Bybit: account/transaction-log, type)."""
+
+    TRADE = "trade"
+    SETTLEMENT = "settlement"  # funding of a perpetual
+    INTEREST = "interest"
+    TRANSFER = "transfer"
+    BORROW = "borrow"
+    REPAY = "repay"
+    LIQUIDATION = "liquidation"
+    CONVERSION = "conversion"  # one coin became another without an order of ours
+    BONUS = "bonus"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashRow:
+    """One line of the venue's own account book (Bybit: account/transaction-log). change = cash_flow + funding - fee, in `currency`.
+
+    `row_id` names it for ever: Bybit's own id may repeat, so trade, type, coin and time are part of the name. `funding` > 0 was received
+    (the sign of executions is the other one), None where the row is about something else; `fee` > 0 was paid. `balance` is the coin's
+    wallet after it, None where the venue does not say. `side` of a settlement is the side of the leg it was charged on; `qty` and `price`
+    are None where they mean nothing. `raw_kind` is the venue's own word.
+    """
+
+    row_id: str
+    kind: CashKind
+    raw_kind: str
+    currency: str
+    change: Decimal
+    cash_flow: Decimal
+    fee: Decimal
+    funding: Decimal | None
+    balance: Decimal | None
+    at_ms: int
+    category: str = ""
+    symbol: str = ""
+    side: Side | None = None
+    qty: Decimal | None = None
+    price: Decimal | None = None
+    trade_id: str = ""
+    order_id: str = ""
+    order_link_id: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coin:
     """One coin of the unified account (Bybit: account/wallet-balance).
@@ -124,9 +169,10 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountReading:
-    """One validated reading of the whole account, taken in this order: executions, legs, orders, wallet, executions again.
+    """One validated reading of the whole account, taken in this order: executions, legs, orders, wallet, executions again, cash.
 
-    Both legs are always present: a reply without both rows is not an observation and never gets here.
+    Both legs are always present: a reply without both rows is not an observation and never gets here. `cash` are the transaction log's
+    rows since the moment asked for, oldest first; None where they were not asked for or the log could not be read.
     """
 
     asked_ms: int
@@ -135,3 +181,4 @@ class AccountReading:
     open_orders: tuple[OrderRow, ...]
     executions: tuple[Execution, ...]
     wallet: Wallet
+    cash: tuple[CashRow, ...] | None = None

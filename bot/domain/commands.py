@@ -14,8 +14,10 @@ from bot.domain.orders import TimeInForce
 
 __all__ = [
     "CancelOrder",
+    "CashAdopted",
     "Command",
     "Decided",
+    "FundingAdopted",
     "HedgeEnded",
     "LegsAdopted",
     "Mode",
@@ -62,11 +64,15 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAccount:
-    """Ask for one validated reading of the account: both legs, open orders, wallet, executions since `executions_since_ms`."""
+    """Ask for one validated reading of the account: both legs, open orders, wallet, executions since `executions_since_ms`.
+
+    `cash_since_ms`: the transaction log since then as well; None: not wanted.
+    """
 
     why: str
     executions_since_ms: int
     with_facts: bool = False
+    cash_since_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +225,31 @@ class LegsAdopted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashAdopted:
+    """A coin's wallet less everything the transaction log explains, taken over as where our account of it begins.
+
+    `explained` is the sum of the changes known so far. `was` is the beginning believed until now; None: there was none.
+    """
+
+    coin: str
+    wallet: Decimal
+    explained: Decimal
+    was: Decimal | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingAdopted:
+    """A settlement of a leg that the transaction log shows and no execution told: booked as the log says. `funding` > 0 was received."""
+
+    leg: Leg
+    settled_ms: int
+    funding: Decimal
+    was: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAbsent:
     """The four clauses of the proof hold: this order never existed."""
 
@@ -236,6 +267,16 @@ class Note:
 
 
 Thought = (
-    Decided | HedgeEnded | RealiseWanted | ProfitRealised | Refusal | ModeChanged | LegsAdopted | OrderAbsent | Note
+    Decided
+    | HedgeEnded
+    | RealiseWanted
+    | ProfitRealised
+    | Refusal
+    | ModeChanged
+    | LegsAdopted
+    | CashAdopted
+    | FundingAdopted
+    | OrderAbsent
+    | Note
 )
 """The engine's own records: journalled and folded like events, but they leave nothing."""

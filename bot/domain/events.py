@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from bot.domain.account import AccountFacts, AccountReading, Execution, Wallet
+from bot.domain.account import AccountFacts, AccountReading, CashRow, Execution, Wallet
 from bot.domain.instrument import Instrument
 from bot.domain.legs import LegRow
 from bot.domain.orders import OrderRow, Verdict
@@ -20,6 +20,7 @@ __all__ = [
     "BadInput",
     "Bar",
     "BarClosed",
+    "CashSeen",
     "Channel",
     "ChannelChanged",
     "Event",
@@ -139,6 +140,13 @@ class ExecutionSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashSeen:
+    """A line of the venue's account book, journalled once."""
+
+    row: CashRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSeen:
     order: OrderRow
 
@@ -252,6 +260,7 @@ Event = (
     | BarClosed
     | HistoryRead
     | ExecutionSeen
+    | CashSeen
     | OrderSeen
     | LegSeen
     | WalletSeen

@@ -20,6 +20,7 @@ from bot.domain.errors import Broken, JournalFailed
 from bot.domain.events import (
     AccountRead,
     BadInput,
+    CashSeen,
     Event,
     ExecutionSeen,
     FactsLost,
@@ -86,9 +87,11 @@ class Engine:
             self.state.broken = str(broken)
 
     def _take(self, record: Record, now_ms: int) -> bool:
-        """Write a record and fold it; False for an execution that is booked already."""
+        """Write a record and fold it; False for an execution or a cash row that is booked already."""
         if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution):
             return False  # the venue repeats itself; the journal does not
+        if isinstance(record, CashSeen) and self.state.cash.knows(record.row):
+            return False
         if not isinstance(record, Ticked):
             self._diary.append(record, now_ms)
         self._is_awake |= isinstance(record, Started)
@@ -136,7 +139,7 @@ class Engine:
         """What follows from what is now known. Reads state only; the caller folds each record before the next is drawn."""
         state = self.state
         if isinstance(event, AccountRead):
-            yield from reconciler.adoption(state, event.reading)
+            yield from reconciler.conclusions(state, event.reading)
         if isinstance(event, JournalSeen):
             yield from _word_on(event)
         if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bot.domain.account import Execution
+from bot.domain.account import AccountReading, Execution
 from bot.domain.commands import (
     CancelOrder,
+    CashAdopted,
     Command,
     Decided,
+    FundingAdopted,
     HedgeEnded,
     LegsAdopted,
     Mode,
@@ -32,6 +34,7 @@ from bot.domain.events import (
     AccountRead,
     BadInput,
     BarClosed,
+    CashSeen,
     Channel,
     ChannelChanged,
     Event,
@@ -54,7 +57,7 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.engine import decider, hedging, reconciler
+from bot.engine import decider, hedging, policies, reconciler
 from bot.engine.state import State
 
 __all__ = ["command", "event", "thought"]
@@ -69,6 +72,8 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.market.see_bar(record.bar)
         case ExecutionSeen():
             _book(state, record.execution, now_ms)
+        case CashSeen():
+            state.cash.book(record.row, state.config.symbol)
         case OrderSeen():
             state.blotter.see(record.order, now_ms)
         case OrderAnswered():
@@ -150,6 +155,11 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             state.ledger.adopt(record)
             state.blotter.write_off()
             state.readings.agreed(now_ms)
+        case CashAdopted():
+            state.cash.adopt(record)
+        case FundingAdopted():
+            state.ledger.adopt_funding(record)
+            state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
         case OrderAbsent():
             state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
         case ModeChanged():
@@ -176,7 +186,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     if state.hedge is not None:
         state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
     difference = reconciler.difference_of(state, execution)
-    if difference is not None and reconciler.POLICIES[difference].policy is reconciler.Policy.HALT:
+    if difference is not None and policies.POLICIES[difference].policy is policies.Policy.HALT:
         raise Broken(f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})")
 
 
@@ -217,6 +227,16 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
     _compare(state, record, now_ms)
+    _read_cash(state, reading)
+
+
+def _read_cash(state: State, reading: AccountReading) -> None:
+    if reading.cash is None:
+        state.cash.unread += 1
+        return
+    state.cash.compare(reading.wallet, state.readings.answered_asked_ms)
+    if state.ledger.is_open:
+        state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
 
 
 def _compare(state: State, record: AccountRead, now_ms: int) -> None:
@@ -295,4 +315,5 @@ def _start(state: State, record: Started, now_ms: int) -> None:
     state.readings = type(state.readings)()
     state.instrument = state.instrument_ms = state.facts = None
     state.holding.forget()
+    state.cash.new_run()
     state.market.forget_freshness()

@@ -12,15 +12,20 @@ from decimal import Decimal
 from typing import assert_never
 
 from bot.domain.account import ExecKind, Execution
-from bot.domain.commands import LegsAdopted
+from bot.domain.commands import FundingAdopted, LegsAdopted
 from bot.domain.errors import Broken
 from bot.domain.legs import Act, Leg, leg_moved_by
 from bot.domain.money import ZERO
 
-__all__ = ["KEPT_NAMES", "Ledger", "LegBook"]
+__all__ = ["KEPT_NAMES", "Ledger", "LegBook", "settlement_hour"]
 
 KEPT_NAMES = 20_000
 """Execution names kept in memory: more than a month at the largest daily number of orders."""
+
+
+KEPT_SETTLEMENTS = 500
+"""More than a month of both legs at the shortest interval but hourly."""
+_HOUR_MS = 3_600_000
 
 
 @dataclass(slots=True)
@@ -54,6 +59,10 @@ class Ledger:
     """False until the venue's legs were adopted once: before that the books know nothing."""
     spot_fees: dict[str, Decimal] = field(default_factory=dict)
     """Fees of spot trades of the coin, by the coin they were charged in; > 0 was paid."""
+    settlements: dict[tuple[int, Leg], Decimal] = field(default_factory=dict)
+    """The last settlements booked, by hour and leg; > 0 was received."""
+    _taken_over: dict[tuple[int, Leg], Decimal] = field(default_factory=dict)
+    """What of them was booked on the transaction log's word."""
     _booked: dict[str, int] = field(default_factory=dict)
     """When each booked execution happened; the oldest are forgotten."""
     _forgotten_ms: int = 0
@@ -75,6 +84,11 @@ class Ledger:
         """Whether an execution is known of which an earlier one is missing: the legs are not what they seem."""
         return bool(self._waiting)
 
+    @property
+    def adopted_ms(self) -> int:
+        """Executions up to this moment are contained in adopted legs, where they have no sequence."""
+        return self._adopted_ms
+
     def knows(self, execution: Execution) -> bool:
         """Whether this execution is already in the books."""
         return execution.exec_id in self._booked or execution.exec_ms <= self._forgotten_ms
@@ -93,6 +107,13 @@ class Ledger:
         early, self._early, self._waiting = [*self._waiting, *self._early], [], []
         for execution in early:
             self._enter(execution)
+
+    def adopt_funding(self, record: FundingAdopted) -> None:
+        """Book a settlement as the transaction log tells it; an execution that comes after all takes its place."""
+        key, missing = (settlement_hour(record.settled_ms), record.leg), record.funding - record.was
+        self.legs[record.leg].funding += missing
+        self._taken_over[key] = self._taken_over.get(key, ZERO) + missing
+        self._note_settlement(key, record.funding)
 
     def book(self, execution: Execution) -> None:
         """Book one execution. Repeats and executions already contained in adopted legs change nothing.
@@ -124,9 +145,7 @@ class Ledger:
         if execution.kind is ExecKind.UNKNOWN:
             raise Broken(f"execution {execution.exec_id} is of the undocumented kind {execution.raw_kind!r}")
         if execution.kind is ExecKind.FUNDING:
-            # The row's side is the side of the leg charged; a positive fee was paid (Bybit: order/execution).
-            leg = Leg.LONG if execution.side == "Buy" else Leg.SHORT
-            self.legs[leg].funding -= execution.fee
+            self._settle(execution)
             return
         leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
         if act is Act.SHRINK and execution.qty > self.legs[leg].qty:
@@ -137,6 +156,20 @@ class Ledger:
             again, self._waiting = self._waiting, []
             for waiting in again:
                 self._enter(waiting)
+
+    def _settle(self, execution: Execution) -> None:
+        # The row's side is the side of the leg charged; a positive fee was paid (Bybit: order/execution).
+        leg = Leg.LONG if execution.side == "Buy" else Leg.SHORT
+        key = settlement_hour(execution.exec_ms), leg
+        # What the log has told of it meanwhile is replaced by the settlement itself.
+        received = -execution.fee - self._taken_over.pop(key, ZERO)
+        self.legs[leg].funding += received
+        self._note_settlement(key, self.settlements.get(key, ZERO) + received)
+
+    def _note_settlement(self, key: tuple[int, Leg], received: Decimal) -> None:
+        self.settlements[key] = received
+        while len(self.settlements) > KEPT_SETTLEMENTS:
+            self.settlements.pop(next(iter(self.settlements)))
 
     def _is_in_adopted(self, execution: Execution) -> bool:
         if execution.seq >= 0 and self._adopted_seq >= 0:
@@ -161,6 +194,11 @@ class Ledger:
                     book.entry_price = None
             case _:
                 assert_never(act)
+
+
+def settlement_hour(at_ms: int) -> int:
+    """Settlements happen on the hour; the venue's accounts of one may differ by some seconds."""
+    return (at_ms + _HOUR_MS // 2) // _HOUR_MS
 
 
 def _gain(leg: Leg, entry: Decimal, price: Decimal) -> Decimal:

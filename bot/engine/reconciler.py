@@ -2,33 +2,41 @@
 
 Equal is silence. Where the venue is ahead, its executions are booked by the same step as the stream's. A reading older than our books
 proves nothing. What executions cannot explain is asked again; only when it persists for longer than any read may lag are the venue's legs
-adopted, and a person is told. `POLICIES` says it for every kind of difference in one table.
+adopted, and a person is told. `policies.POLICIES` says it for every kind of difference in one table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import NamedTuple
 
-from bot.domain.account import AccountReading, ExecKind, Execution
-from bot.domain.commands import Command, LegsAdopted, Note, OrderAbsent, ReadAccount, ReadHistory, SeekOrder, Thought
-from bot.domain.events import AccountRead, Event, ExecutionSeen, OrderSought
+from bot.domain.account import AccountReading, CashKind, CashRow, Execution
+from bot.domain.commands import (
+    CashAdopted,
+    Command,
+    LegsAdopted,
+    Note,
+    OrderAbsent,
+    ReadAccount,
+    ReadHistory,
+    SeekOrder,
+    Thought,
+)
+from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
+from bot.domain.money import ZERO
 from bot.domain.orders import OrderState
 from bot.domain.records import Record
 from bot.engine.blotter import OurOrder
+from bot.engine.policies import OF_KIND, POLICIES, Difference, note_of
 from bot.engine.state import State
 
 __all__ = [
     "DEEP_OVERLAP_MS",
-    "POLICIES",
     "Comparison",
-    "Difference",
-    "Policy",
     "absences",
-    "adoption",
     "compare",
+    "conclusions",
     "difference_of",
     "is_acting",
     "questions",
@@ -54,54 +62,14 @@ _FILTERS_EVERY_MS = 3_600_000
 _ALARMING_SEEKS = 10
 """An order asked for this often without an end is told to a person."""
 
+_ALARMING_UNREAD = 30
+"""Readings in a row without the transaction log that are told to a person."""
+
+_TELLING_MONEY = frozenset({CashKind.TRANSFER, CashKind.CONVERSION, CashKind.UNKNOWN})
+"""Money that somebody else moved. Trades, settlements and liquidations are told as executions; interest comes every hour."""
+
 _DEEP_EVERY_MS, DEEP_OVERLAP_MS = 3_600_000, 86_400_000
 """Once an hour they are asked for from a day back: a row may be listed hours late (Bybit: order/execution shows funding so)."""
-
-
-class Policy(Enum):
-    """What becomes of a difference."""
-
-    ADOPT = "adopt"  # the venue's word becomes ours
-    IGNORE = "ignore"  # it is not ours, or proves nothing
-    HALT = "halt"  # a person must look
-
-
-class Difference(Enum):
-    """In what the venue's books may differ from ours."""
-
-    FIRST_READING = "no books yet"
-    STALE_READING = "the reading is older than our books"
-    UNEXPLAINED_LEGS = "no execution explains the legs"
-    FOREIGN_ORDER = "an order of another hand"
-    FOREIGN_TRADE = "a trade of another hand"
-    DELEVERAGED = "auto-deleveraging"
-    SETTLED = "a delivery, settlement, block trade or move"
-    LIQUIDATED = "a liquidation"
-    ORDER_NOWHERE = "an order of ours in none of the venue's books"
-
-
-class Rule(NamedTuple):
-    policy: Policy
-    severity: str
-
-
-POLICIES: dict[Difference, Rule] = {
-    Difference.FIRST_READING: Rule(Policy.ADOPT, "info"),
-    Difference.STALE_READING: Rule(Policy.IGNORE, "info"),
-    Difference.UNEXPLAINED_LEGS: Rule(Policy.ADOPT, "warning"),
-    Difference.FOREIGN_ORDER: Rule(Policy.IGNORE, "info"),
-    Difference.FOREIGN_TRADE: Rule(Policy.ADOPT, "warning"),
-    Difference.DELEVERAGED: Rule(Policy.ADOPT, "critical"),
-    Difference.SETTLED: Rule(Policy.ADOPT, "warning"),
-    Difference.LIQUIDATED: Rule(Policy.HALT, "critical"),
-    Difference.ORDER_NOWHERE: Rule(Policy.ADOPT, "info"),
-}
-
-_OF_KIND = {
-    ExecKind.ADL: Difference.DELEVERAGED,
-    ExecKind.BUST: Difference.LIQUIDATED,
-    ExecKind.TRADE: Difference.FOREIGN_TRADE,
-}
 
 
 class Comparison(Enum):
@@ -133,7 +101,7 @@ def difference_of(state: State, execution: Execution) -> Difference | None:
         or execution.category != "linear"
     ):
         return None
-    return _OF_KIND.get(execution.kind, Difference.SETTLED)
+    return OF_KIND.get(execution.kind, Difference.SETTLED)
 
 
 def remarks(state: State, fact: Record) -> Iterator[Note]:
@@ -143,17 +111,36 @@ def remarks(state: State, fact: Record) -> Iterator[Note]:
             if (difference := difference_of(state, execution)) is not None:
                 leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
                 what = f"{execution.qty} BTC of the {leg.name.lower()} leg at {execution.price} ({act.value})"
-                yield _note(difference, what)
+                yield note_of(difference, what)
+        case CashSeen(row=row) if state.ledger.is_open and row.kind in _TELLING_MONEY:
+            yield note_of(Difference.MONEY_MOVED, _money(row))
         case AccountRead():
             for order in state.foreign_news:
-                yield _note(
+                yield note_of(
                     Difference.FOREIGN_ORDER, f"{order.side} {order.qty} at {order.price or 'market'}, {order.status}"
                 )
         case _:
             pass
 
 
-def adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
+def conclusions(state: State, reading: AccountReading) -> Iterator[Thought]:
+    """What of the venue's word becomes ours after this reading: legs, a coin's unexplained money, funding that no execution told."""
+    yield from _leg_adoption(state, reading)
+    for coin in state.cash.adoptions(state.readings.answered_asked_ms, state.config.patience.lease_ms):
+        yield coin
+        if coin.was is not None:
+            yield note_of(Difference.WALLET_UNEXPLAINED, _unexplained(coin))
+    for funding in state.cash.missing_funding(state.ledger.settlements) if state.ledger.is_open else ():
+        yield funding
+        leg, said = funding.leg.name.lower(), f"{funding.funding:+f} USDT, executions {funding.was:+f}"
+        yield note_of(
+            Difference.FUNDING_UNTOLD, f"{leg} leg at {funding.settled_ms}: the log says {said}; the log is believed"
+        )
+    if state.cash.unread == _ALARMING_UNREAD:
+        yield note_of(Difference.LOG_UNREAD, f"{state.cash.unread} readings of the account came without it")
+
+
+def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     """The venue's legs as our books, if it is time for that; nothing otherwise."""
     if compare(state, reading) is not Comparison.DIFFERENT:
         return
@@ -181,11 +168,14 @@ def adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         )
 
 
-def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen]:
-    """Executions that came by REST and are new to the books: booked by the same step as the stream's."""
+def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen | CashSeen]:
+    """Executions that came by REST and are new to the books: booked by the same step as the stream's. Then new rows of the log."""
     match event:
         case AccountRead():
             found = event.reading.executions
+            for row in event.reading.cash or ():
+                if not state.cash.knows(row):
+                    yield CashSeen(row=row)
         case OrderSought():
             found = event.executions
         case _:
@@ -208,7 +198,12 @@ def questions(state: State, now_ms: int) -> Iterator[Command | Note]:
     elif may_ask_history and _is_due(state.instrument_ms, now_ms, _FILTERS_EVERY_MS):
         yield ReadHistory(minutes=state.config.volatility.minutes, bars=0, funding_points=0)
     if (why := _why_read(state, now_ms)) is not None:
-        yield ReadAccount(why=why, executions_since_ms=_since_ms(state, now_ms), with_facts=state.facts is None)
+        yield ReadAccount(
+            why=why,
+            executions_since_ms=_since_ms(state, now_ms),
+            with_facts=state.facts is None,
+            cash_since_ms=_cash_since_ms(state, now_ms),
+        )
     for order in state.blotter.unsettled():
         if _wants_seeking(order, now_ms, patience.seek_after_ms, patience.seek_every_ms):
             if order.seeks == _ALARMING_SEEKS:
@@ -233,13 +228,6 @@ def absences(state: State, now_ms: int) -> Iterator[OrderAbsent]:
                 order_link_id=order.place.order_link_id,
                 proof=f"lease over, {order.negatives} negatives in all three books, legs agree; it was {order.state.value}",
             )
-
-
-def _note(difference: Difference, what: str) -> Note:
-    rule = POLICIES[difference]
-    return Note(
-        severity=rule.severity, kind=difference.name.lower().replace("_", " "), text=f"{difference.value}: {what}"
-    )
 
 
 def _still_open(order: OurOrder, now_ms: int) -> Note:
@@ -291,6 +279,30 @@ def _since_ms(state: State, now_ms: int) -> int:
     if state.ledger.is_open and _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
         since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
     return since_ms
+
+
+def _cash_since_ms(state: State, now_ms: int) -> int:
+    """From when on the transaction log is asked for: since it was last read, a day back the first time and with every deep look."""
+    cursor_ms = state.cash.cursor_ms
+    if cursor_ms is None:
+        return now_ms - DEEP_OVERLAP_MS
+    since_ms = min(cursor_ms, now_ms) - max(_OVERLAP_MS, 4 * state.config.patience.lease_ms)
+    if _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
+        since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
+    return since_ms
+
+
+def _money(row: CashRow) -> str:
+    where = f" in {row.symbol}" if row.symbol else ""
+    return f"{row.raw_kind}{where} changed {row.currency} by {row.change:+f}"
+
+
+def _unexplained(coin: CashAdopted) -> str:
+    expected = (coin.was or ZERO) + coin.explained
+    return (
+        f"{coin.coin} in the wallet is {coin.wallet:f}, the log explains {expected:f}, a difference of "
+        f"{coin.wallet - expected:+f} {coin.reason}; the wallet is believed"
+    )
 
 
 def _wants_seeking(order: OurOrder, now_ms: int, after_ms: int, every_ms: int) -> bool:

@@ -14,6 +14,7 @@ from bot.domain.legs import Leg
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
+from bot.engine.cashbook import CashBook
 from bot.engine.config import EngineConfig
 from bot.engine.ledger import Ledger
 from bot.engine.market import MarketBook
@@ -137,6 +138,7 @@ class State:
     ledger: Ledger
     blotter: Blotter
     market: MarketBook
+    cash: CashBook
     instrument: Instrument | None = None
     instrument_ms: int | None = None
     """When its filters were read; None: they are wanted anew."""
@@ -199,6 +201,7 @@ class State:
             ledger=Ledger(symbol=config.symbol),
             blotter=Blotter(),
             market=MarketBook(window=config.volatility, funding_normal_apr=config.funding_normal_apr),
+            cash=CashBook(),
         )
 
     def see_wallet(self, wallet: Wallet, now_ms: int) -> None:

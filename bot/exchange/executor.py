@@ -269,5 +269,11 @@ def _merged(waiting: Command, newer: Command) -> Command:
             newer,
             executions_since_ms=min(waiting.executions_since_ms, newer.executions_since_ms),
             with_facts=waiting.with_facts or newer.with_facts,
+            cash_since_ms=_earlier(waiting.cash_since_ms, newer.cash_since_ms),
         )
     return newer
+
+
+def _earlier(one_ms: int | None, other_ms: int | None) -> int | None:
+    """The earlier of two moments, of which either may be unwanted."""
+    return other_ms if one_ms is None else one_ms if other_ms is None else min(one_ms, other_ms)

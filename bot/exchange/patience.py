@@ -22,6 +22,7 @@ class Patience:
     read_attempts: int = 3
     read_deadline_s: float = 12.0  # one question to one endpoint, attempts and pauses together
     question_deadline_s: float = 30.0  # one whole reading: many endpoints, many pages
+    cash_deadline_s: float = 8.0  # the transaction log, which a reading can do without
     order_wait_s: float = 1.0  # how long an order may wait for our own budget before it is refused unsent
     last_words_s: float = 2.0  # when we are told to stop: how long an order already sent is still listened for
     clock_every_s: float = 600.0  # how old our knowledge of the venue's clock may grow

@@ -2,7 +2,8 @@
 
 Knows which endpoints answer a question, in which order they are asked, how pages are walked and what must be there for a reply to count;
 does not know what the answer is for. What fails here raises Unavailable (or Refused): an error on page two is an error, not a short list.
-(Bybit: position, order/open-order, order/order-list, order/execution, account/wallet-balance, market/*.)
+(Bybit: position, order/open-order, order/order-list, order/execution, account/wallet-balance, account/transaction-log,
+market/*.)
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from random import Random
 from typing import TypeVar
 
 import msgspec
+import structlog
 
-from bot.domain.account import AccountFacts, AccountReading, Execution
+from bot.domain.account import AccountFacts, AccountReading, CashRow, Execution
 from bot.domain.clock import Clock
 from bot.domain.commands import ReadAccount, ReadHistory, SeekOrder
 from bot.domain.errors import Refused, Unavailable
@@ -25,10 +27,13 @@ from bot.exchange import wire_rest
 from bot.exchange.patience import Patience
 from bot.exchange.rest import Ask, Rest
 from bot.exchange.retry import ask_again
+from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, Page
 from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row
 
 __all__ = ["Reader"]
+
+_log = structlog.get_logger("exchange.reader")
 
 T = TypeVar("T")
 Params = Mapping[str, object]
@@ -91,6 +96,7 @@ class Reader:
             overlap_ms = int(_OVERLAP_S * 1000 * self._clock.rate)
             after = await self._executions_since(max(command.executions_since_ms, asked_ms - overlap_ms), asked_ms)
             facts = await self.read_facts() if command.with_facts else None
+            cash = await self._cash_since(command.cash_since_ms, asked_ms)
         reading = AccountReading(
             asked_ms=asked_ms,
             long=long,
@@ -98,6 +104,7 @@ class Reader:
             open_orders=orders,
             executions=_once_each([*before, *after]),
             wallet=wallet,
+            cash=cash,
         )
         return AccountRead(reading=reading, facts=facts)
 
@@ -176,6 +183,26 @@ class Reader:
             if start_ms > now_ms:
                 return rows
 
+    async def _cash_since(self, since_ms: int | None, now_ms: int) -> tuple[CashRow, ...] | None:
+        """The transaction log's rows from `since_ms` on, oldest first, each once. None where it cannot be read: a reading counts without.
+
+        Asked for in windows that name both ends: with one end alone the venue answers for a single day (Bybit: account/transaction-log).
+        """
+        if since_ms is None:
+            return None
+        rows: list[CashRow] = []
+        try:
+            async with _Deadline(self._patience.cash_deadline_s, "transaction log"):
+                for start_ms in range(since_ms, now_ms + 1, WINDOW_MS + 1):
+                    window = {"startTime": start_ms, "endTime": start_ms + WINDOW_MS, "limit": 50}
+                    asked = {"accountType": "UNIFIED", **window}
+                    rows += await self._walk(Ask.TRANSACTION_LOG, asked, cash_row, category="")
+        except (Unavailable, Refused) as error:
+            _log.warning("the transaction log could not be read", why=str(error), once="transaction log")
+            return None
+        unique = {row.row_id: row for row in reversed(rows)}  # the venue lists the newest first
+        return tuple(sorted(unique.values(), key=lambda row: row.at_ms))
+
     async def _open_orders(self) -> tuple[OrderRow, ...]:
         rows = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50}, _order_of)
         if any(row.symbol != self._symbol for row in rows):
@@ -189,12 +216,14 @@ class Reader:
             raise Unavailable(f"{question.name}: rows of another order where one was asked for")
         return max(rows, key=lambda row: row.updated_ms, default=None)
 
-    async def _walk(self, question: Ask, params: Params, read: Callable[[msgspec.Raw], T]) -> list[T]:
+    async def _walk(
+        self, question: Ask, params: Params, read: Callable[[msgspec.Raw], T], *, category: str = "linear"
+    ) -> list[T]:
         """Every row of every page. A cursor that is empty, or a page without rows, ends it (Bybit gives cursors even on the last page)."""
         rows: list[T] = []
         cursor = ""
         for _ in range(MAX_PAGES):
-            page = await self._page(question, {**params, "cursor": cursor} if cursor else params)
+            page = await self._page(question, {**params, "cursor": cursor} if cursor else params, category=category)
             rows += _parsed_or_unavailable(lambda page=page: [read(raw) for raw in page.rows])  # type: ignore[misc]
             if not page.rows or not page.next_page_cursor or page.next_page_cursor == cursor:
                 return rows

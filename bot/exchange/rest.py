@@ -57,6 +57,7 @@ class Ask(Enum):
     ORDER_HISTORY = "private_get_v5_order_history"
     EXECUTIONS = "private_get_v5_execution_list"
     WALLET = "private_get_v5_account_wallet_balance"
+    TRANSACTION_LOG = "private_get_v5_account_transaction_log"
     ACCOUNT_INFO = "private_get_v5_account_info"
     FEE_RATE = "private_get_v5_account_fee_rate"
     KEY = "private_get_v5_user_query_api"

@@ -15,7 +15,9 @@ from typing import Any
 
 from bot.domain.account import Execution
 from bot.domain.commands import (
+    CashAdopted,
     Decided,
+    FundingAdopted,
     HedgeEnded,
     LegsAdopted,
     ModeChanged,
@@ -61,6 +63,8 @@ _TELLING = (
     Note,
     ModeChanged,
     LegsAdopted,
+    CashAdopted,
+    FundingAdopted,
     Refusal,
     OrderAbsent,
     OperatorAsked,
@@ -283,6 +287,12 @@ def _words(record: Record) -> tuple[str, str]:
             return "mode", f"{moved}: {record.reason}"
         case LegsAdopted():
             return "legs adopted", f"long {record.long_qty}, short {record.short_qty}: {record.reason}"
+        case CashAdopted():
+            begins = record.wallet - record.explained
+            return "cash adopted", f"{record.coin} {record.wallet}, our account begins at {begins}: {record.reason}"
+        case FundingAdopted():
+            paid = f"{record.leg.name.lower()} {record.funding:+f} USDT, executions said {record.was:+f}"
+            return "funding adopted", f"{paid}: {record.reason}"
         case Refusal():
             wish = f"{record.act.value} {record.leg.name.lower()} by {record.qty}"
             return "refused", f"decision {record.decision}, {wish}, {record.rule}: {record.reason}"

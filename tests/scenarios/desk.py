@@ -130,6 +130,12 @@ class Venue:
         held.entry_value = held.size * world.last_tick.mark
         world.network.note_change()
 
+    def moves_money_unseen(self, coin: str, amount: str) -> None:
+        """A balance changes and no row of the transaction log tells why."""
+        self._world.expects_adoption = True
+        self._world.account.purses[coin].balance += D(amount)
+        self._world.network.note_change()
+
     def forgets_closed_orders(self) -> None:
         """Lists show no order that has ended, and no execution of it, as a day later."""
         self._world.account.closed.clear()
@@ -150,6 +156,7 @@ class Desk:
         settings.setdefault("limits", a_config().limits)
         calm = Climate(latency_ms=20, sigma=0.0)
         self.world = World(7, climate=calm, book=(spot, long, short), storm_ms=FOR_EVER_MS, **settings)
+        self.world.away_ms = (1000,)
         self.market, self.venue = Market(self.world), Venue(self.world)
         self.world.begin()
         if hedged:

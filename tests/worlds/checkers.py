@@ -13,9 +13,20 @@ from re import fullmatch
 from typing import TYPE_CHECKING
 
 from bot.domain.account import ExecKind
-from bot.domain.commands import Decided, LegsAdopted, Mode, Note, OrderAbsent, PlaceOrder, Refusal
+from bot.domain.commands import (
+    CashAdopted,
+    Decided,
+    FundingAdopted,
+    LegsAdopted,
+    Mode,
+    Note,
+    OrderAbsent,
+    PlaceOrder,
+    Refusal,
+)
 from bot.domain.events import (
     AccountRead,
+    CashSeen,
     Channel,
     ChannelChanged,
     Event,
@@ -245,6 +256,10 @@ class Checkers:
                 self._adopt(record.seq)
                 if "first" not in record.reason and not self._world.expects_adoption:
                     self._fail("I-06 conservation", f"legs adopted that executions explain: {record}")
+            case CashAdopted() if record.was is not None and not self._world.expects_adoption:
+                self._fail("I-06 conservation", f"money adopted that the log explains: {record}")
+            case FundingAdopted():
+                self._fail("I-06 conservation", f"funding adopted that an execution told: {record}")
             case OrderAbsent(order_link_id=link):
                 self._absence(link)
             case PlaceOrder():
@@ -385,6 +400,7 @@ class Checkers:
         assert world.engine is not None
         self._no_lost_fill()
         self._conservation()
+        self._cash_adds_up(world.engine)
         self._convergence(world.engine)
         self._no_ping_pong()
         if world.seed % 4 == 0:
@@ -405,6 +421,23 @@ class Checkers:
         truth = (world.leg(1), world.leg(2))
         if self._legs() != truth:
             self._fail("I-06 conservation", f"ledger {self._legs()}, venue {truth}")
+
+    def _cash_adds_up(self, engine: Engine) -> None:
+        """I-06: every row of the venue's log is known once, and where a coin began plus its changes is its balance, exactly."""
+        world, cash = self._world, engine.state.cash
+        journalled = [record.row.row_id for record in world.diary.of(CashSeen)]
+        if len(journalled) != len(set(journalled)):
+            self._fail("I-04 no lost fill", "a cash row is journalled twice")
+        due = world.ends - ON_ITS_WAY_MS
+        if any(row.at_ms >= due for row in world.account.log):
+            return
+        if len(journalled) != len(world.account.log):
+            self._fail("I-04 no lost fill", f"{len(journalled)} cash rows known, {len(world.account.log)} at the venue")
+        for name, purse in world.account.purses.items():
+            book = cash.coins.get(name)
+            known = book.start + book.changes if book and book.start is not None else None
+            if purse.balance and known != purse.balance:
+                self._fail("I-06 conservation", f"{name} is {purse.balance} at the venue, {known} by the log")
 
     def _convergence(self, engine: Engine) -> None:
         """I-21: trading, nothing unresolved, nothing in motion, delta on target."""

@@ -213,7 +213,11 @@ def _as_of(reply: VenueReply, moment: int) -> VenueReply:
     rows = (reply.result or {}).get("list")
     if not isinstance(rows, list):
         return reply
-    kept = [row for row in rows if int(row.get("execTime") or row.get("createdTime") or 0) <= moment]
+    kept = [
+        row
+        for row in rows
+        if int(row.get("execTime") or row.get("createdTime") or row.get("transactionTime") or 0) <= moment
+    ]
     return replace(reply, result={**(reply.result or {}), "list": kept})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bot.domain.account import AccountReading, Execution
+from bot.domain.account import AccountReading, CashRow, Execution
 from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
 from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, Unavailable
 from bot.domain.events import AccountRead, Event, HistoryRead, OrderAnswered, OrderSought, ReadFailed
@@ -19,6 +19,7 @@ from bot.exchange import wire_rest
 from bot.exchange.codes import is_ended
 from bot.exchange.judge import judge_answer, judge_deed
 from bot.exchange.reader import WINDOW_MS
+from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, Page
 from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row
 from tests.worlds.network import CANCEL, CREATE, NEVER_LEFT, Answer, Call
@@ -69,6 +70,7 @@ class Shore:
                     command,
                     executions_since_ms=min(waiting.executions_since_ms, command.executions_since_ms),
                     with_facts=waiting.with_facts or command.with_facts,
+                    cash_since_ms=min(waiting.cash_since_ms or 0, command.cash_since_ms or 0),
                 )
             case ReadAccount():
                 self._reading = True
@@ -174,6 +176,7 @@ class Shore:
                     key=key.result, account=account.result, positions=positions, fees=None, symbol="BTCUSDT"
                 )
             )
+        cash = yield from self._cash_since(command.cash_since_ms)
         unique = {row.exec_id: row for row in (*before, *after)}
         reading = AccountReading(
             asked_ms=asked_ms,
@@ -182,6 +185,7 @@ class Shore:
             open_orders=tuple({row.order_id: row for row in orders}.values()),
             executions=tuple(sorted(unique.values(), key=lambda row: (row.exec_ms, row.seq, row.exec_id))),
             wallet=wallet,
+            cash=cash,
         )
         return AccountRead(reading=reading, facts=facts)
 
@@ -209,6 +213,23 @@ class Shore:
             if start > now_ms:
                 return rows
 
+    def _cash_since(self, since_ms: int | None) -> Script[tuple[CashRow, ...] | None]:
+        """The transaction log; a reading counts without it."""
+        assert since_ms is not None
+        window: dict[str, object] = {
+            "accountType": "UNIFIED",
+            "startTime": since_ms,
+            "endTime": since_ms + WINDOW_MS,
+            "limit": 50,
+        }
+        try:
+            rows = yield from self._walk("/v5/account/transaction-log", window, cash_row)
+        except (Unavailable, Refused):
+            self._world.marks["transaction log unread"] += 1
+            return None
+        unique = {row.row_id: row for row in reversed(rows)}
+        return tuple(sorted(unique.values(), key=lambda row: row.at_ms))
+
     def _walk(self, path: str, params: dict[str, object], read: Callable[[Any], T]) -> Script[list[T]]:
         rows: list[T] = []
         cursor = ""
@@ -221,7 +242,7 @@ class Shore:
 
     def _page(self, call: Call) -> Script[Page]:
         answer = yield from self._ask(call)
-        return _parsed(lambda: wire_rest.page(answer.result, category="" if "wallet" in call.path else "linear"))
+        return _parsed(lambda: wire_rest.page(answer.result, category="" if "/account/" in call.path else "linear"))
 
     def _ask(self, call: Call) -> Script[Envelope]:
         rng = self._world.rng

@@ -102,6 +102,8 @@ class World:
         self._build = build
         self.engine: Engine | None = None
         self.life = 0
+        self.away_ms = (1000, 5000, 40_000)
+        """How long a process that died may be away."""
         self.kill_at: str | None = None
         self.latched = False
         self.expects_broken = self.expects_adoption = False
@@ -275,7 +277,7 @@ class World:
         self.diary.crash(self.rng, self.engine_ms)
         self.marks["records lost at a crash"] += self.diary.lost - before
         self.checkers.on_death()
-        self.at(self.now + self.rng.choice((1000, 5000, 40_000)), self.born)
+        self.at(self.now + self.rng.choice(self.away_ms), self.born)
 
     def hear(self, event: Event) -> None:
         """One event for the engine, or for its inbox while the process is frozen."""

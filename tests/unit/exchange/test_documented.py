@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.account import ExecKind
+from bot.domain.account import CashKind, ExecKind
 from bot.exchange import wire_rest
 from bot.exchange.judge import Reply, judge_answer, judge_deed
+from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, page
 from bot.exchange.wire_rows import (
     BadRow,
@@ -44,6 +45,27 @@ def test_wallet_balance() -> None:
 
     assert (D("3.31216591"), D("0"), D("0")) == (seen.total_equity, seen.mm_rate, seen.coins[0].wallet)
     assert ["BTC", "USDT"] == [coin.coin for coin in seen.coins]
+
+
+def test_transaction_log() -> None:
+    """The example repeats one id on two rows; our names keep them apart. Funding paid is negative here, unlike in executions."""
+    found = [cash_row(raw) for raw in page(answered("GET_v5_account_transaction-log").result).rows]
+
+    assert [CashKind.SETTLEMENT, CashKind.TRADE, CashKind.TRADE] == [row.kind for row in found]
+    assert 3 == len({row.row_id for row in found})
+    assert (D("-0.003676"), D("-0.003676"), D(0), "Buy") == (
+        found[0].funding,
+        found[0].change,
+        found[0].fee,
+        found[0].side,
+    )
+    assert (None, D("-0.0190872"), D("0.01908720"), D(88)) == (
+        found[1].funding,
+        found[1].change,
+        found[1].fee,
+        found[1].qty,
+    )
+    assert all(row.change == row.cash_flow + (row.funding or 0) - row.fee for row in found)
 
 
 def test_position_list() -> None:

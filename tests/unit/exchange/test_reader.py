@@ -236,3 +236,49 @@ async def test_an_answer_about_another_order_is_no_answer() -> None:
 
         with pytest.raises(Unavailable, match="another order"):
             await room.reader.seek(SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS))
+
+
+LOG = "/v5/account/transaction-log"
+READ_CASH = ReadAccount(why="test", executions_since_ms=NOW_MS - 3_600_000, cash_since_ms=NOW_MS - 8 * 86_400_000)
+
+
+def a_cash_row(name: str, at_ms: int = NOW_MS, **changes: Any) -> dict[str, Any]:
+    known = {
+        "id": name, "currency": "USDT", "type": "TRADE", "change": "-1.5", "cashFlow": "0", "fee": "1.5", "funding": "",
+        "cashBalance": "98.5", "transactionTime": str(at_ms), "category": "linear", "symbol": "BTCUSDT", "side": "Buy",
+        "qty": "0.1", "tradePrice": "116000", "tradeId": f"t-{name}", "orderId": "o", "orderLinkId": "",
+    }  # fmt: skip
+    return known | changes
+
+
+async def test_the_transaction_log_is_walked_by_window_and_page_and_each_row_counts_once() -> None:
+    """Eight days are two windows that name both ends; the venue lists the newest first, and repeats ids on different rows."""
+    async with a_room() as room:
+        script_account(room)
+        repeated = a_cash_row("a", NOW_MS + 5, tradeId="t-other")
+        room.venue.say(
+            LOG,
+            page(repeated, a_cash_row("b", NOW_MS + 5), cursor="2"),
+            page(a_cash_row("b", NOW_MS + 5), a_cash_row("a")),
+            page(),
+        )
+
+        reading = (await room.reader.read_account(READ_CASH)).reading
+
+        assert reading.cash is not None
+        assert ["t-a", "t-b", "t-other"] == [row.trade_id for row in reading.cash]
+        asked = [one.params for one in room.venue.asked if one.path == LOG]
+        assert [None, "2", None] == [params.get("cursor") for params in asked]
+        assert all(int(params["endTime"]) - int(params["startTime"]) < 7 * 86_400_000 for params in asked)
+        assert int(asked[0]["endTime"]) + 1 == int(asked[2]["startTime"])
+
+
+@pytest.mark.parametrize("answer", [slam, raw("<html>"), page(a_cash_row("a", change="")), page(a_cash_row("a", id=7))])
+async def test_a_reading_counts_without_the_transaction_log(answer: Any) -> None:
+    """Legs and orders are what keeps a book safe; a log that is down, odd or forbidden is told as missing, never as empty."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(LOG, answer)
+
+        assert None is (await room.reader.read_account(READ_CASH)).reading.cash
+        assert None is (await room.reader.read_account(READ)).reading.cash
