@@ -13,8 +13,6 @@ import json
 import os
 import platform
 import sys
-from decimal import Decimal
-from enum import StrEnum
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -26,6 +24,7 @@ from typer.core import TyperCommand
 from bot import __version__
 from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
+from bot.cli_simulate import add_to as add_simulate_verb
 from bot.exit_codes import ExitCode
 
 __all__ = ["app", "main"]
@@ -60,13 +59,6 @@ app = typer.Typer(
 
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
-
-
-class Epoch(StrEnum):
-    """Which dates the local Bybit lives in."""
-
-    TAPE = "tape"
-    NOW = "now"
 
 
 def main() -> None:
@@ -121,57 +113,6 @@ def run(
     from bot.app import run as run_daemon
 
     launch.finish(run_daemon(loaded.settings))
-
-
-@app.command(short_help="Serve the local Bybit alone, for any client")
-def simulate(
-    host: Annotated[str, typer.Option(help="Address to listen on")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="Port, 0 = any free one", show_default=False)] = None,
-    tape: Annotated[str | None, typer.Option(help="sample, live, or a bar file", show_default=False)] = None,
-    start: Annotated[str | None, typer.Option(help="First moment played, UTC", show_default=False)] = None,
-    speed: Annotated[float | None, typer.Option(help="Market seconds per real second", show_default=False)] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of every random draw", show_default=False)] = None,
-    epoch: Annotated[Epoch, typer.Option(help="tape: keep its dates; now: begin today")] = Epoch.TAPE,
-    paused: Annotated[bool, typer.Option("--paused", help="Wait for the control endpoint to let time run")] = False,
-    parent_pid: Annotated[int | None, typer.Option(hidden=True)] = None,
-    env_file: EnvFile = None,
-) -> None:
-    """Serve the local Bybit alone: V5 REST and websockets on one loopback port, no keys of the real world.
-
-    The first line on stdout is JSON with the address. Point any Bybit V5 client at it with the key hedgelock-paper and the
-    secret hedgelock-paper-secret. The book it opens with is HEDGELOCK__PAPER__SPOT_BTC and its neighbours (hedgelock config paper).
-    """
-    from bot import launch
-
-    loaded = launch.load_or_fail(
-        env_file, paper__tape=tape, paper__start=start, paper__speed=speed, paper__seed=seed, paper__port=port
-    )
-    launch.open_logs(loaded)
-    from bot.simulator.main import AccountOptions, SimulatorOptions, serve
-    from bot.simulator.tape import TapeError
-
-    paper = loaded.settings.paper
-    book = AccountOptions(
-        btc=paper.spot_btc,
-        cash_usdt=paper.cash_usdt,
-        loan_usdt=paper.loan_usdt,
-        long_btc=paper.long_btc,
-        short_btc=paper.short_btc,
-        leverage=Decimal(paper.leverage),
-    )
-    options = SimulatorOptions(
-        host=host,
-        port=paper.port,
-        tape=paper.tape,
-        start_ms=paper.start_ms,
-        speed=paper.speed,
-        epoch=epoch.value,
-        seed=paper.seed,
-        accounts=(book,),
-        paused=paused,
-        parent_pid=parent_pid,
-    )
-    launch.finish(serve(options), TapeError)
 
 
 @app.command(short_help="Ask the running daemon how it stands")
@@ -252,6 +193,7 @@ def config(
     print_settings(rows)
 
 
+add_simulate_verb(app)
 add_journal_verbs(app)
 add_desk_verbs(app)
 

@@ -52,7 +52,7 @@ DOORS = {
     "sqlite3": ("journal/",),
     "pybit": (),  # scripts/kill_switch.py and the tests: the second opinion must not share our road
     "prometheus_client": ("monitoring/",),
-    "typer": ("cli.py", "cli_journal.py", "cli_desk.py", "terminal.py", "launch.py"),
+    "typer": ("cli.py", "cli_journal.py", "cli_desk.py", "cli_simulate.py", "terminal.py", "launch.py"),
     "rich": ("terminal.py",),
     "requests": (),
     "time": ("domain/clock.py",),

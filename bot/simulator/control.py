@@ -10,7 +10,8 @@ Sans-IO: method, path and JSON in, status and JSON out. Knows the player, the de
     GET  /sim/accounts/NAME              balances, legs, orders, executions, logs: what is so, whatever a fault shows a client
     GET  /sim/requests?since=N           writes the venue received, in order
     GET  /sim/faults                     what is at work, how often it struck, the catalogue
-    POST /sim/faults   {"fault", "match", "account", "p", "times", "for_ms", "ms", "value"}, or {"climate": seed, "strength"}
+    POST /sim/faults   {"fault", "match", "account", "p", "times", "for_ms", "ms", "value"}, or {"climate": seed, "strength"},
+                       or {"plan": name or seed}
     DELETE /sim/faults[/NAME]            call off that misfortune, or all
     POST /sim/owner    {"account", "path", "params", "method"?}: a deed by the account's owner, outside quotas and faults
 """
@@ -25,7 +26,7 @@ from typing import Any
 import msgspec
 
 from bot.simulator.desk import Desk
-from bot.simulator.faults import Injection
+from bot.simulator.faults import Injection, draw_climate, plan_of
 from bot.simulator.misfortunes import Misfortunes
 from bot.simulator.params import Ask, Refusal
 from bot.simulator.player import Player
@@ -127,10 +128,16 @@ class Control:
 
     def _inject(self, rest: str, params: Mapping[str, Any]) -> dict[str, Any]:
         if "climate" in params:
-            drawn = self._misfortunes.climate(int(params["climate"]), float(params.get("strength", 1)))
-            return {"at_work": [asdict(injection) for injection in drawn]}
+            return self._at_work(draw_climate(int(params["climate"]), strength=float(params.get("strength", 1))))
+        if "plan" in params:
+            return self._at_work(plan_of(str(params["plan"])))
         injection = msgspec.convert(params, Injection, strict=False)
         return {"done": self._misfortunes.inject(injection, self._wall_ms())}
+
+    def _at_work(self, drawn: tuple[Injection, ...]) -> dict[str, Any]:
+        for injection in drawn:
+            self._misfortunes.inject(injection, self._wall_ms())
+        return {"at_work": [asdict(injection) for injection in drawn]}
 
     def _lift(self, rest: str, params: Mapping[str, Any]) -> dict[str, Any]:
         self._misfortunes.lift(rest or None, self._wall_ms())

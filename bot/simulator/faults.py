@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from bot.simulator.catalogue import CATALOGUE, Fault, Where
 
-__all__ = ["FaultPlan", "Injection", "draw_climate"]
+__all__ = ["PLANS", "FaultPlan", "Injection", "draw_climate", "plan_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,14 @@ class Injection:
         unknown = set(limits) - set(kinds)
         if unknown:
             raise ValueError(f"{text!r}: no {', '.join(sorted(unknown))}; there are: {', '.join(kinds)}")
-        return cls(fault=name, **{key: kinds[key](value) for key, value in limits.items()})
+        for key, value in limits.items():
+            try:
+                limits[key] = kinds[key](value)
+            except ValueError:
+                raise ValueError(
+                    f"{text!r}: {key} is a{' whole' * (kinds[key] is int)} number, not {value!r}"
+                ) from None
+        return cls(fault=name, **limits)
 
     def __post_init__(self) -> None:
         if self.fault not in CATALOGUE:
@@ -213,3 +220,39 @@ def draw_climate(seed: int, *, strength: float = 1.0, most: int = 6) -> tuple[In
     rng = random.Random(f"climate/{seed}")
     chosen = rng.sample(_RESTLESS, rng.randint(0, most))
     return tuple(Injection(fault=name, p=min(1.0, full * strength * rng.uniform(0.2, 1.0))) for name, full in chosen)
+
+
+def _at(p: float, *names: str) -> tuple[Injection, ...]:
+    """These misfortunes, each with that chance; NAME=VALUE says how it strikes."""
+    parts = (name.partition("=") for name in names)
+    return tuple(Injection(fault=name, p=p, value=value or None) for name, _, value in parts)
+
+
+PLANS: dict[str, tuple[Injection, ...]] = {
+    "flaky": _at(0.05, "request-lost", "request-late", "reply-lost", "reply-half", "reply-late", "http-error"),
+    "strict": _at(0.1, "rate-limited", "refused-with", "http-error=503"),
+    "lying": _at(0.1, "stale-read", "new-hidden", "rows-shuffled", "row-dropped", "page-repeats", "page-empty"),
+    "deaf": (
+        *_at(0.05, "frame-dropped", "frame-late", "frame-doubled", "delta-first"),
+        *_at(0.2, "no-pong", "auth-late", "subscribe-refused", "handshake-refused"),
+        *_at(0.002, "half-open", "topic-silent"),
+    ),
+    "storm": (
+        *_at(0.04, "request-lost=close", "request-lost=hang", "reply-lost=close", "reply-lost=hang", "reply-half"),
+        *_at(0.04, "request-late", "request-doubled", "http-error", "http-error-accepted", "rate-limited"),
+        *_at(0.04, "garbage=html", "garbage=result-null", "accepted-with", "refused-with"),
+        *_at(0.04, "rows-shuffled", "row-dropped", "stale-read"),
+        *_at(0.04, "frame-dropped", "frame-doubled", "frame-late", "poison", "field-empty"),
+    ),
+}
+"""Plans with a name: flaky (a bad network), strict (a venue that says no), lying (answers that are not so), deaf (bad sockets), storm
+(nearly all of it, a little)."""
+
+
+def plan_of(text: str) -> tuple[Injection, ...]:
+    """The plan of that name, or the climate drawn from that seed. Raises ValueError for a name that is none."""
+    if text.isdecimal():
+        return draw_climate(int(text))
+    if text not in PLANS:
+        raise ValueError(f"no plan {text!r}; there are: {', '.join(PLANS)}, or a seed (a whole number)")
+    return PLANS[text]

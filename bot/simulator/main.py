@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 from bot.domain.clock import wall_ms
 from bot.simulator.auth import ApiKey, Keyring
@@ -24,13 +24,17 @@ from bot.simulator.faults import Injection
 from bot.simulator.history import PriceSource
 from bot.simulator.keys import KeyInfo
 from bot.simulator.live import LiveHost, LiveTape
-from bot.simulator.server import ServerOptions, SimulatorServer
+from bot.simulator.server import LOOPBACK, ServerOptions, SimulatorServer
 from bot.simulator.tape import DEFAULT_START_MS, Bar, Tape, read_bars, read_rates, sample_bars, sample_rates
 from bot.simulator.venue import Venue, VenueRules
 
-__all__ = ["PAPER_ACCOUNT", "AccountOptions", "SimulatorOptions", "build", "serve"]
+__all__ = ["PAPER_ACCOUNT", "AccountOptions", "OptionsError", "SimulatorOptions", "build", "serve"]
 
 PARENT_LOOK_S = 0.5
+
+
+class OptionsError(ValueError):
+    """Options that cannot be served; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +55,55 @@ class AccountOptions:
     cash_usdt: Decimal = Decimal(0)
     loan_usdt: Decimal = Decimal(16200)
     funding_usdt: Decimal = Decimal(0)
+    funding_btc: Decimal = Decimal(0)
     long_btc: Decimal = Decimal("0.213")
     short_btc: Decimal = Decimal("0.213")
     hedge_mode: bool = True
     leverage: Decimal = Decimal(25)
+
+    def parse(self, text: str) -> Self:
+        """An account written on a command line, like this one but for what it says: NAME or NAME:key=value,key=value.
+
+        Its keys are hedgelock-NAME and hedgelock-NAME-owner, their secrets the same with -secret behind, unless it says otherwise.
+        Raises OptionsError.
+        """
+        name, _, rest = text.partition(":")
+        if not name.isidentifier():
+            raise OptionsError(f"{text!r}: an account's name is letters, digits and _, and does not begin with a digit")
+        said: dict[str, Any] = dict(part.partition("=")[::2] for part in rest.split(",") if part)
+        unknown = sorted(set(said) - set(_SAYABLE))
+        if unknown:
+            raise OptionsError(f"{text!r}: no {', '.join(unknown)}; there are: {', '.join(_SAYABLE)}")
+        for key, value in said.items():
+            said[key] = _said(text, key, value)
+        keys = {} if name == self.name else _keys_of(name)
+        return replace(self, name=name, **{**keys, **said})
+
+
+_AMOUNTS = ("btc", "cash_usdt", "loan_usdt", "funding_usdt", "funding_btc", "long_btc", "short_btc", "leverage")
+_SAYABLE = (*_AMOUNTS, "hedge_mode", "api_key", "api_secret", "owner_key", "owner_secret")
+
+
+def _keys_of(name: str) -> dict[str, str]:
+    trader, owner = f"hedgelock-{name}", f"hedgelock-{name}-owner"
+    secrets = {"api_secret": f"{trader}-secret", "owner_secret": f"{owner}-secret"}
+    return {"api_key": trader, "owner_key": owner, **secrets}
+
+
+def _said(text: str, key: str, value: str) -> Decimal | bool | str:
+    if key == "hedge_mode":
+        if value not in ("true", "false"):
+            raise OptionsError(f"{text!r}: hedge_mode is true or false, not {value!r}")
+        return value == "true"
+    if key not in _AMOUNTS:
+        return value
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or number < (1 if key == "leverage" else 0) or number > 10**9:
+        raise OptionsError(f"{text!r}: {key} is an amount, not {value!r}")
+    return number
 
 
 PAPER_ACCOUNT = AccountOptions()
@@ -89,9 +138,25 @@ class SimulatorOptions:
     choices: FaceChoices = field(default_factory=FaceChoices)
     rules: VenueRules | None = None
 
+    def __post_init__(self) -> None:
+        """Raises OptionsError for what no simulator could serve."""
+        if self.host not in LOOPBACK:
+            raise OptionsError(f"the simulator listens on loopback only ({', '.join(LOOPBACK)}), not on {self.host!r}")
+        names = [account.name for account in self.accounts]
+        keys = [key for account in self.accounts for key in (account.api_key, account.owner_key)]
+        for what, given in (("account", names), ("key", keys)):
+            twice = [name for name in given if given.count(name) > 1]
+            if twice:
+                raise OptionsError(f"the {what} {twice[0]!r} is there twice")
+        for injection in self.faults:
+            if injection.account and injection.account not in names:
+                raise OptionsError(
+                    f"{injection.fault}: no account {injection.account!r}; there are: {', '.join(names)}"
+                )
+
 
 def build(options: SimulatorOptions, source: PriceSource | None = None) -> SimulatorServer:
-    """The whole simulator, with its first price known and its accounts open, not yet listening. Raises TapeError, ValueError."""
+    """The whole simulator, with its first price known and its accounts open, not yet listening. Raises TapeError, OptionsError."""
     live = source is not None
     source = source or _tape(options)
     venue = Venue(seed=options.seed, now_ms=source.start_ms, rules=options.rules)
@@ -115,19 +180,24 @@ def build(options: SimulatorOptions, source: PriceSource | None = None) -> Simul
     for account in options.accounts:
         _open(venue, account)
     for injection in options.faults:
-        server.misfortunes.inject(injection, wall_ms())
+        try:
+            server.misfortunes.inject(injection, wall_ms())
+        except KeyError as error:
+            raise OptionsError(f"{injection.fault}: there is no {error.args[0]!r}") from error
+        except ValueError as error:
+            raise OptionsError(str(error)) from error
     if options.epoch == "now" and not live:
         server.player.pace.set(at_ms=max(wall_ms(), source.start_ms))
     return server
 
 
 async def serve(options: SimulatorOptions) -> None:
-    """Serve until SIGTERM, SIGINT or the death of the parent; writes one JSON line {"listening", "market_ms", "speed"} first.
+    """Serve until SIGTERM, SIGINT or the death of the parent; one JSON line {"listening", "market_ms", "speed", "accounts"} comes first.
 
-    Raises TapeError or ValueError for options that cannot be served,
+    Raises TapeError or OptionsError for options that cannot be served,
     LiveTapeError when a live host has no prices, OSError for a taken port.
     """
-    live = await LiveTape.open(LiveHost.at(options.live_host)) if options.tape == "live" else None
+    live = await LiveTape.open(_live_host(options)) if options.tape == "live" else None
     async with asyncio.TaskGroup() as tasks:
         server = build(options, live)
         following = tasks.create_task(live.run()) if live is not None else None
@@ -142,12 +212,21 @@ async def serve(options: SimulatorOptions) -> None:
             return
         clock = server.control.clock()
         tls = {"tls": f"https://localhost:{server.tls_port}"} if server.tls_port else {}
-        _say({"listening": server.url, **tls, "market_ms": clock["market_ms"], "speed": clock["speed"]})
+        accounts = {account.name: account.api_key for account in options.accounts}
+        told = {"market_ms": clock["market_ms"], "speed": clock["speed"], "accounts": accounts}
+        _say({"listening": server.url, **tls, **told})
         watching = tasks.create_task(_stop_with_parent(server, options.parent_pid)) if options.parent_pid else None
         await serving
         for task in (watching, following):
             if task is not None:
                 task.cancel()
+
+
+def _live_host(options: SimulatorOptions) -> LiveHost:
+    try:
+        return LiveHost.at(options.live_host)
+    except ValueError as error:
+        raise OptionsError(str(error)) from error
 
 
 async def _stop_with_parent(server: SimulatorServer, parent_pid: int) -> None:
@@ -223,5 +302,5 @@ def _open(venue: Venue, account: AccountOptions) -> None:
         legs=legs,
         hedge_mode=account.hedge_mode,
         leverage=account.leverage,
-        funding_coins={"USDT": account.funding_usdt},
+        funding_coins={"USDT": account.funding_usdt, "BTC": account.funding_btc},
     )

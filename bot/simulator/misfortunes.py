@@ -13,7 +13,7 @@ from typing import Any
 from bot.simulator import deeds
 from bot.simulator.auth import ApiKey, Keyring
 from bot.simulator.catalogue import CATALOGUE
-from bot.simulator.faults import FaultPlan, Injection, draw_climate
+from bot.simulator.faults import FaultPlan, Injection
 from bot.simulator.lines import Line
 from bot.simulator.market_faults import MarketFaults
 from bot.simulator.public_rest import Notices
@@ -68,13 +68,6 @@ class Misfortunes:
             case _:
                 self.plan.inject(injection)
                 return "at work"
-
-    def climate(self, seed: int, strength: float) -> list[Injection]:
-        """Set a seeded climate to work."""
-        drawn = draw_climate(seed, strength=strength)
-        for injection in drawn:
-            self.plan.inject(injection)
-        return list(drawn)
 
     def lift(self, fault: str | None, real_ms: int) -> None:
         """Call off what is at work and undo what can be undone: bans, clock, keys, maintenance, the thin book."""

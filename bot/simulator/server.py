@@ -97,7 +97,8 @@ class SimulatorServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.options.host}:{self.port}"
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        return f"http://{host}:{self.port}"
 
     def wall_ms(self) -> int:
         """Real time as this venue's clock shows it."""
