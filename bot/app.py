@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from bot import __version__, narrator, paper, wiring
+from bot.archive import JournalArchive
 from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
@@ -152,7 +153,9 @@ class Daemon:
         self._remember()
         self._wire_exchange()
         await self._open.enter_async_context(self._rest)
-        self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals)
+        archive = JournalArchive(path, symbol=settings.book.symbol)
+        self._open.callback(archive.close)
+        self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals, archive=archive)
         if settings.web.enabled:
             self._open.push_async_callback(self._web.close)
             await self._web.bind()

@@ -14,7 +14,7 @@ import msgspec
 
 from bot.domain.commands import Decided, Stage
 from bot.domain.view import BookView, BotView, LegView, OrderView
-from bot.monitoring import health
+from bot.monitoring import health, present_loan
 from bot.monitoring.pulse import Vitals
 
 __all__ = ["CLOCKS", "SCHEMA", "document", "encode", "fingerprints", "money"]
@@ -46,7 +46,7 @@ def document(view: BotView, vitals: Vitals) -> Document:
         "target": _target(view),
         "volatility": _volatility(view),
         "funding": _funding(view),
-        "loan": _loan(view),
+        "loan": present_loan.loan(view.loan),
         "pnl": _pnl(view),
         "profit": _profit(view),
         "execution": _execution(view),
@@ -164,18 +164,6 @@ def _funding(view: BotView) -> Document:
         "short_per_day_usdt": money(funding.short_per_day),
         "multiplier_ratio": _number(funding.multiplier),
         "should_exit": funding.should_exit,
-    }
-
-
-def _loan(view: BotView) -> Document:
-    loan = view.loan
-    return {
-        "structure": loan.structure,
-        "debt_usdt": money(loan.debt),
-        "ltv_ratio": _number(loan.ltv),
-        "mm_rate_ratio": _number(loan.mm_rate),
-        "equity_usdt": money(loan.equity),
-        "interest_per_day_usdt": money(loan.interest_per_day),
     }
 
 

@@ -21,6 +21,7 @@ from bot.monitoring import guard, health, present
 from bot.monitoring.health import Verdict
 from bot.monitoring.listener import Listener, Routes, WebOptions
 from bot.monitoring.metrics import Metrics
+from bot.monitoring.past import Archive, Past
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.push import Broadcast
 from bot.monitoring.trail import Trail
@@ -39,11 +40,19 @@ class Web:
     `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block.
     """
 
-    def __init__(self, options: WebOptions, *, view: Callable[[], BotView], vitals: Callable[[], Vitals]) -> None:
+    def __init__(
+        self,
+        options: WebOptions,
+        *,
+        view: Callable[[], BotView],
+        vitals: Callable[[], Vitals],
+        archive: Archive | None = None,
+    ) -> None:
         guard.check_exposure(options.host, options.token)
         self._options = options
         self._view = view
         self._vitals = vitals
+        self._past = None if archive is None else Past(archive)
         self._trail = Trail()
         self._broadcast = Broadcast(max_clients=options.max_stream_clients, beat_s=options.stream_beat_s)
         self._metrics = Metrics(view, vitals, lambda: self._broadcast.clients)
@@ -80,7 +89,9 @@ class Web:
             return
         options = self._options
         front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT")
-        await front.open({**self._pages(), **self._api(), **self._checks()})
+        await front.open(
+            {**self._pages(), **self._api(), **self._checks(), **(self._past.gets() if self._past else {})}
+        )
         self._front = front
         if options.metrics_port:
             side = Listener(options, port=options.metrics_port, setting="HEDGELOCK__WEB__METRICS_PORT")
