@@ -37,7 +37,16 @@ def tell(record: Record, now_ms: int) -> None:
             _log.info("decision", **_decision(record), market_time=_clock(now_ms))
         case HedgeEnded():
             level = _log.info if record.reached else _log.warning
-            level("hedge ended", decision=record.decision, reached=record.reached, why=record.reason)
+            level(
+                "hedge ended",
+                decision=record.decision,
+                reached=record.reached,
+                why=record.reason,
+                filled=str(record.filled),
+                fees=str(record.fees),
+                slippage_bp=record.slippage_bp,
+                maker_share=record.maker_share,
+            )
         case PlaceOrder():
             _log.info(
                 "order",

@@ -159,6 +159,13 @@ def _followed(journal: JournalReader, entry: Entry, decided: Decided) -> Documen
         left["delta"] = decided.delta + after.delta_moved
         left["gap"] = decided.target_delta - left["delta"]
         left["fees"] = sum((order.fees for order in after.orders), Decimal(0))
+    if after.ended is not None and after.ended.filled:
+        document["execution"] = {
+            "filled": after.ended.filled,
+            "slippage_bp": after.ended.slippage_bp,
+            "maker_share": after.ended.maker_share,
+            "took_ms": after.ended.took_ms,
+        }
     document["left"] = left
     return document
 

@@ -209,6 +209,17 @@ class HedgeSettings(Section):
     min_interval_s: float = key(
         30.0, "shortest time between two hedges", room="strategy", unit="market s", ge=1, le=3600
     )
+    style: Literal["ioc", "chase"] = key(
+        "chase",
+        "routine hedges: ioc takes the book at once; chase rests at the touch first. What hurries always takes",
+        room="engine",
+    )
+    chase_s: float = key(
+        20.0, "a routine hedge rests this long, then it takes", room="engine", unit="market s", ge=1, le=60
+    )
+    repeg_s: float = key(
+        3.0, "a resting order follows the touch this often at most", room="engine", unit="market s", ge=1, le=30
+    )
     slippage_cap_bp: float = key(10.0, "worst price accepted, from the mid", room="strategy", unit="bp", ge=1, le=100)
 
     @model_validator(mode="after")

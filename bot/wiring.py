@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
-from bot.engine.config import EngineConfig, Limits, VolatilityWindow
+from bot.engine.config import EngineConfig, Execution, Limits, Style, VolatilityWindow
 from bot.engine.config import Patience as EnginePatience
 from bot.exchange.patience import Patience as ExchangePatience
 from bot.monitoring.alerts.desk import Options as DeskOptions
@@ -73,6 +73,11 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             halflife_hours=volatility.ewma_halflife_h,
         ),
         funding_points=_FUNDING_POINTS,
+        execution=Execution(
+            style=Style(settings.hedge.style),
+            chase_ms=_ms(settings.hedge.chase_s),
+            repeg_ms=_ms(settings.hedge.repeg_s),
+        ),
         funding_normal_apr=(
             funding.ORIGINAL_NORMAL_APR if settings.funding.multiplier == "seed" else funding.NORMAL_APR
         ),

@@ -43,7 +43,7 @@ class PlaceOrder:
 
     `qty` is on the quantity grid, `limit_price` on the price grid (None: a market order, only ever to shrink on a blind feed).
     `order_link_id` is unique for ever and says which run, which number and which leg. `decision` is the number of the Decided that
-    asked for it.
+    asked for it. `mid` is the middle of the book when the order was made: what its fills are measured against.
     """
 
     order_link_id: str
@@ -54,6 +54,7 @@ class PlaceOrder:
     limit_price: Decimal | None
     time_in_force: TimeInForce
     decision: int
+    mid: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +131,7 @@ class Decided:
 
     `inputs` are the exact numbers given to the strategy (None: unavailable), so that it can be taken again bit for bit. `long_target`
     and `short_target` are absolute leg sizes in BTC: what the orders that follow work towards. `memory` is what hysteresis carries to the
-    next decision. Deltas in BTC, price in USDT.
+    next decision. `execution` is how the orders may be worked: "market" at once, "post-only chase" patiently. Deltas in BTC, price in USDT.
     """
 
     number: int
@@ -146,15 +147,25 @@ class Decided:
     short_target: Decimal | None
     first_leg: Leg | None
     memory: dict[str, float | None]
+    execution: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgeEnded:
-    """The orders of a hedge have come to an end: its leg targets were reached, or it was given up."""
+    """The orders of a hedge have come to an end: its leg targets were reached, or it was given up.
+
+    `filled` BTC were traded for `fees` USDT in `took_ms`. `slippage_bp` is the average fill against the mid when its first order was
+    made, in basis points, > 0 was worse than the mid; `maker_share` the part of the size that was made, not taken. None: nothing traded.
+    """
 
     decision: int
     reached: bool
     reason: str
+    filled: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    slippage_bp: float | None = None
+    maker_share: float | None = None
+    took_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

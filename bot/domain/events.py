@@ -86,7 +86,10 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickerSeen:
-    """The merged ticker: every field known (a delta is merged before it gets here). Rates are fractions per funding interval."""
+    """The merged ticker: every field known (a delta is merged before it gets here). Rates are fractions per funding interval.
+
+    `bid_qty` and `ask_qty` are what stands at the touch, in BTC; None where the venue does not say.
+    """
 
     at_ms: int
     last: Decimal
@@ -97,6 +100,12 @@ class TickerSeen:
     funding_rate: Decimal | None
     next_funding_ms: int | None
     funding_interval_h: int | None
+    bid_qty: Decimal | None = None
+    ask_qty: Decimal | None = None
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.ask) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from bot.domain.account import Execution
 from bot.domain.commands import PlaceOrder
 from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
-from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, next_state, signal_of_status
+from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, TimeInForce, next_state, signal_of_status
 
 __all__ = ["KEPT_ENDED", "Blotter", "OurOrder"]
 
@@ -23,6 +23,7 @@ KEPT_ENDED = 200
 """How many ended orders stay readable in memory; the journal has them all."""
 
 _DAY_MS = 86_400_000
+_RESTING = frozenset({OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL})
 
 
 @dataclass(slots=True)
@@ -45,7 +46,8 @@ class OurOrder:
     """When it was asked for, of the questions that are not answered."""
     written_off: Decimal = ZERO
     """What it reported and adopted legs contain without an execution."""
-    cancel_asked: bool = False
+    cancel_asked_ms: int | None = None
+    """When it was last asked to leave the book."""
     negatives: int = 0
     """Valid "no such order" answers to questions asked after the lease ended."""
 
@@ -63,6 +65,17 @@ class OurOrder:
     def is_settled(self) -> bool:
         """Ended, and every execution it reported is booked: nothing of it is in flight."""
         return self.has_ended and not self.in_flight
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether it may stand on the venue's book, as it was meant to."""
+        return self.place.time_in_force is TimeInForce.POST_ONLY and self.state in _RESTING
+
+    @property
+    def bounced(self) -> bool:
+        """Whether it was to rest and died at once, unasked: it would have taken (Bybit: order/create-order, PostOnly)."""
+        is_gone = self.state is OrderState.CANCELLED and not self.executed and self.cancel_asked_ms is None
+        return is_gone and self.place.time_in_force is TimeInForce.POST_ONLY
 
     @property
     def avg_price(self) -> Decimal | None:

@@ -8,10 +8,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum
 
 from bot.strategy.decision import Policy
 
-__all__ = ["EngineConfig", "Limits", "Patience", "VolatilityWindow"]
+__all__ = ["EngineConfig", "Execution", "Limits", "Patience", "Style", "VolatilityWindow"]
+
+
+class Style(Enum):
+    """How the orders of a hedge are worked."""
+
+    IOC = "ioc"  # take what the book shows, up to the price cap
+    CHASE = "chase"  # rest at the touch, follow it, and take what is left when time is up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """How routine hedges are worked; what hurries is always taken at once. Market milliseconds."""
+
+    style: Style = Style.CHASE
+    chase_ms: int = 20_000
+    """A hedge rests no longer than this; then it takes."""
+    repeg_ms: int = 3_000
+    """Least time between two prices of a resting order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,5 +92,6 @@ class EngineConfig:
     volatility: VolatilityWindow
     funding_points: int
     """Settled rates asked for at the start."""
+    execution: Execution = Execution()
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""

@@ -15,6 +15,7 @@ from bot.domain.commands import Decided, Outcome, Stage
 from bot.domain.legs import Leg
 from bot.domain.money import ZERO
 from bot.engine import throttle
+from bot.engine.config import Style
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 from bot.strategy import decision as words
@@ -24,6 +25,7 @@ from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instr
 __all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record_of", "unflatten"]
 
 _OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
+PATIENT = reasons.EXECUTION_NAMES[words.POST_ONLY_CHASE]
 STAGES = ("user", "volatility", "funding", "ltv_floor", "margin", "emergency", "manual")
 
 _TRIGGERS = {
@@ -56,6 +58,8 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
     state.last_decided, state.last_decided_ms = record, now_ms
     state.memory = Memory(**_typed(Memory, record.memory))
     state.asked_to_rehedge = ""
+    if record.outcome is not Outcome.REFUSE and record.inputs.get("operator.urgent_event"):
+        state.urgent = ""
     permission = MODES[state.mode]
     may_send = permission.grow or permission.shrink
     spot_btc = record.inputs.get("book.spot_btc")
@@ -70,6 +74,7 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
         spot=Decimal(repr(spot_btc)),  # as the decision saw it: a restart may remember no wallet
         started_ms=now_ms,
         gap=abs(record.gap) if record.gap is not None else ZERO,
+        style=state.config.execution.style if record.execution == PATIENT else Style.IOC,
     )
 
 
@@ -90,7 +95,7 @@ def inputs_of(state: State, now_ms: int) -> DecisionInputs:
         ),
         account=_account(state),
         instrument=_instrument(state),
-        operator=pipeline.NO_OPERATOR,
+        operator=state.hand._replace(urgent_event=int(bool(state.urgent))),
         policy=state.config.policy,
         memory=state.memory,
     )
@@ -136,6 +141,8 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
         return "first look"
     if state.asked_to_rehedge:
         return state.asked_to_rehedge
+    if state.urgent and answer.action != words.REFUSE:
+        return state.urgent
     if (
         answer.action == words.TRADE
         and not throttle.is_resting(state, now_ms)
@@ -179,6 +186,7 @@ def record_of(
         short_target=targets[1] if trades else None,
         first_leg=Leg(answer.first_leg) if trades and answer.first_leg else None,
         memory={name: _maybe(float(value)) for name, value in answer.memory._asdict().items()},
+        execution=reasons.EXECUTION_NAMES[answer.execution] if trades else "",
     )
 
 

@@ -35,7 +35,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, gate, hearing, hedging, reconciler, sight
+from bot.engine import decider, gate, hearing, hedging, reconciler, resting, sight
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -147,13 +147,12 @@ class Engine:
         yield from reconciler.absences(state, now_ms)
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)
+        yield from resting.leave(state, now_ms)
         yield from hedging.wind_up(state, now_ms)
         if MODES[state.mode].decide and not state.stopping:
             if state.hedge is None:
                 yield from decider.decide(state, now_ms)
             yield from hedging.next_order(state, now_ms)
-        elif state.stopping:
-            yield from hedging.cancel_resting(state)
 
     # ---------------------------------------------------------------------------------------------------- fold
 

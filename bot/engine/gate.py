@@ -17,19 +17,22 @@ from bot.domain.orders import TimeInForce
 from bot.engine.config import Limits
 from bot.engine.modes import Permission
 
-__all__ = ["Surroundings", "Wish", "admit", "shrinks_delta"]
+__all__ = ["Surroundings", "Wish", "admit", "shrinks_delta", "touch"]
 
 _BP = Decimal(10_000)
+LEAST_SLICE = Decimal("0.05")
+"""An order that takes is never cut below this many BTC for want of visible size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a decision wants done to one leg: `qty` BTC, before any rounding."""
+    """What a decision wants done to one leg: `qty` BTC, before any rounding. `rests`: at the touch, post-only, not taking."""
 
     decision: int
     leg: Leg
     act: Act
     qty: Decimal
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +65,10 @@ def admit(wish: Wish, around: Surroundings) -> PlaceOrder | Refusal:
         leg=wish.leg,
         act=wish.act,
         qty=around.instrument.qty(_steps(wish, around)),
-        limit_price=_price_cap(wish, around),
-        time_in_force=TimeInForce.IOC,
+        limit_price=_price(wish, around),
+        time_in_force=TimeInForce.POST_ONLY if wish.rests else TimeInForce.IOC,
         decision=wish.decision,
+        mid=around.ticker.mid if around.ticker is not None else None,
     )
 
 
@@ -87,7 +91,7 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
         return "mode", f"{around.mode} does not allow to {wish.act.value} the {wish.leg.name.lower()} leg"
     if around.unsettled:
         return "one in motion", f"{around.unsettled} order(s) still in flight"
-    if not shrinks_risk and not around.ticker_fresh:
+    if (wish.rests or not shrinks_risk) and not around.ticker_fresh:
         return "freshness", "the price is stale"
     if around.sent_last_minute >= around.limits.max_orders_per_minute:
         return "order rate", f"{around.sent_last_minute} orders in the last minute"
@@ -113,7 +117,7 @@ def _broken_size(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
 
 
 def _broken_price(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
-    cap = _price_cap(wish, around)
+    cap = _price(wish, around)
     if cap is None or around.ticker is None:
         return None
     off_bp = abs(cap - around.ticker.mark) / around.ticker.mark * _BP
@@ -123,9 +127,15 @@ def _broken_price(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
 
 
 def _steps(wish: Wish, around: Surroundings) -> int:
-    """The quantity in steps: never more than asked, never more than one order may be. The rest is for the next order."""
+    """The quantity in steps: never more than asked, never more than one order may be. The rest is for the next order.
+
+    An order that takes is a slice of what the touch shows: what stands behind it is dearer, and comes again. A touch that shows next to
+    nothing does not cut a hedge to dust.
+    """
     assert around.instrument is not None
     one_order = min(wish.qty, around.limits.max_order, around.instrument.max_limit_qty)
+    if not wish.rests and (visible := _visible(wish, around)) is not None:
+        one_order = min(one_order, max(visible, LEAST_SLICE))
     if wish.act is Act.GROW:
         one_order = min(one_order, _room(around))
     return around.instrument.steps(one_order)
@@ -136,12 +146,35 @@ def _room(around: Surroundings) -> Decimal:
     return max(Decimal(0), around.limits.max_leg - around.leg_qty - around.may_grow_by)
 
 
-def _price_cap(wish: Wish, around: Surroundings) -> Decimal | None:
-    """The worst price accepted. None, a market order, only to shrink on a blind feed: the venue bounds its slippage by mark."""
+def _visible(wish: Wish, around: Surroundings) -> Decimal | None:
+    """What stands at the touch on the side that this order takes; None where nobody says, or where it is old news."""
+    if around.ticker is None or not around.ticker_fresh:
+        return None
+    return around.ticker.ask_qty if _buys(wish) else around.ticker.bid_qty
+
+
+def _price(wish: Wish, around: Surroundings) -> Decimal | None:
+    """The limit: the touch for an order that rests, else the worst price accepted.
+
+    None, a market order, only to shrink on a blind feed: the venue bounds its slippage by mark.
+    """
     if around.ticker is None or not around.ticker_fresh:
         return None
     assert around.instrument is not None
+    if wish.rests:
+        return touch(wish.leg, wish.act, around.ticker, around.instrument)
     slip = around.limits.slippage_cap_bp / _BP
-    if wire_side(wish.leg, wish.act).side == "Buy":
+    if _buys(wish):
         return around.instrument.price_at_most(around.ticker.ask * (1 + slip))
     return around.instrument.price_at_least(around.ticker.bid * (1 - slip))
+
+
+def touch(leg: Leg, act: Act, ticker: TickerSeen, instrument: Instrument) -> Decimal:
+    """Where an order rests: the best price of its own side."""
+    if wire_side(leg, act).side == "Buy":
+        return instrument.price_at_most(ticker.bid)
+    return instrument.price_at_least(ticker.ask)
+
+
+def _buys(wish: Wish) -> bool:
+    return wire_side(wish.leg, wish.act).side == "Buy"

@@ -120,7 +120,7 @@ def command(state: State, record: Command, now_ms: int) -> None:
         case PlaceOrder():
             state.orders_made += 1
             state.blotter.place(record, now_ms)
-            hedging.fold_sent(state, now_ms)
+            hedging.fold_sent(state, record, now_ms)
         case ReadAccount():
             state.readings.asked_ms = now_ms
             reaches_far = record.executions_since_ms <= now_ms - reconciler.DEEP_OVERLAP_MS
@@ -133,7 +133,7 @@ def command(state: State, record: Command, now_ms: int) -> None:
         case CancelOrder():
             # A journal with a hole (records lost while the disk failed) may have kept the question and lost the order.
             if (ours := state.blotter.orders.get(record.order_link_id)) is not None:
-                ours.cancel_asked = True
+                ours.cancel_asked_ms = now_ms
         case _:
             assert_never(record)
 
@@ -180,9 +180,11 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     if not execution.kind.moves_legs or execution.category != "linear":
         return
     if execution.order_link_id in state.blotter.orders:
-        hedging.fold_filled(state)
+        hedging.fold_filled(state, execution)
         return
     state.readings.want("an execution that is not ours", now_ms)
+    if state.ledger.is_open:
+        state.urgent = f"{execution.kind.value} by another hand"
     if state.hedge is not None:
         state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
     difference = reconciler.difference_of(state, execution)

@@ -7,21 +7,23 @@ in part is followed by one for the rest. What is in flight is waited for; nothin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.domain.commands import CancelOrder, HedgeEnded, Note, PlaceOrder, Refusal
+from bot.domain.account import Execution
+from bot.domain.commands import HedgeEnded, Note, PlaceOrder, Refusal
 from bot.domain.legs import Act, Leg
-from bot.domain.money import ZERO
-from bot.domain.orders import OrderState
-from bot.engine import gate, sight
+from bot.domain.orders import TimeInForce
+from bot.engine import gate, resting, sight
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 
 __all__ = [
-    "cancel_resting",
+    "ended",
     "fold_ended",
     "fold_filled",
     "fold_refused",
     "fold_sent",
+    "hopeless",
     "next_order",
     "wind_up",
 ]
@@ -44,9 +46,9 @@ def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
     if hedge is None or not state.is_settled:
         return
     if _wish(state, hedge) is None:
-        yield HedgeEnded(decision=hedge.decision, reached=True, reason="leg targets reached")
-    elif reason := _hopeless(state, hedge, now_ms):
-        yield HedgeEnded(decision=hedge.decision, reached=False, reason=reason)
+        yield ended(hedge, now_ms, reached=True, reason="leg targets reached")
+    elif reason := hopeless(state, hedge, now_ms):
+        yield ended(hedge, now_ms, reached=False, reason=reason)
         yield Note(severity="warning", kind="hedge given up", text=f"decision {hedge.decision}: {reason}")
 
 
@@ -58,34 +60,48 @@ def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | Hed
     wish = _wish(state, hedge)
     if wish is None:
         return
+    if resting.is_worth_it(state, hedge, now_ms):
+        wish = replace(wish, rests=True)
     answer = gate.admit(wish, _surroundings(state, wish, now_ms))
     if isinstance(answer, PlaceOrder):
         yield answer
     elif answer.rule not in _PASSING_RULES:
         yield answer
-        yield HedgeEnded(decision=hedge.decision, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
+        yield ended(hedge, now_ms, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
 
 
-def cancel_resting(state: State) -> Iterator[CancelOrder]:
-    """Cancel what rests on the book; said once per order."""
-    for order in state.blotter.unsettled():
-        if order.state in (OrderState.OPEN, OrderState.PARTIAL) and not order.cancel_asked:
-            yield CancelOrder(order_link_id=order.place.order_link_id, symbol=order.place.symbol)
+def ended(hedge: Hedge, now_ms: int, *, reached: bool, reason: str) -> HedgeEnded:
+    """The end of a hedge, with what it traded and how well."""
+    tally = hedge.tally
+    return HedgeEnded(
+        decision=hedge.decision,
+        reached=reached,
+        reason=reason,
+        filled=tally.filled,
+        fees=tally.fees,
+        slippage_bp=tally.slippage_bp,
+        maker_share=tally.maker_share,
+        took_ms=now_ms - hedge.started_ms,
+    )
 
 
-def fold_sent(state: State, now_ms: int) -> None:
-    """Count an order towards the hedge in motion."""
+def fold_sent(state: State, order: PlaceOrder, now_ms: int) -> None:
+    """Count an order towards the hedge in motion. One that rests costs nothing while it waits, so it is no attempt."""
     state.last_hedge_ms = now_ms
     if state.hedge is not None:
-        state.hedge.attempts += 1
+        state.hedge.attempts += order.time_in_force is TimeInForce.IOC
         state.hedge.last_order_ms = now_ms
+        if state.hedge.tally.mid is None:
+            state.hedge.tally.mid = order.mid
 
 
-def fold_filled(state: State) -> None:
+def fold_filled(state: State, execution: Execution) -> None:
     """An order of ours traded."""
     state.given_up = 0
     if state.hedge is not None:
         state.hedge.has_filled, state.hedge.refusals, state.hedge.attempts = True, 0, 0
+        if state.blotter.orders[execution.order_link_id].place.decision == state.hedge.decision:
+            state.hedge.tally.add(execution)
 
 
 def fold_refused(state: State) -> None:
@@ -99,6 +115,8 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
     hedge, state.hedge = state.hedge, None
     if hedge is None:
         return
+    if record.filled:
+        state.executed.append(record)
     if hedge.has_filled:
         state.hedges.append((hedge.started_ms, hedge.gap))
     elif not record.reached and _was_turned_away(state, hedge, now_ms):
@@ -122,22 +140,18 @@ def _was_turned_away(state: State, hedge: Hedge, now_ms: int) -> bool:
     """Whether gate, venue or book would not have it: trying the same at once would only repeat it."""
     if hedge.refusals >= MAX_REFUSALS or hedge.attempts >= MAX_ORDERS:
         return True
-    return not (hedge.attempts or hedge.spoiled or _spot_moved(state, hedge) or _is_overdue(state, hedge, now_ms))
-
-
-def _spot_moved(state: State, hedge: Hedge) -> bool:
-    least = state.instrument.qty_step if state.instrument else ZERO
-    return state.spot is not None and abs(hedge.spot - state.spot) > least
+    return not (hedge.attempts or hedge.spoiled or state.spot_moved(hedge) or _is_overdue(state, hedge, now_ms))
 
 
 def _is_overdue(state: State, hedge: Hedge, now_ms: int) -> bool:
     return now_ms - hedge.started_ms > state.config.patience.hedge_ms
 
 
-def _hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
+def hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
+    """Why the hedge can no longer do what it was begun for; empty: it can."""
     if hedge.spoiled:
         return hedge.spoiled
-    if _spot_moved(state, hedge):
+    if state.spot_moved(hedge):
         return "the spot holding changed"
     if hedge.refusals >= MAX_REFUSALS:
         return f"the venue turned {hedge.refusals} orders down in a row"

@@ -59,6 +59,9 @@ _OVERLAP_MS = 60_000
 _FILTERS_EVERY_MS = 3_600_000
 """The contract's filters change while it trades (Bybit: market/instrument): they are read again this often, and after a refusal."""
 
+_RESTING_PATIENCE = 4
+"""An order that rests is quiet on purpose: it is asked for this many times later than others."""
+
 _ALARMING_SEEKS = 10
 """An order asked for this often without an end is told to a person."""
 
@@ -307,7 +310,8 @@ def _unexplained(coin: CashAdopted) -> str:
 
 def _wants_seeking(order: OurOrder, now_ms: int, after_ms: int, every_ms: int) -> bool:
     """An order nobody answered for, or one that has been quiet for too long."""
-    is_silent = order.state is OrderState.UNKNOWN or now_ms - order.heard_ms > after_ms
+    patience_ms = _RESTING_PATIENCE * after_ms if order.may_rest and order.cancel_asked_ms is None else after_ms
+    is_silent = order.state is OrderState.UNKNOWN or now_ms - order.heard_ms > patience_ms
     return is_silent and now_ms - order.sought_ms > every_ms
 
 

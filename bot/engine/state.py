@@ -6,8 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from bot.domain.account import AccountFacts, Wallet
-from bot.domain.commands import Decided, Mode, RealiseWanted
+from bot.domain.account import AccountFacts, Execution, Wallet
+from bot.domain.commands import Decided, HedgeEnded, Mode, RealiseWanted
 from bot.domain.events import Channel, OperatorAsked
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
@@ -15,15 +15,16 @@ from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.cashbook import CashBook
-from bot.engine.config import EngineConfig
+from bot.engine.config import EngineConfig, Style
 from bot.engine.ledger import Ledger
 from bot.engine.market import MarketBook
-from bot.strategy.decision import Memory
-from bot.strategy.pipeline import FIRST_MEMORY
+from bot.strategy.decision import Memory, Operator
+from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
 
-__all__ = ["MOST_HEDGES", "ChannelState", "Hedge", "Holding", "Readings", "State"]
+__all__ = ["MOST_HEDGES", "ChannelState", "Hedge", "Holding", "Readings", "State", "Tally"]
 
 KEPT_DECISIONS = 100
+KEPT_EXECUTED = 50
 MOST_HEDGES = 8
 """Hedges within `throttle.WATCHED_MS` that traded and left the gap as large as it was: a loop, not a market."""
 
@@ -113,6 +114,37 @@ class Holding:
 
 
 @dataclass(slots=True)
+class Tally:
+    """What the orders of a hedge have traded so far, and how it compares with the mid when the first was made."""
+
+    mid: Decimal | None = None
+    filled: Decimal = ZERO
+    made: Decimal = ZERO
+    fees: Decimal = ZERO
+    worse: Decimal = ZERO
+    """USDT paid above (or received below) the mid."""
+
+    def add(self, execution: Execution) -> None:
+        self.filled += execution.qty
+        self.fees += execution.fee
+        self.made += execution.qty if execution.is_maker else ZERO
+        if self.mid is not None:
+            sign = 1 if execution.side == "Buy" else -1
+            self.worse += sign * (execution.price - self.mid) * execution.qty
+
+    @property
+    def slippage_bp(self) -> float | None:
+        """Basis points of the mid, > 0 was worse; None while nothing traded or no mid is known."""
+        if self.mid is None or not self.filled:
+            return None
+        return round(float(self.worse / (self.mid * self.filled)) * 10_000, 3)
+
+    @property
+    def maker_share(self) -> float | None:
+        return round(float(self.made / self.filled), 4) if self.filled else None
+
+
+@dataclass(slots=True)
 class Hedge:
     """The hedge in motion: absolute leg targets, so that doing it twice is doing it once."""
 
@@ -130,6 +162,8 @@ class Hedge:
     last_order_ms: int = 0
     spoiled: str = ""
     """Why its targets no longer mean what they meant."""
+    style: Style = Style.IOC
+    tally: Tally = field(default_factory=lambda: Tally())
 
 
 @dataclass(slots=True)
@@ -182,9 +216,15 @@ class State:
     last_decided_ms: int | None = None
     last_hedge_ms: int | None = None
     asked_to_rehedge: str = ""
+    hand: Operator = NO_OPERATOR
+    """What a person rules over the strategy; its `urgent_event` comes from `urgent`."""
+    urgent: str = ""
+    """What moved a leg without us, until a decision has answered it."""
     asked_to_repay: OperatorAsked | None = None
     realise_wanted: RealiseWanted | None = None
     """Somebody wants profit turned into cash."""
+    executed: deque[HedgeEnded] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTED))
+    """The last hedges that traded, newest last."""
     hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))
     """The last hedges that traded: when each began, and its gap."""
     given_up: int = 0
@@ -222,6 +262,16 @@ class State:
     def is_settled(self) -> bool:
         """Whether the legs are what they seem: nothing of ours in flight, no execution missing."""
         return not self.ledger.is_waiting and not any(self.blotter.unsettled())
+
+    def spot_moved(self, hedge: Hedge) -> bool:
+        """Whether the holding is another one than the hedge was decided for."""
+        least = self.instrument.qty_step if self.instrument else ZERO
+        return self.spot is not None and abs(hedge.spot - self.spot) > least
+
+    @property
+    def wants_attention(self) -> bool:
+        """Something happened that a patient order must not make wait."""
+        return bool(self.urgent or self.asked_to_rehedge or self.realise_wanted)
 
     @property
     def delta(self) -> Decimal | None:

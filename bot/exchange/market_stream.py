@@ -151,6 +151,8 @@ def _plausible(wire: TickerWire, ts_ms: int) -> TickerSeen:
             funding_rate=maybe_amount(wire.funding_rate, "fundingRate"),
             next_funding_ms=millis(wire.next_funding_time or "", "nextFundingTime") or None,
             funding_interval_h=_whole_hours(wire.funding_interval_hour),
+            bid_qty=maybe_amount(wire.bid1_size, "bid1Size"),
+            ask_qty=maybe_amount(wire.ask1_size, "ask1Size"),
         )
     except BadNumber as error:
         raise BadRow("bad price", str(error)) from None

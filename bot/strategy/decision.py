@@ -114,7 +114,8 @@ class Operator(NamedTuple):
     emergency: int
     """1: long leg to zero, short to min(Q, what margin permits), at once."""
     urgent_event: int
-    """1: ADL, liquidation or foreign trade just moved a leg: execute with market orders, whatever the band."""
+    """1: ADL, liquidation or a foreign trade just moved a leg. A gap outside the band is closed whole, at market, at once;
+    inside it, undoing costs more than it risks."""
 
 
 class Policy(NamedTuple):

@@ -20,7 +20,7 @@ class Mood(NamedTuple):
     whole: int
     """Trade the whole gap: the band does not count."""
     at_once: int
-    """Neither the schedule nor the least interval counts; execute at market."""
+    """Neither the schedule nor the least interval counts; execute at market, and past the band go to the centre."""
     short_first: int
     """When both legs shrink the short one goes first."""
 
@@ -75,7 +75,7 @@ def mood_of(
         cause,
         int(manual or emergency or margin_calls),
         int(flatten or (not manual and (emergency or margin_calls or full_cover or exits))),
-        int(manual or emergency or event),
+        int(manual or emergency),
         int(flatten or emergency or margin_calls or exits or event or (full_cover and ltv_level >= ladder.CRITICAL)),
         int(margin_calls),
     )
@@ -178,7 +178,8 @@ def plan(
     due = hedge.schedule_due(inputs.now_ms, inputs.last_hedge_ms, policy.rehedge_interval_ms)
     by_clock = due and policy.schedule != decision.BAND_ONLY
     whole = int(mood.whole == 1 or recentre == 1 or by_clock)
-    wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, policy.band_inner_share, whole)
+    inner_share = 0.0 if mood.at_once == 1 else policy.band_inner_share
+    wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, inner_share, whole)
     wanted_steps = hedge.whole_steps(wanted_btc, step_btc)
     stale = unknown == codes.GROWTH_WHILE_PRICE_STALE
     cap_btc = math.nan if mood.cause == codes.MANUAL_TRADE else short_cap_btc

@@ -85,6 +85,7 @@ def test_a_decision_is_explained_with_what_followed(tmp_path: Path) -> None:
     assert "the same, bit for bit" == document["decision"]["taken_again"]
     assert ["r1-1Ls", "r1-2Sg"] == [order["order"] for order in document["orders"]]
     assert [D("0.162"), D("0.108")] == [fill["qty"] for fill in document["fills"]]
+    assert (D("0.270"), 0.0) == (document["execution"]["filled"], document["execution"]["maker_share"])
     assert {"hedge": "reached: leg targets reached", "delta": D(0), "gap": D(0), "fees": D("17.226")} == document[
         "left"
     ]

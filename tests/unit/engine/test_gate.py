@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.commands import Mode, PlaceOrder, Refusal
 from bot.domain.legs import Act, Leg
+from bot.domain.orders import TimeInForce
 from bot.engine.gate import Surroundings, Wish, admit
 from bot.engine.modes import MODES
 from tests.unit.engine.desk import BTCUSDT, a_config, a_ticker
@@ -107,3 +108,29 @@ def test_the_last_step_before_the_leg_limit_is_taken_in_part() -> None:
 
     assert isinstance(answer, PlaceOrder)
     assert D("0.02") == answer.qty
+
+
+@pytest.mark.parametrize(("shown", "qty"), [("0.06", "0.06"), ("0.002", "0.05"), ("3", "0.108")])
+def test_what_takes_goes_no_deeper_than_the_touch(shown: str, qty: str) -> None:
+    """A slice is what the best price shows, and is not cut to dust either."""
+    order = admit(GROW_SHORT, around(ticker=a_ticker(bid_qty=D(shown), ask_qty=D(9))))
+
+    assert isinstance(order, PlaceOrder)
+    assert D(qty) == order.qty
+
+
+@pytest.mark.parametrize(("wish", "price"), [(GROW_SHORT, "116000.0"), (replace(GROW_SHORT, leg=Leg.LONG), "115999.9")])
+def test_what_rests_stands_at_the_touch_of_its_own_side(wish: Wish, price: str) -> None:
+    """A maker's price, post-only, whole."""
+    order = admit(replace(wish, rests=True), around(ticker=a_ticker(bid_qty=D("0.001"), ask_qty=D("0.001"))))
+
+    assert isinstance(order, PlaceOrder)
+    assert (TimeInForce.POST_ONLY, D(price), D("0.108")) == (order.time_in_force, order.limit_price, order.qty)
+
+
+def test_nothing_rests_on_a_stale_price() -> None:
+    """Even what makes delta smaller: it would stand where the market was."""
+    answer = admit(replace(SHRINK_LONG, rests=True), around(ticker_fresh=False))
+
+    assert isinstance(answer, Refusal)
+    assert "freshness" == answer.rule

@@ -54,6 +54,8 @@ def test_a_ticker_is_every_field_of_the_snapshot() -> None:
             funding_rate=D("0.0001"),
             next_funding_ms=1760025600000,
             funding_interval_h=8,
+            bid_qty=D("3.1"),
+            ask_qty=D("2.0"),
         )
     ] == seen
 

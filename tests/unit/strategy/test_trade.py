@@ -122,11 +122,20 @@ def test_least_interval(delta, overrides, reason):
     assert legs(min_interval_ms=30_000, last_hedge_ms=0, now_ms=29_999, **book, **overrides)[1] == reason
 
 
+def test_what_another_hand_did_inside_the_band_is_let_be():
+    """Outside the band the whole gap is closed at once; inside it, undoing costs more than it risks."""
+    inside = decide(a_question(settled=True, long_steps=0, short_steps=262, urgent_event=1))
+    outside = decide(a_question(settled=True, long_steps=0, short_steps=255, urgent_event=1, min_interval_ms=30_000))
+
+    assert (HOLD, 0) == (inside.action, inside.trade_steps)
+    assert (TRADE, -15) == (outside.action, outside.trade_steps)
+
+
 URGENCY = [
     ("routine", {"short_steps": 250}, POST_ONLY_CHASE),
     ("three bands away", {"short_steps": 239}, MARKET_IOC),
     ("three bands away, but it grows delta", {"short_steps": 270, "target_delta_btc": 0.1}, POST_ONLY_CHASE),
-    ("a leg was moved by someone else", {"short_steps": 265, "urgent_event": 1}, MARKET_IOC),
+    ("a leg was moved by someone else", {"short_steps": 255, "urgent_event": 1}, MARKET_IOC),
     ("WARNING", {"short_steps": 250, "price": 92000.0, "ltv_level": 2}, POST_ONLY_CHASE),
     ("CRITICAL", {"short_steps": 250, "price": 79000.0, "ltv_level": 3}, MARKET_IOC),
     ("margin calls", {"short_steps": 270, "mm_usdt": 11000.0, "margin_level": 3}, MARKET_IOC),
