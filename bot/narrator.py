@@ -10,7 +10,18 @@ from typing import Any
 
 import structlog
 
-from bot.domain.commands import Decided, HedgeEnded, LegsAdopted, ModeChanged, Note, OrderAbsent, PlaceOrder, Refusal
+from bot.domain.commands import (
+    Decided,
+    HedgeEnded,
+    LegsAdopted,
+    ModeChanged,
+    Note,
+    OrderAbsent,
+    PlaceOrder,
+    ProfitRealised,
+    Refusal,
+    Thought,
+)
 from bot.domain.events import (
     BadInput,
     ChannelChanged,
@@ -33,20 +44,8 @@ _log = structlog.get_logger("hedgelock")
 def tell(record: Record, now_ms: int) -> None:
     """Log a record that a person wants to hear of."""
     match record:
-        case Decided():
-            _log.info("decision", **_decision(record), market_time=_clock(now_ms))
-        case HedgeEnded():
-            level = _log.info if record.reached else _log.warning
-            level(
-                "hedge ended",
-                decision=record.decision,
-                reached=record.reached,
-                why=record.reason,
-                filled=str(record.filled),
-                fees=str(record.fees),
-                slippage_bp=record.slippage_bp,
-                maker_share=record.maker_share,
-            )
+        case Thought():
+            _tell_thought(record, now_ms)
         case PlaceOrder():
             _log.info(
                 "order",
@@ -66,18 +65,6 @@ def tell(record: Record, now_ms: int) -> None:
                 )
         case ExecutionSeen():
             _tell_execution(record)
-        case Refusal():
-            _log.warning("order refused by the gate", decision=record.decision, rule=record.rule, why=record.reason)
-        case ModeChanged():
-            _log.info("mode", now=record.after.value, before=record.before.value, why=record.reason)
-        case LegsAdopted():
-            _log.info("legs adopted", long=str(record.long_qty), short=str(record.short_qty), why=record.reason)
-        case OrderAbsent():
-            _log.warning("order never existed", id=record.order_link_id, proof=record.proof)
-        case Note():
-            {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
-                record.text, kind=record.kind
-            )
         case ChannelChanged():
             (_log.info if record.up else _log.warning)(
                 f"{record.channel.value} {'up' if record.up else 'down'}", why=record.reason
@@ -94,6 +81,47 @@ def tell(record: Record, now_ms: int) -> None:
             _log.info("run", run=record.run, version=record.version, world=record.mode)
         case Stopping():
             _log.info("stopping: finishing what is in flight, keeping the hedge", why=record.reason)
+        case _:
+            pass
+
+
+def _tell_thought(record: Thought, now_ms: int) -> None:
+    match record:
+        case Decided():
+            _log.info("decision", **_decision(record), market_time=_clock(now_ms))
+        case HedgeEnded():
+            level = _log.info if record.reached else _log.warning
+            level(
+                "hedge ended",
+                decision=record.decision,
+                reached=record.reached,
+                why=record.reason,
+                filled=str(record.filled),
+                fees=str(record.fees),
+                slippage_bp=record.slippage_bp,
+                maker_share=record.maker_share,
+            )
+        case Refusal():
+            _log.warning("order refused by the gate", decision=record.decision, rule=record.rule, why=record.reason)
+        case ModeChanged():
+            _log.info("mode", now=record.after.value, before=record.before.value, why=record.reason)
+        case LegsAdopted():
+            _log.info("legs adopted", long=str(record.long_qty), short=str(record.short_qty), why=record.reason)
+        case OrderAbsent():
+            _log.warning("order never existed", id=record.order_link_id, proof=record.proof)
+        case Note():
+            {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
+                record.text, kind=record.kind
+            )
+        case ProfitRealised():
+            _log.info(
+                "profit realised",
+                decision=record.decision,
+                why=record.why,
+                to_share=str(record.amount_usdt),
+                cash=str(record.realised_usdt),
+                costs=str(record.costs_usdt),
+            )
         case _:
             pass
 
