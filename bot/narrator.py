@@ -44,8 +44,6 @@ _log = structlog.get_logger("hedgelock")
 def tell(record: Record, now_ms: int) -> None:
     """Log a record that a person wants to hear of."""
     match record:
-        case Thought():
-            _tell_thought(record, now_ms)
         case PlaceOrder():
             _log.info(
                 "order",
@@ -82,7 +80,8 @@ def tell(record: Record, now_ms: int) -> None:
         case Stopping():
             _log.info("stopping: finishing what is in flight, keeping the hedge", why=record.reason)
         case _:
-            pass
+            if isinstance(record, Thought):
+                _tell_thought(record, now_ms)
 
 
 def _tell_thought(record: Thought, now_ms: int) -> None:
