@@ -207,9 +207,21 @@ _ACCOUNT = (
         value="BTC:-0.05:UNIFIED",
     ),
     _f("account", "collateral-off", (130,), "the coin in value is no collateral any more", value="BTC"),
-    _f("account", "margin-mode", (141,), "the margin mode becomes value", value="ISOLATED_MARGIN"),
-    _f("account", "position-mode", (92, 95), "the account is in one-way mode (as far as its legs allow)"),
-    _f("account", "leverage-reset", (96, 190), "the leverage of both legs becomes value", value="10"),
+    _f(
+        "account",
+        "margin-mode",
+        (141,),
+        "the margin mode is called value, and its margin rates are blank",
+        value="ISOLATED_MARGIN",
+    ),
+    _f(
+        "account",
+        "position-mode",
+        (92, 95),
+        "orders are cancelled, legs netted, and the account is in one-way (0) or hedge (3) mode",
+        value="0",
+    ),
+    _f("account", "leverage-reset", (96, 190), "the leverage of both legs becomes value, whatever is held", value="10"),
     _f("account", "closed-forgotten", (60, 61), "closed orders are forgotten by every list"),
 )
 _SERVER = (

@@ -67,5 +67,14 @@ class FaceChoices:
     ip_ban_body: str = "<html><head><title>403 Forbidden</title></head><body><h1>access too frequent</h1></body></html>"
     """Body of that 403: its format is not documented; a page of the network's edge, not JSON, is the unpleasant case."""
 
+    refused_socket_status: int = 403
+    """HTTP status of a handshake beyond 500 new sockets in five minutes, or beyond 1000 open market sockets of one product."""
+
+    sockets_in_five_minutes: int = 500
+    market_sockets_open: int = 1000
+
+    session_requests_a_second: int = 100
+    """Order-entry requests one socket may send in a second; 20003 beyond ("too frequent in this session"; the number is not given)."""
+
     single_orders_share_quota: bool = True
     """One quota for an order endpoint over HTTP and over /v5/trade; the pages say so of batches only."""

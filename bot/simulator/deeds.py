@@ -20,6 +20,7 @@ from bot.simulator.venue import Tick, Venue
 __all__ = ["foretell", "perform", "trade_by_owner"]
 
 D = Decimal
+MARGIN_MODES = ("ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN")
 
 
 def perform(venue: Venue, injection: Injection) -> str:
@@ -147,18 +148,30 @@ def _collateral_off(venue: Venue, account: Account, value: str) -> str:
 
 
 def _margin_mode(venue: Venue, account: Account, value: str) -> str:
+    if value not in MARGIN_MODES:
+        raise ValueError(f"a margin mode is {', '.join(MARGIN_MODES)}, not {value!r}")
     account.margin_mode, account.mode_changed_ms = value, venue.now_ms
     _settle(venue, account)
     return value
 
 
 def _position_mode(venue: Venue, account: Account, value: str) -> str:
-    return _asked(venue, account, "/v5/position/switch-mode", {"category": "linear", "symbol": "BTCUSDT", "mode": 0})
+    if value not in ("0", "3"):
+        raise ValueError(f"a position mode is 0 (one-way) or 3 (hedge), not {value!r}")
+    venue.change_mode(account.name, hedge=value == "3")
+    return "hedge mode" if account.hedge_mode else "one-way mode"
 
 
 def _leverage_reset(venue: Venue, account: Account, value: str) -> str:
-    both = {"buyLeverage": value, "sellLeverage": value}
-    return _asked(venue, account, "/v5/position/set-leverage", {"category": "linear", "symbol": "BTCUSDT", **both})
+    """Set over a live position: nobody asks whether margin or tier allow it."""
+    leverage = D(value)
+    if not 1 <= leverage <= venue.state.linear.max_leverage:
+        raise ValueError(f"a leverage lies between 1 and {venue.state.linear.max_leverage}, not at {value}")
+    account.leverage = {"Buy": leverage, "Sell": leverage}
+    for leg in account.live_legs():
+        trading.tell_position(venue.state, account, leg)
+    _settle(venue, account)
+    return f"{value} x"
 
 
 def _closed_forgotten(venue: Venue, account: Account, value: str) -> str:
@@ -171,11 +184,6 @@ def _settle(venue: Venue, account: Account) -> None:
     """Let the venue look at the changed account afresh, and tell it so."""
     trading.tell_wallet(venue.state, account)
     venue.advance(venue.now_ms)
-
-
-def _asked(venue: Venue, account: Account, path: str, params: dict[str, object]) -> str:
-    reply = venue.request(account.name, "POST", path, params)
-    return f"{reply.ret_code} {reply.ret_msg}"
 
 
 _DEEDS: dict[str, Callable[[Venue, Account, str], str]] = {

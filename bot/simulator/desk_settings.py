@@ -1,6 +1,6 @@
 """The settings desk: collateral switches, margin mode, price behaviour, delta mode, and the account reads that go with them.
 
-Knows requests and answers. Isolated and portfolio margin are modes this venue can name but not reckon: see `set_margin_mode`.
+Knows requests and answers. Isolated and portfolio margin are not reckoned here, so an account cannot choose them: see `set_margin_mode`.
 """
 
 from __future__ import annotations
@@ -93,27 +93,25 @@ def _switch(state: State, account: Account, ask: Ask) -> None:
 # -- modes and behaviour ------------------------------------------------------------------------------------------------------
 
 
+_REASONS = {
+    "ISOLATED_MARGIN": ("3400094", "Isolated margin is not available to this account"),
+    "PORTFOLIO_MARGIN": ("3400000", "Equity needs to be equal to or greater than 1000 USDC"),
+}
+"""Why a switch fails; the second is the reason of the documents' example."""
+
+
 def set_margin_mode(state: State, account: Account, ask: Ask) -> Reply:
-    """REGULAR_MARGIN or ISOLATED_MARGIN. Isolated needs spot margin off and no debt, position or order; margin is still reckoned across the
-    account. Portfolio margin is refused with the reason of the documents' example."""
+    """Cross margin is the one mode this venue reckons; the others are refused with a reason (Bybit: account/set-margin-mode). A fault may
+    call the account's mode something else; coming back to cross margin is always allowed."""
     mode = ask.choice("setMarginMode", ("ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN"))
     if mode == account.margin_mode:
         raise Refusal(110026, "Cross/isolated margin mode is not modified")
-    if mode == "PORTFOLIO_MARGIN":
-        reason = ("3400000", "Equity needs to be equal to or greater than 1000 USDC")
-    elif mode == "ISOLATED_MARGIN" and _entangled(state, account):
-        reason = ("3400094", "Please close positions, orders, borrowings and spot margin first")
-    else:
-        account.margin_mode, account.mode_changed_ms = mode, state.now_ms
-        return Reply(result={"reasons": []})
-    reasons = {"reasons": [{"reasonCode": reason[0], "reasonMsg": reason[1]}]}
-    raise Refusal(3400045, "Set margin mode failed", result=reasons)
-
-
-def _entangled(state: State, account: Account) -> bool:
-    margin = measure(account, prices_of(state.market), state.rules)
-    borrowed = any(coin.borrowed for coin in margin.coins.values())
-    return bool(margin.im or borrowed or account.orders or account.spot_margin_on)
+    if mode in _REASONS:
+        code, msg = _REASONS[mode]
+        reasons = {"reasons": [{"reasonCode": code, "reasonMsg": msg}]}
+        raise Refusal(3400045, "Set margin mode failed", result=reasons)
+    account.margin_mode, account.mode_changed_ms = mode, state.now_ms
+    return Reply(result={"reasons": []})
 
 
 def set_hedging_mode(state: State, account: Account, ask: Ask) -> Reply:

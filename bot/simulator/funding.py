@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bot.simulator import rows, trading
-from bot.simulator.figures import ZERO, booked
+from bot.simulator.figures import ONE, ZERO, booked
 from bot.simulator.instruments import COINS, SYMBOL
 from bot.simulator.margin import measure, prices_of
 from bot.simulator.pages import HOUR_MS, MINUTE_MS
@@ -110,6 +110,13 @@ def hourly_rate(state: State, coin: str) -> Decimal:
     return {"BTC": state.rules.hourly_borrow_rate_btc}.get(coin, state.rules.hourly_borrow_rate_usdt)
 
 
+def _penalty(state: State, coin: str, borrowed: Decimal) -> Decimal:
+    """Above the borrowing limit, which only silent borrowing can pass, interest grows with the cube of its usage (Bybit: help centre,
+    borrowing and repayment)."""
+    limit = state.rules.max_borrow_btc if coin == "BTC" else state.rules.max_borrow_usdt
+    return max(ONE, booked(borrowed / limit)) ** 3
+
+
 def charge_interest(state: State) -> None:
     """One hour's interest on everything borrowed in the unified account, taken from the coin's wallet balance."""
     for account in state.accounts.values():
@@ -120,18 +127,19 @@ def charge_interest(state: State) -> None:
             borrowed = own.borrowed
             loss = max(ZERO, -own.upl)
             free = min(state.rules.free_borrow_usdt, own.auto_borrow, loss) if coin == "USDT" else ZERO
-            cost = booked((borrowed - free) * hourly_rate(state, coin))
+            rate = hourly_rate(state, coin) * _penalty(state, coin, borrowed)
+            cost = booked((borrowed - free) * rate)
             if not cost:
                 continue
             charged = True
-            post(state, account, coin, "INTEREST", cash_flow=-cost, fee_rate=hourly_rate(state, coin))
+            post(state, account, coin, "INTEREST", cash_flow=-cost, fee_rate=rate)
             account.interest.append(
                 BorrowRow(
                     serial=state.mint.serial(),
                     at_ms=state.now_ms,
                     coin=coin,
                     borrowed=borrowed,
-                    rate=hourly_rate(state, coin),
+                    rate=rate,
                     cost=cost,
                     free=free,
                     unrealised_loss=loss,

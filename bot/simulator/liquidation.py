@@ -1,6 +1,6 @@
-"""What the venue does to an account by force: liquidation at a maintenance-margin rate of 100 %, and auto-deleveraging.
+"""What the venue does to an account by force: liquidation at a maintenance-margin rate of 100 %, auto-deleveraging, another position mode.
 
-Sequence of Bybit's UTA trading rules: cancel orders, repay liabilities by selling assets, then reduce positions.
+Liquidation follows Bybit's UTA trading rules: cancel orders, repay liabilities by selling assets, then reduce positions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.simulator.orders import Order
 from bot.simulator.positions import Leg
 from bot.simulator.state import Account, State
 
-__all__ = ["deleverage", "exposed", "guard", "liquidate"]
+__all__ = ["change_mode", "deleverage", "exposed", "guard", "liquidate"]
 
 _MOST_ROUNDS = 400
 _DUST_USD = Decimal("0.01")
@@ -159,3 +159,26 @@ def deleverage(state: State, account: Account, idx: int, qty: Decimal, price: De
     leg.status = "Normal"
     stops.follow(state, account, leg)
     return order.order_id
+
+
+def change_mode(state: State, account: Account, *, hedge: bool) -> None:
+    """Another position mode over a live book, as no request can: the perpetual's orders are cancelled, opposite legs are closed against
+    each other at the mark, and what is left of them goes on under the index of the new mode."""
+    if account.hedge_mode == hedge:
+        return
+    for order in [o for o in account.orders.values() if o.category == "linear"]:
+        _drop(state, account, order, "CancelByAdmin")
+    held = [leg for leg in account.live_legs() if leg.size]
+    if len(held) == 2:
+        common = min(leg.size for leg in held)
+        for leg in held:
+            order = _forced(state, leg, common, "CreateByAdminClosing")
+            trading.enter(state, account, order)
+            level = Level(state.linear.floor_price(state.market.mark), common)
+            trading.fill(state, account, order, [level], maker=False, rate=ZERO)
+    for leg in held:
+        if leg.size:
+            account.legs[0 if not hedge else 1 if leg.side == "Buy" else 2].take_over(leg)
+    account.hedge_mode = hedge
+    for leg in account.live_legs():
+        trading.tell_position(state, account, leg)

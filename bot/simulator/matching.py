@@ -1,6 +1,6 @@
 """Where orders meet the market: fresh orders against the book, resting orders against the tape, triggers against their prices.
 
-Every order trades with the tape's market only; two simulated accounts never trade with each other.
+Orders trade with the tape's market, and with the account's own orders where they meet; two accounts never trade with each other.
 """
 
 from __future__ import annotations
@@ -49,13 +49,19 @@ def work(state: State, account: Account, order: Order) -> None:
         return
     if order.leaves > qty > 0 and order.quote_budget is None:
         order.qty = order.cum_qty + qty
-    matches = _matches(state, order, qty)
-    if matches and order.tif == "PostOnly":
+    matches, own = _matches(state, order, qty), _own_reached(state, account, order)
+    if (matches or own) and order.tif == "PostOnly":
         trading.cancel(state, account, order, reason="EC_PostOnlyWillTakeLiquidity")
         return
-    if order.tif == "FOK" and sum((level.qty for level in matches), ZERO) < qty:
+    if order.tif == "FOK" and sum((each.qty for each in matches), ZERO) + sum((o.leaves for o in own), ZERO) < qty:
         trading.cancel(state, account, order, reason=state.rules.fok_reason)
         return
+    if own:
+        for maker in own:
+            _meet_own(state, account, order, maker)
+        if not order.is_open or not (qty := _wanted(account, order)):
+            return
+        matches = _matches(state, order, qty)
     if fate is not None and fate.kind == "partial":
         matches = _cut(state.contracts[order.category], matches, fate.share)
     if matches:
@@ -130,6 +136,58 @@ def _after(state: State, account: Account, order: Order, traded: Decimal) -> Non
     stops.attach(state, account, order, traded)
     if order.category == "linear":
         stops.follow(state, account, account.legs[order.position_idx])
+
+
+# -- an account meets itself --------------------------------------------------------------------------------------------------
+
+
+def _own_reached(state: State, account: Account, order: Order) -> list[Order]:
+    """The account's resting orders that this one would trade with before it is done, best first: those priced better than the last level
+    it needs of the market's book. Nearly always none. Spot market orders by value pass them by."""
+    facing = [o for o in account.resting(order.category) if o.side != order.side and _crosses(order, o.price)]
+    if not facing or order.quote_budget is not None:
+        return []
+    facing.sort(key=lambda o: o.price, reverse=order.side == "Sell")
+    reached, left = [], _wanted(account, order)
+    for maker in facing:
+        before = _levels_before(state, order, maker, left)
+        if left <= sum((level.qty for level in before), ZERO):
+            break
+        reached.append(maker)
+        left -= maker.leaves if order.smp_type == "None" else ZERO
+    return reached
+
+
+def _crosses(order: Order, price: Decimal) -> bool:
+    return price <= order.price if order.side == "Buy" else price >= order.price
+
+
+def _levels_before(state: State, order: Order, maker: Order, qty: Decimal) -> list[Level]:
+    """What the market's book offers at the maker's price and better: it stood there first."""
+    return walk(state, order.category, order.side, qty, maker.price)
+
+
+def _meet_own(state: State, account: Account, order: Order, maker: Order) -> None:
+    """Trade with one's own order, or do what the taker's smpType says instead (Bybit: smp)."""
+    if not order.is_open or maker.order_id not in account.orders:
+        return
+    before = _levels_before(state, order, maker, _wanted(account, order))
+    if before:
+        _take(state, account, order, before)
+    qty = min(_wanted(account, order), _wanted(account, maker)) if order.is_open and maker.rests else ZERO
+    if not qty:
+        return
+    if order.smp_type == "None":
+        level = Level(maker.price, qty)
+        for each in (maker, order):
+            trading.fill(state, account, each, [level], maker=each is maker)
+        for each in (maker, order):
+            _after(state, account, each, qty)
+        return
+    for each, other, when in ((maker, order, "CancelMaker"), (order, maker, "CancelTaker")):
+        if order.smp_type in (when, "CancelBoth"):
+            each.smp_order_id = other.order_id
+            trading.cancel(state, account, each, "CancelBySmp", "EC_BySelfMatch")
 
 
 # -- the market moves ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.simulator.auth import AuthError, Keyring
+from bot.simulator.choices import FaceChoices
 from bot.simulator.desk import Desk
 from bot.simulator.envelope import without_nulls
 from bot.simulator.quotas import EntryGate
@@ -34,9 +35,9 @@ NOT_AUTHENTICATED = 10007
 class OrderEntry:
     """Answers what `Session.hear` left to it."""
 
-    def __init__(self, desk: Desk, keyring: Keyring) -> None:
+    def __init__(self, desk: Desk, keyring: Keyring, choices: FaceChoices) -> None:
         self._desk, self._keyring = desk, keyring
-        self._gate = EntryGate()
+        self._gate, self._sessions = EntryGate(), EntryGate(choices.session_requests_a_second)
 
     def answer(
         self, session: Session, request: dict[str, Any], wall_ms: int, fate: RequestFate | None = None
@@ -55,11 +56,17 @@ class OrderEntry:
         limits = answered.quota.headers() if answered.quota is not None else {}
         return _reply(session, request, reply, limits, wall_ms)
 
+    def drop(self, session: Session) -> None:
+        """The socket is gone."""
+        self._sessions.forget(session.conn_id)
+
     def _checked(self, session: Session, request: dict[str, Any], wall_ms: int) -> tuple[str, dict[str, object]]:
         """(path, parameters) of a request that may go on. Raises AuthError with the socket's own codes."""
         op, req_id = request.get("op"), request.get("reqId")
         if not self._gate.admit(session.ip, wall_ms):
             raise AuthError(10403, "Exceeded IP rate limit.")
+        if not self._sessions.admit(session.conn_id, wall_ms):
+            raise AuthError(20003, "Too frequent requests in a session")
         if not isinstance(op, str) or op not in OPS:
             raise AuthError(10404, "unknown op")
         if session.key is None:

@@ -87,6 +87,8 @@ class Order:
     slippage_type: str = "UNKNOWN"
     slippage: Decimal = ZERO
     smp_type: str = "None"
+    smp_order_id: str = ""
+    """The own order that ended this one."""
     parent_link_id: str = ""
     last_price_on_created: Decimal = ZERO
     follows_leg: bool = False

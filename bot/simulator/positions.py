@@ -50,6 +50,12 @@ class Leg:
         gain = self.size * mark - self.entry_value
         return gain if self.side == "Buy" else -gain
 
+    def take_over(self, other: Leg) -> None:
+        """Hold what `other` held; `other` is flat then."""
+        for name in ("side", "size", "entry_value", "open_fee", "cur_realised", "created_ms", "updated_ms", "seq"):
+            setattr(self, name, getattr(other, name))
+        other.side, other.size, other.entry_value, other.open_fee = "", ZERO, ZERO, ZERO
+
 
 @dataclass(slots=True, kw_only=True)
 class ClosedPnl:

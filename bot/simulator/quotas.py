@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from bot.simulator.choices import FaceChoices
 
-__all__ = ["EntryGate", "IpGate", "Quota", "Quotas"]
+__all__ = ["EntryGate", "IpGate", "Quota", "Quotas", "SocketGate"]
 
 IP_LIMIT = 600
 IP_WINDOW_MS = 5000
 ENTRY_LIMIT = 3000
 SECOND_MS = 1000
 MINUTE_MS = 60_000
+FIVE_MINUTES_MS = 300_000
 
 _ORDER_LIMITS = {"linear": 10, "inverse": 10, "spot": 20, "option": 10}
 _ORDERS = {
@@ -165,18 +166,43 @@ class IpGate:
         self._banned_until_ms.clear()
 
 
-class EntryGate:
-    """3000 order-entry requests in one second from one address (Bybit: websocket/trade/guideline)."""
+class SocketGate:
+    """500 new sockets in five minutes from one address, 1000 open at a time on one product's market data (Bybit: wss-authentication)."""
 
-    def __init__(self) -> None:
+    def __init__(self, choices: FaceChoices) -> None:
+        self._choices = choices
+        self._made: dict[str, deque[int]] = {}
+
+    def admit(self, ip: str, now_ms: int, *, open_alike: int) -> bool:
+        """Whether another socket is let in; `open_alike`: market sockets of its product open now."""
+        if open_alike >= self._choices.market_sockets_open:
+            return False
+        return _within(
+            self._made.setdefault(ip, deque()), now_ms, FIVE_MINUTES_MS, self._choices.sockets_in_five_minutes
+        )
+
+
+class EntryGate:
+    """3000 order-entry requests in one second from one address (Bybit: websocket/trade/guideline); of one session, what the choice says."""
+
+    def __init__(self, limit: int = ENTRY_LIMIT) -> None:
+        self._limit = limit
         self._seen: dict[str, deque[int]] = {}
 
-    def admit(self, ip: str, now_ms: int) -> bool:
-        """Whether a request from `ip` is let through."""
-        seen = self._seen.setdefault(ip, deque())
-        while seen and seen[0] <= now_ms - SECOND_MS:
-            seen.popleft()
-        if len(seen) >= ENTRY_LIMIT:
-            return False
-        seen.append(now_ms)
-        return True
+    def admit(self, name: str, now_ms: int) -> bool:
+        """Whether a request from that address, or session, is let through."""
+        return _within(self._seen.setdefault(name, deque()), now_ms, SECOND_MS, self._limit)
+
+    def forget(self, name: str) -> None:
+        """It is gone."""
+        self._seen.pop(name, None)
+
+
+def _within(seen: deque[int], now_ms: int, window_ms: int, limit: int) -> bool:
+    """Whether one more is within `limit` of the rolling window; if so it is noted."""
+    while seen and seen[0] <= now_ms - window_ms:
+        seen.popleft()
+    if len(seen) >= limit:
+        return False
+    seen.append(now_ms)
+    return True

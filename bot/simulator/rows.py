@@ -8,8 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from bot.simulator.figures import ONE, ZERO, booked, plain
+from bot.simulator.figures import ZERO, booked, plain
 from bot.simulator.instruments import SYMBOL, Contract
+from bot.simulator.liq_price import liquidation_price
 from bot.simulator.margin import Margin, measure, prices_of
 from bot.simulator.orders import Order
 from bot.simulator.positions import ClosedPnl, Leg
@@ -67,7 +68,7 @@ def _order(state: State, order: Order) -> dict[str, Any]:
         "closeOnTrigger": order.close_on_trigger,
         "smpType": order.smp_type,
         "smpGroup": 0,
-        "smpOrderId": "",
+        "smpOrderId": order.smp_order_id,
         "tpLimitPrice": _maybe_price(contract, order.tp_limit_price),
         "slLimitPrice": _maybe_price(contract, order.sl_limit_price),
         "placeType": "",
@@ -244,7 +245,7 @@ def _position(state: State, account: Account, leg: Leg, margin: Margin) -> dict[
         "breakEvenPrice": _break_even(contract, leg, state.rules.linear_taker_rate),
         "positionBalance": "0",
         "markPrice": contract.price_text(mark),
-        "liqPrice": _liq_price(contract, leg, margin, mark),
+        "liqPrice": _liq_price(state, account, leg, margin),
         "bustPrice": "",
         "positionMM": plain(booked(own.mm)),
         "positionMMByMp": plain(booked(own.mm)),
@@ -286,15 +287,12 @@ def _break_even(contract: Contract, leg: Leg, taker: Decimal) -> str:
     return contract.price_text((signed_value - leg.cur_realised) / bottom)
 
 
-def _liq_price(contract: Contract, leg: Leg, margin: Margin, mark: Decimal) -> str:
-    """An estimate: where this leg alone would use up the account's free margin, all else unchanged. "" outside the price range."""
+def _liq_price(state: State, account: Account, leg: Leg, margin: Margin) -> str:
+    """ "" outside the price range, "0" of a flat leg."""
     if not leg.size:
         return "0"
-    room = (margin.base - margin.mm) / leg.size
-    own = margin.legs[leg.idx]
-    drag = own.mm / own.value if own.value else ZERO
-    price = mark - room / (ONE - drag) if leg.side == "Buy" else mark + room / (ONE + drag)
-    return contract.price_text(price) if contract.min_price <= price <= contract.max_price else ""
+    price = liquidation_price(state, account, leg, margin)
+    return "" if price is None else state.linear.price_text(price)
 
 
 def closed_pnl_row(row: ClosedPnl) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class SimulatorServer:
         self.misfortunes = self._misfortunes()
         own = public_handlers(self.board, self.notices, lambda: self.wall_ms() * 1_000_000, self._settled(source))
         self.rest = Rest(self.desk, keyring, self.gate, choices, own)
-        self.entry = OrderEntry(self.desk, keyring)
+        self.entry = OrderEntry(self.desk, keyring, choices)
         self.control = Control(venue, self.player, self.desk, self.misfortunes, self.wall_ms)
         self._http = HttpFace(self.rest, keyring, self.misfortunes, wall_ms=self.wall_ms, publish=self.hub.publish)
         self._sockets = SocketFace(self.hub, keyring, self.entry, self.misfortunes, choices, self.wall_ms)

@@ -18,6 +18,7 @@ from bot.simulator.hub import Hub, encode
 from bot.simulator.lines import Line, active_time_ms
 from bot.simulator.misfortunes import Misfortunes
 from bot.simulator.order_entry import OPS, OrderEntry
+from bot.simulator.quotas import SocketGate
 from bot.simulator.sessions import Channel, Session, read
 
 __all__ = ["PATHS", "SocketFace"]
@@ -46,12 +47,15 @@ class SocketFace:
     ) -> None:
         self._hub, self._keyring, self._entry, self._misfortunes = hub, keyring, entry, misfortunes
         self._choices, self._wall_ms = choices, wall_ms
+        self._gate = SocketGate(choices)
         self._conn_ids = itertools.count(1)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         channel = PATHS[request.path]
         if self._strikes(f"handshake {channel}", "handshake-refused"):
             return web.Response(status=503, text="Service Unavailable")
+        if not self._gate.admit(request.remote or "", self._wall_ms(), open_alike=self._open_alike(channel)):
+            return web.Response(status=self._choices.refused_socket_status, text="Forbidden")
         session = Session(
             channel,
             f"sim{next(self._conn_ids):08d}-{channel[:2]}",
@@ -69,6 +73,13 @@ class SocketFace:
             return await line.serve(self._hear, lambda line: not self._strikes(line.session.channel, "no-pong"))
         finally:
             self._hub.drop(line)
+            self._entry.drop(session)
+
+    def _open_alike(self, channel: Channel) -> int:
+        """Open sockets of a product's market data; the others are not counted."""
+        if channel not in ("linear", "spot"):
+            return 0
+        return sum(line.session.channel == channel for line in self._hub.lines)
 
     async def _hear(self, line: Line, text: str | bytes) -> None:
         session, request = line.session, read(text)

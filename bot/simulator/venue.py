@@ -241,6 +241,12 @@ class Venue:
             self._calm = None
             liquidation.liquidate(self.state, self.state.accounts[account], Decimal(-1))
 
+    def change_mode(self, account: str, *, hedge: bool) -> None:
+        """Hedge or one-way mode from now on, whatever is held or open."""
+        with localcontext(MONEY):
+            self._calm = None
+            liquidation.change_mode(self.state, self.state.accounts[account], hedge=hedge)
+
     def doom(self, account: str, fate: Fate) -> None:
         """Decide what becomes of the account's next order that reaches the book; fates queue up."""
         self.state.accounts[account].fates.append(fate)

@@ -22,7 +22,7 @@ def wallet_row(state: State, account: Account, coins: tuple[str, ...] = ()) -> d
     """The row of /v5/account/wallet-balance: asked coins, or every coin with an asset or a debt."""
     margin = measure(account, prices_of(state.market), state.rules)
     shown = coins or tuple(c for c in COINS if _alive(margin.coins[c]))
-    return _totals(margin) | {"coin": [_coin(account, margin.coins[coin]) for coin in shown if coin in COINS]}
+    return _totals(account, margin) | {"coin": [_coin(account, margin.coins[coin]) for coin in shown if coin in COINS]}
 
 
 def wallet_push(state: State, account: Account) -> dict[str, Any]:
@@ -34,7 +34,20 @@ def _alive(coin: CoinMargin) -> bool:
     return bool(coin.balance or coin.spot_borrow or coin.borrowed or coin.upl)
 
 
-def _totals(margin: Margin) -> dict[str, Any]:
+_CROSS_ONLY = (
+    *("accountIMRate", "accountIMRateByMp", "accountMMRate", "accountMMRateByMp", "totalMarginBalance"),
+    *("totalInitialMargin", "totalInitialMarginByMp", "totalMaintenanceMargin", "totalMaintenanceMarginByMp"),
+    "totalAvailableBalance",
+)
+"""Account-wide margin has no meaning in isolated mode (Bybit: account/wallet-balance)."""
+
+
+def _totals(account: Account, margin: Margin) -> dict[str, Any]:
+    told = _cross_totals(margin)
+    return told | dict.fromkeys(_CROSS_ONLY, "") if account.margin_mode == "ISOLATED_MARGIN" else told
+
+
+def _cross_totals(margin: Margin) -> dict[str, Any]:
     im_rate, mm_rate = fixed(margin.im_rate, _RATE), fixed(margin.mm_rate, _RATE)
     im, mm = plain(booked(margin.im)), plain(booked(margin.mm))
     return {

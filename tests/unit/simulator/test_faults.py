@@ -10,6 +10,7 @@ import pytest
 from bot.simulator.catalogue import CATALOGUE
 from bot.simulator.deeds import foretell, perform
 from bot.simulator.faults import FaultPlan, Injection, draw_climate
+from bot.simulator.margin import measure, prices_of
 from bot.simulator.market_faults import MarketFaults
 from bot.simulator.params import Reply
 from bot.simulator.request_faults import RequestFaults
@@ -331,6 +332,51 @@ def test_deeds_change_the_account_and_the_contract() -> None:
     assert account.purses["BTC"].balance == D("0.77")
     assert (state.rules.book_levels, state.rules.linear_level_qty) == (1, D("0.02"))
     assert (account.purses["BTC"].collateral_on, account.margin_mode) == (False, "ISOLATED_MARGIN")
+
+
+MODES: list[tuple[str, tuple[str, str], str, str]] = [
+    ("more short", ("0.1", "0.25"), "Sell", "0.15"),
+    ("more long", ("0.25", "0.1"), "Buy", "0.15"),
+    ("both alike", ("0.2", "0.2"), "", "0"),
+    ("one leg", ("0.2", "0"), "Buy", "0.2"),
+]
+
+
+@pytest.mark.parametrize(("name", "legs", "side", "left"), MODES, ids=[case[0] for case in MODES])
+def test_the_position_mode_changes_over_a_live_book(name: str, legs: tuple[str, str], side: str, left: str) -> None:
+    """No request could do it: orders go, legs are netted at the mark and go on under index 0. Equity stays, there and back."""
+    venue = a_venue()
+    account = venue.open_account(
+        "held", coins={"BTC": D("0.5")}, legs={1: (D(legs[0]), None), 2: (D(legs[1]), None)}, leverage=D(25)
+    )
+    order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.01"}
+    venue.request("held", "POST", "/v5/order/create", order | {"price": "90000", "positionIdx": 1})
+    equity = measure(account, prices_of(venue.state.market), venue.state.rules).equity
+    venue.drain()
+
+    perform(venue, Injection(fault="position-mode", account="held"))
+    told = [row for push in venue.drain() if push.topic == "position" for row in push.rows]
+    row = venue.request("held", "GET", "/v5/position/list", {"category": "linear", "symbol": "BTCUSDT"}).result["list"]
+
+    assert [(each["positionIdx"], each["side"], each["size"]) for each in row] == [(0, side, left)]
+    assert (told[-1]["positionIdx"], account.orders) == (0, {})
+    assert measure(account, prices_of(venue.state.market), venue.state.rules).equity == equity
+    perform(venue, Injection(fault="position-mode", account="held", value="3"))
+    assert account.legs[1].size + account.legs[2].size == D(left)
+    assert measure(account, prices_of(venue.state.market), venue.state.rules).equity == equity
+
+
+def test_leverage_is_reset_over_a_live_position() -> None:
+    """Below what the margin allows, where a request would be refused; the position stream says so."""
+    venue = a_venue()
+    venue.drain()
+
+    perform(venue, Injection(fault="leverage-reset", value="1"))
+
+    told = [row for push in venue.drain() if push.topic == "position" for row in push.rows]
+    assert {row["positionIdx"]: row["leverage"] for row in told} == {1: "1", 2: "1"}
+    with pytest.raises(ValueError, match="between 1 and 100"):
+        perform(venue, Injection(fault="leverage-reset", value="1000"))
 
 
 def test_a_deed_that_makes_no_sense_is_refused() -> None:

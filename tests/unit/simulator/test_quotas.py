@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.simulator.choices import FaceChoices
-from bot.simulator.quotas import IP_LIMIT, IpGate, Quotas, limit_of
+from bot.simulator.quotas import IP_LIMIT, EntryGate, IpGate, Quotas, SocketGate, limit_of
 
 LIMITS = [
     ("POST", "/v5/order/create", "linear", (10, 1000)),
@@ -88,3 +88,30 @@ def test_a_ban_can_be_pardoned() -> None:
     assert not gate.admit("x", 10)
     gate.pardon()
     assert gate.admit("x", 11)
+
+
+def test_new_sockets_are_counted_over_five_minutes() -> None:
+    """The 501st waits until the first is five minutes old; each address for itself."""
+    gate = SocketGate(FaceChoices())
+
+    assert all(gate.admit("a", at_ms, open_alike=0) for at_ms in range(500))
+    assert not gate.admit("a", 500, open_alike=0)
+    assert gate.admit("b", 500, open_alike=0)
+    assert gate.admit("a", 300_000, open_alike=0)
+
+
+def test_open_market_sockets_have_a_limit() -> None:
+    """A thousand of one product at a time."""
+    gate = SocketGate(FaceChoices())
+
+    assert gate.admit("a", 0, open_alike=999)
+    assert not gate.admit("a", 0, open_alike=1000)
+
+
+def test_a_session_of_order_entry_has_its_own_limit() -> None:
+    """So many in a rolling second; a session that is gone is forgotten."""
+    gate = EntryGate(2)
+
+    assert [gate.admit("s", at_ms) for at_ms in (0, 1, 2, 1000)] == [True, True, False, True]
+    gate.forget("s")
+    assert gate.admit("s", 1000)

@@ -435,3 +435,21 @@ async def test_a_tls_port_of_its_own(tmp_path: Path) -> None:
                 assert (await socket.receive_json())["ret_msg"] == "pong"
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await session.get(f"{url}/v5/market/time")
+
+
+async def test_sockets_and_their_requests_have_limits() -> None:
+    """The third socket is refused with 403; on an open one an order too many for its session is 20003."""
+    choices = FaceChoices(sockets_in_five_minutes=2, session_requests_a_second=0)
+    async with (
+        build(SimulatorOptions(choices=choices)).serving() as server,
+        at(server.url) as client,
+        client.socket(TRADE) as socket,
+        client.socket(LINEAR, "tickers.BTCUSDT"),
+    ):
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            async with client.socket(LINEAR):
+                pass
+        await socket.send(reqId="1", op="order.create", args=[{}])
+        refused = await socket.next(lambda message: "retCode" in message)
+
+    assert refused["retCode"] == 20003

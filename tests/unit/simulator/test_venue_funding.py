@@ -155,3 +155,15 @@ def test_an_allowance_for_open_losses():
     assert ("100", "60", "40", "100") == tuple(
         row[n] for n in ("borrowAmount", "freeBorrowedAmount", "InterestBearingBorrowSize", "unrealisedLoss")
     )
+
+
+def test_beyond_the_borrowing_limit_interest_is_a_penalty():
+    """Losses may borrow more than the limit allows anybody to ask for: twice the limit costs eight times the rate."""
+    rules = VenueRules(max_borrow_usdt=D(500), hourly_borrow_rate_usdt=D("0.00001"))
+    pit = Pit(rules=rules, coins={"BTC": D(1)}, borrowed={}, legs={2: (D("0.1"), D(106_000))}, leverage=D(25))
+
+    pit.wait(minutes=6)
+
+    row = pit.done("GET", "/v5/account/borrow-history", currency="USDT")["list"][0]
+    assert ("1000", "0.00008", "0.08") == (row["borrowAmount"], row["hourlyBorrowRate"], row["borrowCost"])
+    assert "-0.08" == pit.log("INTEREST")[0]["change"]

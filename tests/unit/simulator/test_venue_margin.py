@@ -12,7 +12,7 @@ from bot.simulator.instruments import RISK_TIERS, tier_of
 from bot.simulator.margin import Prices, collateral_value, leg_margin, order_margin
 from bot.simulator.positions import Leg
 from bot.simulator.rules import VenueRules
-from tests.unit.simulator.pit import Pit
+from tests.unit.simulator.pit import SEED_BOOK, Pit
 
 D = Decimal
 CENT_OF_CENT = D("0.00000001")
@@ -152,14 +152,42 @@ def test_pre_check_promises_what_the_order_brings():
     assert 110007 == pit.refused("POST", "/v5/order/pre-check", **pit.wish("Sell", "90", "116500", positionIdx=2))
 
 
-def test_the_liquidation_price_warns():
-    """The estimate lies beyond the present price on the losing side, and nearer for a larger leg."""
-    pit = Pit(coins={"USDT": D(5_000)}, legs={1: (D("0.2"), None)}, leverage=D(25))
-    near = D(pit.leg(1)["liqPrice"])
+BOOKS = [
+    # name, the account, the leg asked, which way the price goes to reach its liqPrice (0: nowhere)
+    ("a long leg alone", {"coins": {"USDT": D(5000)}, "legs": {1: (D("0.2"), None)}}, 1, -1),
+    ("a short leg alone", {"coins": {"USDT": D(5000)}, "legs": {2: (D("0.2"), None)}}, 2, 1),
+    ("a short that its bitcoin covers", {"coins": {"BTC": D(1)}, "legs": {2: (D("0.2"), None)}}, 2, 0),
+    ("a long on bitcoin", {"coins": {"BTC": D("0.27")}, "legs": {1: (D("0.5"), None)}}, 1, -1),
+    ("the seed's hedged legs and its debt", SEED_BOOK, 1, -1),
+    ("the seed's short leg", SEED_BOOK, 2, 0),
+    ("after the first hedge", SEED_BOOK | {"legs": {1: (D("0.051"), None), 2: (D("0.321"), None)}}, 2, 1),
+    ("hedged too far", SEED_BOOK | {"legs": {1: (D("0.05"), None), 2: (D("0.6"), None)}}, 2, 1),
+    ("a long that rises with its account", SEED_BOOK | {"legs": {1: (D("0.05"), None), 2: (D("0.6"), None)}}, 1, 0),
+    (
+        "far through the tiers",
+        {"coins": {"USDT": D(4_000_000)}, "legs": {1: (D("200"), None)}, "leverage": D(10)},
+        1,
+        -1,
+    ),
+]
 
-    pit.order("Buy", "0.1", positionIdx=1)
 
-    assert D(80_000) < near < D(pit.leg(1)["liqPrice"]) < D(116_000)
+@pytest.mark.parametrize(("name", "book", "idx", "way"), BOOKS, ids=[case[0] for case in BOOKS])
+def test_the_liquidation_price_is_where_liquidation_comes(name: str, book: dict, idx: int, way: int) -> None:
+    """The account lives until the mark is there, to the tick, whatever legs, debts and collateral it has; or it has no such price."""
+    pit = Pit(**book)
+    told = pit.leg(idx)["liqPrice"]
+    if not way:
+        assert told == ""
+        return
+    price = D(told)
+
+    assert (price - pit.price) * way > 0
+    pit.tick(price - way * D("0.3"), after_ms=1000)
+    assert not [row for row in pit.account.executions if row.create_type != "CreateByUser"]
+    pit.tick(price + way * D("0.3"), after_ms=1000)
+    types = {row.type for row in pit.account.log}
+    assert types & {"LIQUIDATION", "CURRENCY_SELL"}
 
 
 def test_closed_profit_and_loss():

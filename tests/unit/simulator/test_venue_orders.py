@@ -575,3 +575,45 @@ def test_the_spot_price_is_the_index_on_its_tick():
     pit.venue.step(Tick(at_ms=pit.venue.now_ms, last=pit.price, mark=pit.price, index=index, volume=D(1)))
 
     assert "Filled" == pit.found(row["orderId"], category="spot")["orderStatus"]
+
+
+SELF_MATCHES = [
+    # smpType of the taker, (maker status, cum), (taker status, cum), cancelTypes
+    ("None", ("Filled", "0.010"), ("Cancelled", "0.010"), ("UNKNOWN", "UNKNOWN")),
+    ("CancelMaker", ("Cancelled", "0.000"), ("Cancelled", "0.000"), ("CancelBySmp", "UNKNOWN")),
+    ("CancelTaker", ("New", "0.000"), ("Cancelled", "0.000"), ("UNKNOWN", "CancelBySmp")),
+    ("CancelBoth", ("Cancelled", "0.000"), ("Cancelled", "0.000"), ("CancelBySmp", "CancelBySmp")),
+]
+
+
+@pytest.mark.parametrize(("smp", "maker", "taker", "why"), SELF_MATCHES, ids=[case[0] for case in SELF_MATCHES])
+def test_an_account_meets_its_own_order(
+    smp: str, maker: tuple[str, str], taker: tuple[str, str], why: tuple[str, str]
+) -> None:
+    """A sell that reaches one's own buy inside the spread: they trade, or the taker's smpType says who goes (Bybit: smp)."""
+    pit = Pit(coins={"USDT": D(10_000)}, legs={}, leverage=D(25))
+    bid = pit.order("Buy", "0.01", "116000", positionIdx=1)["orderId"]
+    hit = pit.order("Sell", "0.02", "116000", positionIdx=2, timeInForce="IOC", smpType=smp)["orderId"]
+
+    rows = {each: pit.found(each) for each in (bid, hit)}
+
+    assert (rows[bid]["orderStatus"], rows[bid]["cumExecQty"]) == maker
+    assert (rows[hit]["orderStatus"], rows[hit]["cumExecQty"]) == taker
+    assert (rows[bid]["cancelType"], rows[hit]["cancelType"]) == why
+    if "CancelBySmp" in why:
+        assert {rows[bid]["smpOrderId"], rows[hit]["smpOrderId"]} & {bid, hit}
+    assert sorted(fill["isMaker"] for fill in pit.fills()) == ([False, True] if smp == "None" else [])
+
+
+def test_the_market_stands_before_ones_own_order() -> None:
+    """At the same price the book was there first: only what it does not hold comes to one's own order, and post-only never meets it."""
+    pit = Pit(coins={"USDT": D(1_000_000)}, legs={}, leverage=D(25))
+    own = pit.order("Buy", "5", "115999.9", positionIdx=1)["orderId"]
+
+    pit.order("Sell", "0.01", positionIdx=2)
+    assert {row["orderId"] for row in pit.open_orders()} == {own}
+    assert D("0") == D(pit.open_orders()[0]["cumExecQty"])
+    pit.order("Sell", "4", "115999.9", positionIdx=2, timeInForce="IOC")
+    assert D("0") < D(pit.open_orders()[0]["cumExecQty"]) < 4
+    killed = pit.order("Sell", "0.01", "115999.9", positionIdx=2, timeInForce="PostOnly")["orderId"]
+    assert "EC_PostOnlyWillTakeLiquidity" == pit.found(killed)["rejectReason"]

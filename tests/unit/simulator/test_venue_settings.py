@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from bot.simulator import venue as venue_module
+from bot.simulator.deeds import perform
+from bot.simulator.faults import Injection
 from bot.simulator.keys import KeyInfo, key_row
 from bot.simulator.pages import DAY_MS
 from bot.simulator.venue import Tick, Venue
@@ -37,16 +39,28 @@ def test_a_batch_of_switches_is_all_or_nothing():
 
 
 def test_margin_modes():
-    """The same again is 110026; portfolio margin tells its reason; isolated wants a clean account."""
+    """The same again is 110026; the modes this venue does not reckon are refused with a reason, and nothing has changed."""
     pit = Pit(coins={"USDT": D(1000)})
+    switch = "/v5/account/set-margin-mode"
 
-    assert 110026 == pit.refused("POST", "/v5/account/set-margin-mode", setMarginMode="REGULAR_MARGIN")
-    refused = pit.ask("POST", "/v5/account/set-margin-mode", setMarginMode="PORTFOLIO_MARGIN")
-    assert (3400045, "3400000") == (refused.ret_code, refused.result["reasons"][0]["reasonCode"])
-    pit.done("POST", "/v5/spot-margin-trade/switch-mode", spotMarginMode="0")
-    assert {"reasons": []} == pit.done("POST", "/v5/account/set-margin-mode", setMarginMode="ISOLATED_MARGIN")
+    assert 110026 == pit.refused("POST", switch, setMarginMode="REGULAR_MARGIN")
+    for mode, reason in (("PORTFOLIO_MARGIN", "3400000"), ("ISOLATED_MARGIN", "3400094")):
+        refused = pit.ask("POST", switch, setMarginMode=mode)
+        assert (3400045, reason) == (refused.ret_code, refused.result["reasons"][0]["reasonCode"])
+    assert "REGULAR_MARGIN" == pit.done("GET", "/v5/account/info")["marginMode"]
+
+
+def test_a_margin_mode_that_somebody_changed():
+    """In isolated mode the account's margin rates are blank and spot margin stays off; the way back is open."""
+    pit = Pit()
+    perform(pit.venue, Injection(fault="margin-mode"))
+
+    assert ("", "") == (pit.wallet()["accountMMRate"], pit.wallet()["totalAvailableBalance"])
     assert "ISOLATED_MARGIN" == pit.done("GET", "/v5/account/info")["marginMode"]
     assert 182021 == pit.refused("POST", "/v5/spot-margin-trade/switch-mode", spotMarginMode="1")
+    assert 3200403 == pit.refused("POST", "/v5/order/pre-check", **pit.wish("Sell", "0.1", positionIdx=2))
+    assert {"reasons": []} == pit.done("POST", "/v5/account/set-margin-mode", setMarginMode="REGULAR_MARGIN")
+    assert D(pit.wallet()["accountMMRate"]) > 0
 
 
 def test_price_behaviour_has_opposite_senses():
