@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import structlog
 
-from bot import __version__, narrator, paper, wiring
+from bot import __version__, narrator, paper, premises, wiring
 from bot.archive import JournalArchive
 from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
@@ -41,11 +38,14 @@ from bot.hands import DaemonHands
 from bot.inbox import Inbox
 from bot.journal import locks
 from bot.journal.journal import MOST_WAITING, Journal
+from bot.journal.latch import Latch
+from bot.latching import LatchWatch
 from bot.monitoring.alerts.service import Alerts
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.telegram.control import Control
 from bot.monitoring.web import Web
 from bot.settings import Settings
+from bot.verbs import Desk
 from bot.worlds import Mode
 
 __all__ = ["Daemon", "World", "run"]
@@ -61,7 +61,6 @@ PRUNE_S = 60.0
 LEAVE_S = 4.0
 """How long a stop waits for what is in flight."""
 INBOX_BOUND = 10_000
-KEPT_PAPER_JOURNALS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +139,12 @@ class Daemon:
         settings, world = self._settings, self._world
         path = settings.journal_path
         self._open.enter_context(locks.hold(path.with_suffix(".lock"), f"the journal {path}"))
-        self._open.enter_context(locks.hold(_account_lock(world), "this account"))
+        self._latch = Latch(path)
+        account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
+        self._open.enter_context(locks.hold(account, "this account", note=str(self._latch.path.absolute())))
         if world.venue is not None:
-            _set_aside_strangers_journal(path, world.venue.name)
+            premises.set_aside_strangers_journal(path, world.venue.name)
+        premises.tell_whereabouts(path, world.hosts.rest_url, settings.mode.value, self._latch.path)
         self._journal = Journal(path)
         self._open.callback(self._journal.close)
 
@@ -151,11 +153,19 @@ class Daemon:
         self._alerts = Alerts(wiring.alert_options(settings), view=self.view, vitals=self._pulse.vitals, rng=Random())
         self._engine = Engine(wiring.engine_config(settings, self._clock.rate), Scribe(self._journal, self._alerts))
         self._remember()
+        self._latch_watch = LatchWatch(self._latch, self._engine, self._inbox)
         self._wire_exchange()
         await self._open.enter_async_context(self._rest)
         archive = JournalArchive(path, symbol=settings.book.symbol)
         self._open.callback(archive.close)
-        self._web = Web(wiring.web_options(settings), view=self.view, vitals=self._pulse.vitals, archive=archive)
+        self._desk = Desk(self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._preflight)
+        self._web = Web(
+            wiring.web_options(settings, premises.new_verb_token(path)),
+            view=self.view,
+            vitals=self._pulse.vitals,
+            archive=archive,
+            verbs=self._desk,
+        )
         if settings.web.enabled:
             self._open.push_async_callback(self._web.close)
             await self._web.bind()
@@ -170,6 +180,7 @@ class Daemon:
             loop.add_signal_handler(name, self._stop, signal.Signals(name).name)
         self._say_hello()
         self._inbox.put(_started(self._settings))
+        self._latch_watch.look()  # before anything else is heard: it starts HALTED
         async with asyncio.TaskGroup() as tasks:
             living = [tasks.create_task(task, name=name) for name, task in self._tasks().items()]
             await self._asked_to_stop.wait()
@@ -194,7 +205,9 @@ class Daemon:
         reader = Reader(
             self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience, must_hold=must_hold
         )
-        self._executor = Executor(self._rest, reader, self._inbox, self._clock, patience=self._patience)
+        self._executor = Executor(
+            self._rest, reader, self._inbox, self._clock, patience=self._patience, is_forbidden=self._latch.foreign
+        )
         self._market = MarketStream(symbol=symbol, bar_minutes=settings.volatility.bar_minutes, patience=self._patience)
         self._private = PrivateStream(
             symbol=symbol,
@@ -210,6 +223,7 @@ class Daemon:
             "beat": self._beat(),
             "journal": self._keep_journal(),
             "executor": self._executor.run(),
+            "latch": self._latch_watch.run(),
             "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
             "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
             "pulse": self._pulse.run(),
@@ -218,7 +232,7 @@ class Daemon:
         if self._settings.web.enabled:
             tasks["web"] = self._web.run()
         if (telegram := wiring.telegram_options(self._settings)) is not None:
-            hands = DaemonHands(inbox, self.view)
+            hands = DaemonHands(self._desk, self.view)
             control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
             tasks["telegram"] = control.run()
         if self._world.venue is not None:
@@ -268,6 +282,10 @@ class Daemon:
 
     async def _watch(self, venue: paper.PaperVenue) -> None:
         raise SetUp(await venue.ended(), "Its own message is above; start again with: hedgelock run")
+
+    async def _preflight(self) -> list[str]:
+        """What stands against trading, one line each."""
+        return []
 
     def _queues(self) -> Mapping[str, QueueDepth]:
         return {
@@ -326,27 +344,6 @@ def _run_name() -> str:
         number, rest = divmod(number, 36)
         name = digits[rest] + name
     return f"h{name}{os.urandom(3).hex()}"
-
-
-def _account_lock(world: World) -> Path:
-    """One lock per host and key of this machine, whatever journal a daemon writes."""
-    who = hashlib.sha256(f"{world.hosts.rest_url} {world.credentials.api_key}".encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock"
-
-
-def _set_aside_strangers_journal(path: Path, venue: str) -> None:
-    """A paper venue that starts anew has new books: a journal written against another one is kept, but not continued."""
-    mark = path.with_name("venue")
-    if path.exists() and (not mark.exists() or mark.read_text() != venue):
-        old = path.with_name(f"{path.stem}-{wall_ms()}{path.suffix}")
-        for part in ("", "-wal", "-shm"):
-            if (file := Path(f"{path}{part}")).exists():
-                file.rename(f"{old}{part}")
-        kept = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
-        for file in kept[:-KEPT_PAPER_JOURNALS]:
-            file.unlink()
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    mark.write_text(venue)
 
 
 def _say_why(error: BaseException) -> ExitCode:

@@ -1,53 +1,43 @@
-"""The daemon's hands as the window may use them: the verbs a person can ask for while it runs, what each leaves, and one way to ask.
+"""The daemon's hands as a chat may use them: the operator's desk, where the chat's own one-time code stands for the typed phrase.
 
-Every verb goes through the inbox as an event, like any fact: journalled, folded, thought about. Nothing here acts by itself.
+Nothing here acts by itself; `verbs.Desk` takes each verb in, or says why not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bot.domain.events import OperatorAsked, Verb
-from bot.domain.ports import Inbox
-from bot.domain.view import BotView
+from bot.domain.view import BotView, VerbOffer
+from bot.verbs import Desk
 
 __all__ = ["DaemonHands"]
 
-_VERBS: dict[str, tuple[Verb, str, str]] = {
-    "pause": (
-        Verb.PAUSE,
-        "Decide and show, send nothing until resumed.",
-        "The legs stay as they are; nothing keeps them on target.",
-    ),
-    "resume": (Verb.RESUME, "Trade again after a pause or a halt.", "It hedges as soon as every input is fresh."),
-    "rehedge": (
-        Verb.REHEDGE,
-        "Take a decision now, whatever the schedule says.",
-        "The gap is closed if the limits allow it.",
-    ),
-}
-
 
 class DaemonHands:
-    """Puts verbs into the inbox."""
+    """Puts verbs on the desk."""
 
-    def __init__(self, inbox: Inbox, view: Callable[[], BotView]) -> None:
-        self._inbox = inbox
+    def __init__(self, desk: Desk, view: Callable[[], BotView]) -> None:
+        self._desk = desk
         self._view = view
 
     @property
     def verbs(self) -> Mapping[str, str]:
-        return {name: about for name, (_, about, _) in _VERBS.items()}
+        return {name: offer.what for name, offer in self._offers().items()}
 
     def preview(self, verb: str) -> tuple[str, ...]:
-        view = self._view()
+        view, offer = self._view(), self._offers()[verb]
         unknown = "unknown"
         ltv = unknown if view.loan.ltv is None else f"{view.loan.ltv:.1%}"
         gap = unknown if view.target.gap is None else f"{view.target.gap:f} BTC"
         delta = unknown if view.book.delta is None else f"{view.book.delta:f} BTC"
-        return (f"Mode {view.mode.value}, delta {delta}, gap to target {gap}, LTV {ltv}.", _VERBS[verb][2])
+        now = f"Mode {view.mode.value}, delta {delta}, gap to target {gap}, LTV {ltv}."
+        return (now,) if offer.leaves is None else (now, f"It leaves {offer.leaves.words}.")
 
     async def ask(self, verb: str, *, who: str, reason: str) -> str:
-        word, _, _ = _VERBS[verb]
-        self._inbox.put(OperatorAsked(verb=word, reason=reason, who=who))
-        return "asked for; /status tells what became of it"
+        offer = self._offers()[verb]
+        answer = await self._desk.ask(offer.verb, reason=reason, confirm=offer.confirm, who=who, amount=None)
+        return answer.text
+
+    def _offers(self) -> dict[str, VerbOffer]:
+        """By name; what takes an amount needs a form, not a chat."""
+        return {offer.verb.value: offer for offer in self._desk.offers() if not offer.takes_amount}

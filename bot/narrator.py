@@ -12,6 +12,7 @@ import structlog
 
 from bot.domain.commands import (
     Decided,
+    EmergencyEnded,
     HedgeEnded,
     LegsAdopted,
     ModeChanged,
@@ -43,6 +44,9 @@ _log = structlog.get_logger("hedgelock")
 
 def tell(record: Record, now_ms: int) -> None:
     """Log a record that a person wants to hear of."""
+    if isinstance(record, Thought):
+        _tell_thought(record, now_ms)
+        return
     match record:
         case PlaceOrder():
             _log.info(
@@ -112,6 +116,8 @@ def _tell_thought(record: Thought, now_ms: int) -> None:
             {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
                 record.text, kind=record.kind
             )
+        case EmergencyEnded():
+            _log.warning("emergency ended", verb=record.verb, done=record.done, why=record.reason)
         case ProfitRealised():
             _log.info(
                 "profit realised",

@@ -100,14 +100,15 @@ def exchange_patience(settings: Settings) -> ExchangePatience:
     )
 
 
-def web_options(settings: Settings) -> WebOptions:
-    """Where the dashboard listens."""
+def web_options(settings: Settings, verb_token: str) -> WebOptions:
+    """Where the dashboard listens. `verb_token` is this run's own, for those who ask for a verb where no token is set."""
     web = settings.web
     return WebOptions(
         host=web.host,
         port=web.port,
         metrics_port=web.metrics_port,
         token=web.token.get_secret_value() or None,
+        verb_token=web.token.get_secret_value() or verb_token,
         allowed_hosts=tuple(name.strip() for name in web.allowed_hosts.split(",") if name.strip()),
     )
 

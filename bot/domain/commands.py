@@ -17,6 +17,7 @@ __all__ = [
     "CashAdopted",
     "Command",
     "Decided",
+    "EmergencyEnded",
     "FundingAdopted",
     "HedgeEnded",
     "LegsAdopted",
@@ -41,9 +42,9 @@ __all__ = [
 class PlaceOrder:
     """An order to send, complete: nothing about it is decided after this.
 
-    `qty` is on the quantity grid, `limit_price` on the price grid (None: a market order, only ever to shrink on a blind feed).
+    `qty` is on the quantity grid, `limit_price` on the price grid (None: a market order: an emergency, or to shrink on a blind feed).
     `order_link_id` is unique for ever and says which run, which number and which leg. `decision` is the number of the Decided that
-    asked for it. `mid` is the middle of the book when the order was made: what its fills are measured against.
+    asked for it; 0: an emergency did. `mid` is the middle of the book when the order was made: what its fills are measured against.
     """
 
     order_link_id: str
@@ -105,6 +106,7 @@ class Mode(Enum):
     TRADING = "TRADING"
     BLIND = "BLIND"
     REDUCING = "REDUCING"
+    EMERGENCY = "EMERGENCY"
     HALTED = "HALTED"
 
 
@@ -201,6 +203,15 @@ class ProfitRealised:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyEnded:
+    """An emergency verb (its name) is carried out, or given up because another hand took over. The halt that came with it stays."""
+
+    verb: str
+    done: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The gate said no to an order that a decision asked for."""
 
@@ -289,5 +300,6 @@ Thought = (
     | FundingAdopted
     | OrderAbsent
     | Note
+    | EmergencyEnded
 )
 """The engine's own records: journalled and folded like events, but they leave nothing."""

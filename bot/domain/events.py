@@ -53,11 +53,16 @@ class Channel(Enum):
 
 
 class Verb(Enum):
-    """What an operator may ask of a running engine."""
+    """What an operator may ask of a running engine. The last resorts: FREEZE cancels and halts, the legs stay; NEUTRALISE also closes what
+    makes |delta| large; FLATTEN closes both legs. All three close the latch.
+    """
 
     PAUSE = "pause"
     RESUME = "resume"
     REHEDGE = "rehedge"
+    FREEZE = "freeze"
+    NEUTRALISE = "neutralise"
+    FLATTEN = "flatten"
     REALISE = "realise"
     REPAY = "repay"
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.commands import Decided, Mode
+from bot.domain.events import Verb
 from bot.domain.money import ZERO
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "PnlView",
     "ProfitView",
     "Target",
+    "VerbAnswer",
+    "VerbOffer",
+    "VerbPreview",
     "VolatilityView",
     "WhatIfView",
 ]
@@ -274,6 +278,46 @@ class HealthView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerbPreview:
+    """What an emergency verb would leave behind, at the present price. `liquidation` None: at no price, or not known."""
+
+    verb: str
+    long: Decimal
+    short: Decimal
+    delta: Decimal | None
+    ltv: float | None
+    liquidation: Decimal | None
+
+    @property
+    def words(self) -> str:
+        """One line for a person."""
+        delta = "unknown" if self.delta is None else f"{self.delta} BTC"
+        ltv = "unknown" if self.ltv is None else f"{self.ltv:.1%}"
+        liquidation = "none seen" if self.liquidation is None else f"about {self.liquidation:.0f} USDT"
+        return f"long {self.long}, short {self.short}, delta {delta}, LTV {ltv}, liquidation {liquidation}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbOffer:
+    """A verb that a person may ask for. `confirm` is the phrase to be typed, "" where none is; `leaves` is for emergencies."""
+
+    verb: Verb
+    what: str
+    confirm: str = ""
+    needs_reason: bool = False
+    takes_amount: bool = False
+    leaves: VerbPreview | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerbAnswer:
+    """Whether a verb was taken in, and what a person is told."""
+
+    accepted: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BotView:
     now_ms: int  # market time
     started_ms: int | None
@@ -296,3 +340,4 @@ class BotView:
     orders: tuple[OrderView, ...]  # newest first
     profit: ProfitView = ProfitView()
     execution: ExecutionView = ExecutionView()
+    latch: str = ""  # why the halt latch is closed; empty: it is open

@@ -35,7 +35,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, gate, hearing, hedging, reconciler, resting, sight
+from bot.engine import decider, emergency, gate, hearing, hedging, reconciler, resting, sight
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -148,6 +148,7 @@ class Engine:
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)
         yield from resting.leave(state, now_ms)
+        yield from emergency.pursue(state, now_ms)
         yield from hedging.wind_up(state, now_ms)
         if MODES[state.mode].decide and not state.stopping:
             if state.hedge is None:

@@ -86,13 +86,16 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
         return "instrument", "the contract's filters are unknown"
     if around.instrument.status != "Trading" and wish.act is Act.GROW:
         return "instrument", f"the contract is {around.instrument.status}, not Trading"
-    shrinks_risk = shrinks_delta(wish, around.delta)
+    closes = around.permission.close and wish.act is Act.SHRINK
+    shrinks_risk = closes or shrinks_delta(wish, around.delta)
     if not (around.permission.grow or (shrinks_risk and around.permission.shrink)):
         return "mode", f"{around.mode} does not allow to {wish.act.value} the {wish.leg.name.lower()} leg"
     if around.unsettled:
         return "one in motion", f"{around.unsettled} order(s) still in flight"
     if (wish.rests or not shrinks_risk) and not around.ticker_fresh:
         return "freshness", "the price is stale"
+    if closes:
+        return _broken_size(wish, around)  # the order rate keeps a fifth of the venue's own budget free for this
     if around.sent_last_minute >= around.limits.max_orders_per_minute:
         return "order rate", f"{around.sent_last_minute} orders in the last minute"
     if around.sent_last_day >= around.limits.max_orders_per_day:
@@ -134,7 +137,7 @@ def _steps(wish: Wish, around: Surroundings) -> int:
     """
     assert around.instrument is not None
     one_order = min(wish.qty, around.limits.max_order, around.instrument.max_limit_qty)
-    if not wish.rests and (visible := _visible(wish, around)) is not None:
+    if not wish.rests and not around.permission.close and (visible := _visible(wish, around)) is not None:
         one_order = min(one_order, max(visible, LEAST_SLICE))
     if wish.act is Act.GROW:
         one_order = min(one_order, _room(around))
@@ -156,9 +159,9 @@ def _visible(wish: Wish, around: Surroundings) -> Decimal | None:
 def _price(wish: Wish, around: Surroundings) -> Decimal | None:
     """The limit: the touch for an order that rests, else the worst price accepted.
 
-    None, a market order, only to shrink on a blind feed: the venue bounds its slippage by mark.
+    None, a market order, only to shrink on a blind feed or in an emergency: the venue bounds its slippage by mark.
     """
-    if around.ticker is None or not around.ticker_fresh:
+    if around.ticker is None or not around.ticker_fresh or around.permission.close:
         return None
     assert around.instrument is not None
     if wish.rests:

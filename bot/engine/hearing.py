@@ -13,6 +13,7 @@ from bot.domain.commands import (
     CashAdopted,
     Command,
     Decided,
+    EmergencyEnded,
     FundingAdopted,
     HedgeEnded,
     LegsAdopted,
@@ -57,7 +58,7 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.engine import decider, hedging, policies, reconciler
+from bot.engine import decider, emergency, hedging, policies, reconciler
 from bot.engine.state import State
 
 __all__ = ["command", "event", "thought"]
@@ -105,9 +106,9 @@ def event(state: State, record: Event, now_ms: int) -> None:
         case JournalSeen():
             state.unwritable = "" if record.writable else record.reason
         case LatchSeen():
-            state.latched = record.reason if record.closed else ""
+            emergency.fold_latch(state, record, now_ms)
         case OperatorAsked():
-            _operator(state, record)
+            _operator(state, record, now_ms)
         case Ticked() | LegSeen():
             pass  # a pulse and advice change nothing
         case _:
@@ -160,6 +161,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case FundingAdopted():
             state.ledger.adopt_funding(record)
             state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
+        case EmergencyEnded():
+            state.emergency = None
         case OrderAbsent():
             state.blotter.hear(record.order_link_id, Signal.PROVED_ABSENT, now_ms, record.proof)
         case ModeChanged():
@@ -185,6 +188,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     state.readings.want("an execution that is not ours", now_ms)
     if state.ledger.is_open:
         state.urgent = f"{execution.kind.value} by another hand"
+    emergency.fold_foreign(state, now_ms)
     if state.hedge is not None:
         state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
     difference = reconciler.difference_of(state, execution)
@@ -281,7 +285,7 @@ def _channel(state: State, record: ChannelChanged, now_ms: int) -> None:
         state.market.has_gap = True
 
 
-def _operator(state: State, record: OperatorAsked) -> None:
+def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
     match record.verb:
         case Verb.PAUSE:
             state.paused = f"paused by {record.who}: {record.reason}"
@@ -295,6 +299,8 @@ def _operator(state: State, record: OperatorAsked) -> None:
         case Verb.REHEDGE:
             state.asked_to_rehedge = f"asked by {record.who}"
             state.given_up = 0
+        case Verb.FREEZE | Verb.NEUTRALISE | Verb.FLATTEN:
+            emergency.fold_asked(state, record, now_ms)
         case Verb.REALISE:
             state.realise_wanted = RealiseWanted(why=f"asked by {record.who}")
         case Verb.REPAY:
@@ -316,6 +322,7 @@ def _start(state: State, record: Started, now_ms: int) -> None:
         channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
     state.readings = type(state.readings)()
     state.instrument = state.instrument_ms = state.facts = None
+    state.emergency = None  # its halt outlives the run; what is left of it is for the person who looks
     state.holding.forget()
     state.cash.new_run()
     state.market.forget_freshness()

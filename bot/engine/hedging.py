@@ -25,6 +25,7 @@ __all__ = [
     "fold_sent",
     "hopeless",
     "next_order",
+    "surroundings",
     "wind_up",
 ]
 
@@ -62,7 +63,7 @@ def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | Hed
         return
     if resting.is_worth_it(state, hedge, now_ms):
         wish = replace(wish, rests=True)
-    answer = gate.admit(wish, _surroundings(state, wish, now_ms))
+    answer = gate.admit(wish, surroundings(state, wish, now_ms))
     if isinstance(answer, PlaceOrder):
         yield answer
     elif answer.rule not in _PASSING_RULES:
@@ -170,7 +171,7 @@ def _is_pausing(state: State, hedge: Hedge, now_ms: int) -> bool:
     return now_ms - hedge.last_order_ms < state.config.patience.retry_after_ms
 
 
-def _surroundings(state: State, wish: gate.Wish, now_ms: int) -> gate.Surroundings:
+def surroundings(state: State, wish: gate.Wish, now_ms: int) -> gate.Surroundings:
     initial = ("L" if wish.leg is Leg.LONG else "S") + ("g" if wish.act is Act.GROW else "s")
     return gate.Surroundings(
         order_link_id=f"{state.run}-{state.orders_made + 1}{initial}",

@@ -18,6 +18,8 @@ class Permission(NamedTuple):
     cancel: bool
     decide: bool
     """May it take decisions at all (OBSERVE decides and shows, but sends nothing)?"""
+    close: bool = False
+    """May it send any reduce-only order, also one that makes |delta| larger? Only an emergency may, and it said so first."""
 
 
 MODES: dict[Mode, Permission] = {
@@ -26,6 +28,7 @@ MODES: dict[Mode, Permission] = {
     Mode.TRADING: Permission(grow=True, shrink=True, cancel=True, decide=True),
     Mode.BLIND: Permission(grow=False, shrink=True, cancel=True, decide=True),
     Mode.REDUCING: Permission(grow=False, shrink=True, cancel=True, decide=True),
+    Mode.EMERGENCY: Permission(grow=False, shrink=True, cancel=True, decide=False, close=True),
     Mode.HALTED: Permission(grow=False, shrink=False, cancel=True, decide=False),
 }
 
@@ -33,6 +36,8 @@ MODES: dict[Mode, Permission] = {
 class Facts(NamedTuple):
     """What the mode depends on; each text is empty when all is well, else the reason in words, worst first."""
 
+    broken: str
+    emergency: str
     halted: str
     not_started: str
     observing: str
@@ -41,8 +46,12 @@ class Facts(NamedTuple):
 
 
 def mode_for(facts: Facts) -> tuple[Mode, str]:
-    """The mode that the facts call for, and why. A halt outranks everything; sight outranks the wish to reduce only."""
+    """The mode that the facts call for, and why. Books that contradict themselves outrank everything; a halt outranks all but an emergency
+    that is being carried out; sight outranks the wish to reduce only.
+    """
     for mode, reason in (
+        (Mode.HALTED, facts.broken),
+        (Mode.EMERGENCY, facts.emergency),
         (Mode.HALTED, facts.halted),
         (Mode.STARTING, facts.not_started),
         (Mode.OBSERVE, facts.observing),

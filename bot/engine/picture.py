@@ -54,6 +54,7 @@ def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
         decisions=tuple(state.decisions)[:SHOWN_DECISIONS],
         orders=_orders(state),
         execution=_execution(state),
+        latch=state.latched,
     )
 
 

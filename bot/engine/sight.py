@@ -26,7 +26,9 @@ def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
 def facts_of(state: State, now_ms: int) -> Facts:
     """Everything the mode depends on, in words that do not change while the fact does not."""
     return Facts(
-        halted=state.broken or state.latched or state.throttled or throttle.runaway(state, now_ms),
+        broken=state.broken,
+        emergency=state.emergency.why if state.emergency else "",
+        halted=state.latched or state.throttled or throttle.runaway(state, now_ms),
         not_started=_not_started(state),
         observing=_observing(state),
         blind=_blind(state, now_ms),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from bot.domain.account import AccountFacts, Execution, Wallet
 from bot.domain.commands import Decided, HedgeEnded, Mode, RealiseWanted
-from bot.domain.events import Channel, OperatorAsked
+from bot.domain.events import Channel, OperatorAsked, Verb
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
 from bot.domain.money import ZERO
@@ -21,7 +21,7 @@ from bot.engine.market import MarketBook
 from bot.strategy.decision import Memory, Operator
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
 
-__all__ = ["MOST_HEDGES", "ChannelState", "Hedge", "Holding", "Readings", "State", "Tally"]
+__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "Readings", "State", "Tally"]
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
@@ -166,6 +166,15 @@ class Hedge:
     tally: Tally = field(default_factory=lambda: Tally())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """An emergency verb that is being carried out."""
+
+    verb: Verb
+    why: str
+    began_ms: int
+
+
 @dataclass(slots=True)
 class State:
     config: EngineConfig
@@ -189,6 +198,9 @@ class State:
     """Our books contradicted themselves: halted until a person resumes."""
     latched: str = ""
     """The latch on disk is closed: halted until it is lifted."""
+    emergency: Emergency | None = None
+    lifted_ms: int | None = None
+    """When the latch was last lifted: for a while after, another hand's trade closes it again."""
     unwritable: str = ""
     """The journal takes no records: nothing may leave but what takes risk away."""
     throttled: str = ""

@@ -67,14 +67,27 @@ class _Lane:
 
 
 class Executor:
-    """Run `run()` in a task group; `submit` from anywhere on the loop."""
+    """Run `run()` in a task group; `submit` from anywhere on the loop.
 
-    def __init__(self, rest: Rest, reader: Reader, inbox: Inbox, clock: Clock, *, patience: Patience) -> None:
+    `is_forbidden` is asked in the very moment before an order leaves: whoever closed the latch while we slept is obeyed.
+    """
+
+    def __init__(
+        self,
+        rest: Rest,
+        reader: Reader,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        patience: Patience,
+        is_forbidden: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._rest = rest
         self._reader = reader
         self._inbox = inbox
         self._clock = clock
         self._patience = patience
+        self._is_forbidden = is_forbidden
         self._closing = False
         self._sent: OrderedDict[str, None] = OrderedDict()
         self._idle = asyncio.Event()
@@ -166,6 +179,8 @@ class Executor:
     async def _sent_and_answered(self, order: PlaceOrder) -> OrderAnswered:
         """The order's verdict. Only what the venue or our own machine proved is a refusal."""
         started_s = elapsed_s()
+        if self._is_forbidden():
+            return _answered(order, Verdict.REFUSED, None, "it never left: the halt latch is closed")
         try:
             result = await self._rest.tell(Tell.CREATE_ORDER, order_params(order))
             order_id = created_order_id(result, order.order_link_id)

@@ -14,8 +14,9 @@ __all__ = ["hold"]
 
 
 @contextmanager
-def hold(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path` for as long as the block runs; `what` names it to people.
+def hold(path: Path, what: str, note: str = "") -> Iterator[None]:
+    """Hold the lock file `path` for as long as the block runs; `what` names it to people. `note` is the file's second line, and
+    stays there after us.
 
     Raises AlreadyRunning, with the holder's process id, where another process holds it.
     """
@@ -25,13 +26,13 @@ def hold(path: Path, what: str) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            holder = os.read(descriptor, 32).decode(errors="replace").partition("\n")[0].strip() or "unknown"
             raise AlreadyRunning(
                 f"another HedgeLock (process {holder}) holds {what} ({path})",
                 "Stop it first, or give this one a journal and an account of its own",
             ) from None
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
         yield
     finally:
         os.close(descriptor)

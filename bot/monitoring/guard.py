@@ -28,6 +28,9 @@ AUTHORISED = web.RequestKey("authorised", bool)
 OPEN_PATHS = ("/health", "/static/")
 """Served without a token: verdicts without reasons, and files without data. The page itself is `/`."""
 
+VERB_PATHS = "/api/v1/verbs/"
+"""A POST below this acts: it needs the token, our own origin and JSON."""
+
 TOKEN_MIN_LENGTH = 22
 """Characters; 128 random bits in base64 are 22."""
 
@@ -77,9 +80,17 @@ def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset
     return frozenset({f"{name}:{port}".lower() for name in names} | {host.lower() for host in extra})
 
 
-def guards(hosts: Callable[[], frozenset[str]], token: str | None) -> list[Middleware]:
-    """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound."""
-    return [_last_resort, _host_guard(hosts), _body_guard, _token_guard(token)]
+def guards(hosts: Callable[[], frozenset[str]], token: str | None, verb_token: str | None = None) -> list[Middleware]:
+    """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound. `verb_token` is what a
+    POST must show; None: no POST is served.
+    """
+    return [
+        _last_resort,
+        _host_guard(hosts),
+        _origin_guard(hosts),
+        _body_guard(verb_token),
+        _token_guard(token, verb_token),
+    ]
 
 
 async def put_headers(_request: web.Request, response: web.StreamResponse) -> None:
@@ -135,27 +146,59 @@ def _host_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
     return check
 
 
-@web.middleware
-async def _body_guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nothing that is read here takes a body; one that comes is not read."""
-    if request.body_exists:
-        response = web.Response(status=413, text="No route here takes a body.\n")
-        response.force_close()
-        return response
-    return await handler(request)
+def _origin_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
+    """A page of another origin may not act: browsers say where a request comes from, and no page of theirs can leave that out."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if _is_verb(request):
+            origin = request.headers.get(hdrs.ORIGIN)
+            site = request.headers.get("Sec-Fetch-Site", "none")
+            ours = origin is None or origin.lower().partition("://")[2] in hosts()
+            if not ours or site not in ("same-origin", "none"):
+                raise web.HTTPForbidden(text="Another site may not ask for this.\n")
+        return await handler(request)
+
+    return check
 
 
-def _token_guard(token: str | None) -> Middleware:
+def _body_guard(verb_token: str | None) -> Middleware:
+    """Nothing that is read here takes a body; one that comes is not read. A verb takes a small JSON object, and nothing a form can send."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        takes_one = verb_token is not None and _is_verb(request)
+        if not takes_one and request.body_exists:
+            response = web.Response(status=413, text="No route here takes a body.\n")
+            response.force_close()
+            return response
+        if takes_one and request.content_type != "application/json":
+            raise web.HTTPUnsupportedMediaType(text="Send application/json.\n")
+        return await handler(request)
+
+    return check
+
+
+def _token_guard(token: str | None, verb_token: str | None) -> Middleware:
     lockout = Lockout()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if verb_token is not None and _is_verb(request):
+            if _shows(request, verb_token, lockout):
+                request[AUTHORISED] = True
+                return await handler(request)
+            raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
         request[AUTHORISED] = token is None or _shows(request, token, lockout)
         if request[AUTHORISED] or request.path == "/" or request.path.startswith(OPEN_PATHS):
             return await handler(request)
         raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
 
     return check
+
+
+def _is_verb(request: web.Request) -> bool:
+    return request.method == hdrs.METH_POST and request.path.startswith(VERB_PATHS)
 
 
 def _shows(request: web.Request, token: str, lockout: Lockout) -> bool:

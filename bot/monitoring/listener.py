@@ -32,13 +32,15 @@ class WebOptions:
     """Where to listen and who may ask.
 
     `port` 0 takes any free one; `metrics_port` 0 opens no second listener. `token` is asked for when set (at least 22 characters),
-    as `Authorization: Bearer`. `allowed_hosts` are further Host headers, with their port ("hedgelock:9096").
+    as `Authorization: Bearer`; `verb_token` likewise of every POST (None: none is served).
+    `allowed_hosts` are further Host headers, with their port ("hedgelock:9096").
     """
 
     host: str = "127.0.0.1"
     port: int = 8009
     metrics_port: int = 9096
     token: str | None = None
+    verb_token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_stream_clients: int = 20
     stream_beat_s: float = 5.0
@@ -57,10 +59,10 @@ class Listener:
         self._server: asyncio.Server | None = None
         self.port = 0
 
-    async def open(self, routes: Routes) -> None:
-        """Bind and serve; raises SetUp where the address cannot be had."""
+    async def open(self, routes: Routes, posts: Routes | None = None) -> None:
+        """Bind and serve; raises SetUp where the address cannot be had. `posts` answer POST alone."""
         runner = web.AppRunner(
-            self._application(routes),
+            self._application(routes, posts or {}),
             access_log=None,
             logger=_http_log,
             handler_cancellation=True,  # every handler only reads: nobody works on an answer that nobody hears
@@ -85,12 +87,15 @@ class Listener:
             await self._runner.cleanup()
         self._server = self._runner = None
 
-    def _application(self, routes: Routes) -> web.Application:
+    def _application(self, routes: Routes, posts: Routes) -> web.Application:
+        options = self._options
         app = web.Application(
-            middlewares=guard.guards(lambda: self._hosts, self._options.token), client_max_size=_MAX_BODY_BYTES
+            middlewares=guard.guards(lambda: self._hosts, options.token, options.verb_token if posts else None),
+            client_max_size=_MAX_BODY_BYTES,
         )
         app.on_response_prepare.append(guard.put_headers)
         app.router.add_routes([web.get(path, handler) for path, handler in routes.items()])
+        app.router.add_routes([web.post(path, handler) for path, handler in posts.items()])
         return app
 
     async def _bind(self, door: Callable[[], asyncio.Protocol]) -> asyncio.Server:

@@ -41,6 +41,7 @@ def document(view: BotView, vitals: Vitals) -> Document:
         "speed": view.speed,
         "symbol": view.symbol,
         "mode": {"name": view.mode.value, "why": view.why},
+        "latch": {"closed": bool(view.latch), "why": view.latch},
         "market": _market(view),
         "book": _book(view.book),
         "target": _target(view),

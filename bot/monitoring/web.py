@@ -1,6 +1,6 @@
 """The server: binds, routes, serves, and looks at the engine twice a second.
 
-GET and HEAD only: nothing here changes anything. Routes are a table below; checks are in `guard`, names of fields in `present`.
+GET and HEAD only look; what a person may do is in `verbs`. Routes are a table below; checks are in `guard`, names of fields in `present`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from bot.monitoring.past import Archive, Past
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.push import Broadcast
 from bot.monitoring.trail import Trail
+from bot.monitoring.verbs import VerbDesk, Verbs
 
 __all__ = ["Web", "WebOptions"]
 
@@ -47,12 +48,14 @@ class Web:
         view: Callable[[], BotView],
         vitals: Callable[[], Vitals],
         archive: Archive | None = None,
+        verbs: VerbDesk | None = None,
     ) -> None:
         guard.check_exposure(options.host, options.token)
         self._options = options
         self._view = view
         self._vitals = vitals
         self._past = None if archive is None else Past(archive)
+        self._verbs = None if verbs is None else Verbs(verbs, view)
         self._trail = Trail()
         self._broadcast = Broadcast(max_clients=options.max_stream_clients, beat_s=options.stream_beat_s)
         self._metrics = Metrics(view, vitals, lambda: self._broadcast.clients)
@@ -89,8 +92,16 @@ class Web:
             return
         options = self._options
         front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT")
+        verbs, past = self._verbs, self._past
         await front.open(
-            {**self._pages(), **self._api(), **self._checks(), **(self._past.gets() if self._past else {})}
+            {
+                **self._pages(),
+                **self._api(),
+                **self._checks(),
+                **(past.gets() if past else {}),
+                **(verbs.gets() if verbs else {}),
+            },
+            posts=verbs.posts() if verbs else None,
         )
         self._front = front
         if options.metrics_port:

@@ -1,0 +1,142 @@
+"""Emergencies: freeze, neutralise and flatten, carried out by the engine itself, through the same gate, with reduce-only orders alone.
+
+Each closes the latch: when it is over the engine is HALTED until a person lifts it. Our own resting orders leave because no hedge is in
+motion any more (`resting.leave`). What another hand resting on the book has placed is not
+ours to cancel by name; `scripts/kill_switch.py` cancels everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bot.domain.commands import EmergencyEnded, HedgeEnded, Mode, Note, PlaceOrder
+from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.domain.legs import Act, Leg
+from bot.domain.money import ZERO
+from bot.domain.view import VerbPreview
+from bot.engine import gate, hedging
+from bot.engine.state import Emergency, State
+
+__all__ = ["VERBS", "fold_asked", "fold_foreign", "fold_latch", "latch_words", "preview", "pursue"]
+
+VERBS = frozenset({Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN})
+NO_DECISION = 0
+WATCHED_HEDGES = 5
+"""After the latch was lifted, another hand's trade closes it again for as long as this many hedges may take (ten minutes)."""
+
+
+def latch_words(verb: str, who: str, reason: str) -> str:
+    """What the latch says, on disk and in the state: equal words are the same latch."""
+    return f"{verb} by {who}: {reason}"
+
+
+def pursue(state: State, now_ms: int) -> Iterator[HedgeEnded | PlaceOrder | EmergencyEnded | Note]:
+    """The next step of the emergency being carried out, if there is one and the mode has followed."""
+    emergency = state.emergency
+    if emergency is None or state.mode is not Mode.EMERGENCY:
+        return
+    if state.hedge is not None:
+        yield hedging.ended(state.hedge, now_ms, reached=False, reason=emergency.why)
+    if not state.is_settled or (not state.ledger.is_open and emergency.verb is not Verb.FREEZE):
+        return
+    wish = _wish(state, emergency.verb)
+    if wish is None:
+        left = preview(state, emergency.verb)
+        yield EmergencyEnded(verb=emergency.verb.value, done=True, reason=f"left: {left.words}")
+        yield Note(
+            severity="critical", kind="emergency done", text=f"{emergency.verb.value} is done; left: {left.words}"
+        )
+    elif not _is_pausing(state, now_ms):
+        order = gate.admit(wish, hedging.surroundings(state, wish, now_ms))
+        if isinstance(order, PlaceOrder):
+            yield order
+
+
+def preview(state: State, verb: Verb) -> VerbPreview:
+    """What the verb would leave behind, at the present price: shown before it is confirmed.
+
+    The liquidation price is where the margin balance, moving with delta, meets the maintenance margin (Bybit: unified account); the
+    maintenance margin of legs that are closed is taken off in proportion to their size.
+    """
+    legs = {leg: book.qty for leg, book in state.ledger.legs.items()}
+    after = {leg: qty - _closing(state, verb).get(leg, ZERO) for leg, qty in legs.items()}
+    spot, wallet, ticker = state.spot, state.wallet, state.market.ticker
+    net = after[Leg.LONG] - after[Leg.SHORT]
+    quote = wallet.coin(state.config.quote) if wallet else None
+    ltv = max(ZERO, -quote.equity) / (spot * ticker.mark) if quote and spot and ticker else None
+    liquidation = None
+    if wallet and ticker and wallet.margin_balance is not None and (coin := wallet.coin(state.config.coin)):
+        held = sum(legs.values(), ZERO)
+        share = sum(after.values(), ZERO) / held if held else Decimal(1)
+        liquidation = _liquidation(
+            ticker.mark, coin.equity + net, wallet.margin_balance, (wallet.maintenance_margin or ZERO) * share
+        )
+    return VerbPreview(
+        verb=verb.value,
+        long=after[Leg.LONG],
+        short=after[Leg.SHORT],
+        delta=None if spot is None or not state.ledger.is_open else spot + net,
+        ltv=None if ltv is None else float(ltv),
+        liquidation=liquidation,
+    )
+
+
+def fold_asked(state: State, record: OperatorAsked, now_ms: int) -> None:
+    """A person asked for an emergency verb: from here on nothing else is done, and the latch is closed."""
+    why = latch_words(record.verb.value, record.who, record.reason)
+    state.emergency = Emergency(verb=record.verb, why=why, began_ms=now_ms)
+    state.latched = why
+
+
+def fold_latch(state: State, record: LatchSeen, now_ms: int) -> None:
+    """The latch on disk was looked at. Closed by another hand (the kill switch), it ends whatever emergency is being carried out."""
+    if record.closed:
+        if record.reason != state.latched:
+            state.latched, state.emergency = record.reason, None
+    else:
+        state.latched, state.emergency, state.lifted_ms = "", None, now_ms
+
+
+def fold_foreign(state: State, now_ms: int) -> None:
+    """Another hand moved a leg. Soon after a person lifted the latch that means that whoever filled the account is still at it."""
+    if state.lifted_ms is None or state.latched:
+        return
+    if now_ms - state.lifted_ms <= WATCHED_HEDGES * state.config.patience.hedge_ms:
+        state.latched = "another hand traded soon after the latch was lifted"
+
+
+def _closing(state: State, verb: Verb) -> dict[Leg, Decimal]:
+    """How much of each leg the verb closes. Neutralise takes from the leg that makes |delta| large, never more than |delta|."""
+    legs = {leg: book.qty for leg, book in state.ledger.legs.items() if book.qty}
+    if verb is Verb.FLATTEN:
+        return legs
+    if verb is Verb.NEUTRALISE and state.delta:
+        leg = Leg.LONG if state.delta > 0 else Leg.SHORT
+        qty = min(legs.get(leg, ZERO), abs(state.delta))
+        return {leg: qty} if state.instrument is None or qty >= state.instrument.min_qty else {}
+    return {}
+
+
+def _wish(state: State, verb: Verb) -> gate.Wish | None:
+    """The next leg to close, the one that makes |delta| large first; None: nothing is left to close."""
+    closing = _closing(state, verb)
+    first = Leg.LONG if (state.delta or ZERO) >= 0 else Leg.SHORT
+    leg = first if first in closing else next(iter(closing), None)
+    return None if leg is None else gate.Wish(decision=NO_DECISION, leg=leg, act=Act.SHRINK, qty=closing[leg])
+
+
+def _is_pausing(state: State, now_ms: int) -> bool:
+    """After an order that filled nothing the market is given a moment."""
+    last = next(reversed(state.blotter.orders.values()), None)
+    if last is None or last.executed or last.place.decision != NO_DECISION:
+        return False
+    return now_ms - last.sent_ms < state.config.patience.retry_after_ms
+
+
+def _liquidation(mark: Decimal, moved_by: Decimal, balance: Decimal, needed: Decimal) -> Decimal | None:
+    """The price at which the balance no longer covers what is needed; None: at no price on the side that hurts."""
+    if not moved_by:
+        return None
+    level = mark - (balance - needed) / moved_by
+    return level if level > 0 and (level < mark) == (moved_by > 0) else None

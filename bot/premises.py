@@ -1,0 +1,68 @@
+"""What a daemon leaves on the disk for others to find: its locks, its whereabouts, the token of its verbs, and old paper journals.
+
+Knows file names beside the journal. Nothing here is a secret but the token, which only its owner may read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+
+from bot.domain.clock import wall_ms
+
+__all__ = ["account_lock", "new_verb_token", "set_aside_strangers_journal", "tell_whereabouts", "verb_token_path"]
+
+KEPT_PAPER_JOURNALS = 5
+WHEREABOUTS = "daemon.json"
+
+
+def account_lock(rest_url: str, api_key: str) -> Path:
+    """One lock per host and key of this machine, whatever journal a daemon writes. The kill switch finds the latch by it."""
+    who = hashlib.sha256(f"{rest_url} {api_key}".encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock"
+
+
+def tell_whereabouts(journal: Path, rest_url: str, mode: str, latch: Path) -> None:
+    """For the kill switch, which reads no settings it can do without: which venue this is, and which latch is obeyed."""
+    facts = {"mode": mode, "rest_url": rest_url, "latch": str(latch.absolute()), "pid": os.getpid()}
+    with contextlib.suppress(OSError):  # a comfort, not a need
+        journal.with_name(WHEREABOUTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def verb_token_path(journal: Path) -> Path:
+    """Where this run's token lies, for the command line of the same user."""
+    return journal.with_name("verbs.token")
+
+
+def new_verb_token(journal: Path) -> str:
+    """A new token for this run: 192 bits, written for this user alone. Where the disk does not take it, nobody has it."""
+    token = secrets.token_urlsafe(24)
+    path = verb_token_path(journal)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(descriptor, token.encode())
+        finally:
+            os.close(descriptor)
+    return token
+
+
+def set_aside_strangers_journal(path: Path, venue: str) -> None:
+    """A paper venue that starts anew has new books: a journal written against another one is kept, but not continued."""
+    mark = path.with_name("venue")
+    if path.exists() and (not mark.exists() or mark.read_text() != venue):
+        old = path.with_name(f"{path.stem}-{wall_ms()}{path.suffix}")
+        for part in ("", "-wal", "-shm"):
+            if (file := Path(f"{path}{part}")).exists():
+                file.rename(f"{old}{part}")
+        kept = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
+        for file in kept[:-KEPT_PAPER_JOURNALS]:
+            file.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mark.write_text(venue)

@@ -1,0 +1,146 @@
+"""Freeze, neutralise and flatten inside the engine: reduce-only orders, a halt that stays, another hand that comes back."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+import pytest
+
+from bot.domain.commands import EmergencyEnded, Mode, Note, Outcome, PlaceOrder
+from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Verb
+from bot.domain.legs import Act, Leg
+from bot.engine import emergency
+from tests.unit.engine.desk import Desk, an_execution
+
+
+def a_hedged_desk() -> Desk:
+    desk = Desk()
+    desk.start()
+    while (order := desk.orders[-1] if desk.orders else None) is None or desk.state.hedge is not None:
+        if order is None:
+            desk.pulse(1)
+            continue
+        desk.accept(order)
+        desk.fill(order)
+        desk.pulse(1)
+    assert (D("0.051"), D("0.321")) == legs(desk)
+    return desk
+
+
+def legs(desk: Desk) -> tuple[D, D]:
+    books = desk.state.ledger.legs
+    return books[Leg.LONG].qty, books[Leg.SHORT].qty
+
+
+def ask(desk: Desk, verb: Verb) -> None:
+    desk.hear(OperatorAsked(verb=verb, reason="a drill", who="operator"))
+
+
+def carry_out(desk: Desk, verb: Verb) -> list[PlaceOrder]:
+    """Ask for the verb, then accept and fill whatever the engine sends; what it sent."""
+    before = done = len(desk.orders)
+    ask(desk, verb)
+    for _ in range(20):
+        if len(desk.orders) > done:
+            desk.accept(desk.orders[done])
+            desk.fill(desk.orders[done])
+            done += 1
+        desk.pulse(2)
+    return desk.orders[before:]
+
+
+def test_flatten_closes_both_legs_and_stays_halted() -> None:
+    """It shrinks and nothing else, also where that makes |delta| larger; afterwards nothing is decided."""
+    desk = a_hedged_desk()
+
+    sent = carry_out(desk, Verb.FLATTEN)
+
+    assert (D(0), D(0)) == legs(desk)
+    assert {Act.SHRINK} == {order.act for order in sent}
+    assert [None] * len(sent) == [order.limit_price for order in sent]
+    assert Mode.HALTED is desk.state.mode
+    assert "flatten by operator: a drill" == desk.state.why
+    assert [True] == [ended.done for ended in desk.diary.of(EmergencyEnded)]
+    assert "emergency done" == desk.diary.of(Note)[-1].kind
+
+
+def test_freeze_sends_nothing_and_halts() -> None:
+    """The legs stay as they are, whatever the price does."""
+    desk = a_hedged_desk()
+
+    ask(desk, Verb.FREEZE)
+    desk.pulse(2)
+    before = legs(desk)
+    desk.pulse(600, price="150000")
+
+    assert before == legs(desk)
+    assert Mode.HALTED is desk.state.mode
+
+
+NEUTRALISED = [
+    # a foreign trade before it              what neutralise then closes
+    ("too long: the long leg goes first", "Buy", "0.1", "0", [(Leg.LONG, "0.1")]),
+    ("too short: a part of the hedge", "Sell", "0.1", "0", [(Leg.SHORT, "0.1")]),
+]
+
+
+@pytest.mark.parametrize(("name", "side", "qty", "closed", "closes"), NEUTRALISED, ids=[c[0] for c in NEUTRALISED])
+def test_neutralise(name: str, side: str, qty: str, closed: str, closes: list[tuple[Leg, str]]) -> None:
+    """Only what makes |delta| large is closed; the hedge stays."""
+    desk = a_hedged_desk()
+    ask(desk, Verb.PAUSE)
+    strange = an_execution("other", side=side, qty=qty, closed_qty=D(closed), exec_ms=desk.now_ms)
+    desk.hear(ExecutionSeen(execution=strange))
+
+    sent = carry_out(desk, Verb.NEUTRALISE)
+
+    assert [(leg, D(amount)) for leg, amount in closes] == [(order.leg, order.qty) for order in sent]
+    assert D(0) == desk.state.delta
+    assert Mode.HALTED is desk.state.mode
+
+
+def test_a_latch_closed_by_another_hand_ends_our_own_emergency() -> None:
+    """The kill switch closes the legs itself; two hands on one leg would be one too many."""
+    desk = a_hedged_desk()
+    ask(desk, Verb.FLATTEN)
+    before = len(desk.orders)
+
+    desk.hear(LatchSeen(closed=True, reason="flatten by kill_switch.py: now"))
+    desk.accept(desk.orders[-1])
+    desk.fill(desk.orders[-1])
+    desk.pulse(5)
+
+    assert desk.state.emergency is None
+    assert before == len(desk.orders)
+    assert Mode.HALTED is desk.state.mode
+
+
+def test_the_latch_lifted_trades_again_unless_somebody_else_still_fills_the_account() -> None:
+    """A person lifts it; a foreign trade soon after closes it again."""
+    desk = a_hedged_desk()
+    desk.hear(LatchSeen(closed=True, reason="freeze by kill_switch.py: look"))
+    assert Mode.HALTED is desk.state.mode
+
+    desk.hear(LatchSeen(closed=False, reason="lifted"))
+    desk.pulse(1)
+    assert Mode.TRADING is desk.state.mode
+
+    again = an_execution("again", side="Buy", qty="0.1", closed_qty=D(0), exec_ms=desk.now_ms)
+    desk.hear(ExecutionSeen(execution=again))
+    desk.pulse(1)
+
+    assert Mode.HALTED is desk.state.mode
+    assert "another hand traded soon after the latch was lifted" == desk.state.why
+
+
+def test_what_it_would_leave_is_told_before() -> None:
+    """Delta, LTV and liquidation price, without anything being done."""
+    desk = a_hedged_desk()
+
+    left = emergency.preview(desk.state, Verb.FLATTEN)
+
+    assert (D(0), D(0), D("0.27")) == (left.long, left.short, left.delta)
+    assert left.ltv is not None
+    assert 0.4 < left.ltv < 0.6
+    assert left.words.startswith("long 0")
+    assert not desk.diary.of(Outcome)
