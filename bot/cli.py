@@ -24,6 +24,7 @@ from typer.core import TyperCommand
 from bot import __version__
 from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
+from bot.cli_publish import add_to as add_publish_verb
 from bot.cli_simulate import add_to as add_simulate_verb
 from bot.exit_codes import ExitCode
 
@@ -194,6 +195,7 @@ def config(
 
 
 add_simulate_verb(app)
+add_publish_verb(app)
 add_journal_verbs(app)
 add_desk_verbs(app)
 

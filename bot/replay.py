@@ -24,7 +24,7 @@ from bot.journal.reader import Entry, JournalReader
 from bot.strategy import pipeline
 from bot.strategy.decision import Decision, DecisionInputs
 
-__all__ = ["OtherVersion", "Replayed", "difference", "replay", "retake"]
+__all__ = ["NoDiary", "OtherVersion", "Replayed", "difference", "replay", "retake"]
 
 PRUNED = "records before it were pruned"
 OTHER_SETTINGS = "its run had other settings: give them again to fold its books"
@@ -73,7 +73,7 @@ class Replayed:
 def replay(journal: JournalReader, config: EngineConfig, fingerprint: str) -> Replayed:
     """Fold a journal again; stops at the first difference. `fingerprint` names `config` as runs name theirs in Started."""
     found = Replayed()
-    engine = Engine(config, _NoDiary())
+    engine = Engine(config, NoDiary())
     doubt, number = "", 0
     for entry in journal.entries():
         if entry.number != number + 1:
@@ -156,7 +156,7 @@ def _same_digits(computed: Decimal, recorded: Decimal | None) -> Decimal:
     return recorded if recorded is not None and recorded == computed else computed
 
 
-class _NoDiary:
+class NoDiary:
     """A replay writes nothing."""
 
     def append(self, record: Record, now_ms: int) -> int:

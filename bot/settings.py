@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import sections, sections_people
+from bot import sections, sections_people, sections_stream
 from bot.keys import describe, explain
 from bot.monitoring.alerts.urls import secrets_of
 from bot.sections import key
@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     web: sections.WebSettings = sections.WebSettings()
     alerts: sections_people.AlertsSettings = sections_people.AlertsSettings()
     telegram: sections_people.TelegramSettings = sections_people.TelegramSettings()
+    kafka: sections_stream.KafkaSettings = sections_stream.KafkaSettings()
     log: sections.LogSettings = sections.LogSettings()
 
     @classmethod

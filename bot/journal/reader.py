@@ -68,6 +68,11 @@ class JournalReader:
         """When the last record was taken in; None for an empty journal."""
         return next((row.at_ms for row in self._ask(_NEWEST, ())), None)
 
+    @property
+    def newest_number(self) -> int:
+        """The last record's number; 0 for an empty journal."""
+        return next((row.number for row in self._ask(_NEWEST, ())), 0)
+
     def _ask(self, query: str, values: Iterable[object]) -> Iterator[Row]:
         if self._is_empty:
             return

@@ -1,0 +1,118 @@
+"""The Kafka protocol: the only user of confluent-kafka (librdkafka).
+
+A batch is delivered when the broker has confirmed every message of it, in order, with idempotence on. A broker that is away is waited for:
+librdkafka reconnects by itself, and nothing else of HedgeLock waits here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bot.domain.errors import SetUp, Unavailable
+from bot.stream.messages import Message, schema_name
+
+__all__ = ["Broker", "Letter", "letter", "read_properties"]
+
+_FLUSH_S = 1.0
+_OURS = {
+    "enable.idempotence": True,
+    "message.timeout.ms": 0,  # until it is delivered, however long the broker is away
+    "linger.ms": 20,
+    "client.id": "hedgelock",
+}
+
+
+class Letter(NamedTuple):
+    """A message, addressed. The key keeps one account's messages of a topic in one partition, and so in order."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    schema: str
+
+
+def letter(message: Message, prefix: str) -> Letter:
+    """Address a message; `prefix` stands before the topic's name, for brokers that several systems share."""
+    return Letter(
+        topic=prefix + message.topic,
+        key=f"{message.world}.{message.symbol}".encode(),
+        value=msgspec.json.encode(message),
+        schema=schema_name(type(message)),
+    )
+
+
+def read_properties(path: Path) -> dict[str, str]:
+    """librdkafka's own settings (TLS, SASL) from a file of `name=value` lines; `#` begins a comment. Raises SetUp."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetUp(
+            f"{path} cannot be read: {error}", "HEDGELOCK__KAFKA__PROPERTIES names a file of name=value lines"
+        ) from error
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip():
+            raise SetUp(
+                f"{path}, line {number} is not name=value", "https://github.com/confluentinc/librdkafka has the names"
+            )
+        found[name.strip()] = value.strip()
+    return found
+
+
+class Broker:
+    """A connection to the brokers. Raises SetUp where the library is absent or refuses its settings."""
+
+    def __init__(self, servers: str, properties: Mapping[str, str], *, on_trouble: Callable[[str], None]) -> None:
+        try:
+            from confluent_kafka import KafkaException, Producer
+        except ImportError as error:
+            raise SetUp("the event stream needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
+        wanted: dict[str, Any] = {**_OURS, **properties, "bootstrap.servers": servers}
+        try:
+            self._producer = Producer({**wanted, "error_cb": lambda error: on_trouble(str(error))})
+        except KafkaException as error:
+            raise SetUp(f"the Kafka settings were refused: {error}", "Look at HEDGELOCK__KAFKA__*") from error
+        self._lost: list[str] = []
+
+    def deliver(self, letters: Iterable[Letter], *, give_up: Callable[[], bool]) -> bool:
+        """Send a batch and wait until every message is confirmed. False: `give_up` said to leave first; what was confirmed is unknown.
+
+        Raises Unavailable where the broker refused a message for good (too large, not authorised): a person must mend it.
+        """
+        for one in letters:
+            while not self._enqueue(one):
+                if give_up():
+                    return False
+        while self._producer.flush(_FLUSH_S):
+            if self._lost or give_up():
+                break
+        if self._lost:
+            raise Unavailable(f"the broker refused a message: {self._lost[0]}")
+        return not len(self._producer)
+
+    def close(self) -> None:
+        """Leave without waiting for what was not confirmed: it is sent again next time."""
+        self._producer.purge()
+        self._producer.flush(_FLUSH_S)
+
+    def _enqueue(self, one: Letter) -> bool:
+        try:
+            self._producer.produce(
+                one.topic, key=one.key, value=one.value, headers={"schema": one.schema}, on_delivery=self._delivered
+            )
+        except BufferError:  # its queue is full: let it send
+            self._producer.poll(_FLUSH_S)
+            return False
+        self._producer.poll(0)
+        return True
+
+    def _delivered(self, error: Any, _message: Any) -> None:
+        if error is not None and error.name() != "_PURGE_QUEUE" and error.name() != "_PURGE_INFLIGHT":
+            self._lost.append(str(error))

@@ -1,0 +1,85 @@
+"""The event stream as an operator runs it: a process beside the daemon, killed and starved of its broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import ROOT, wait_for
+from tests.unit.journal.told import a_days_desk, write
+from tests.unit.stream.brokers import hear
+
+pytestmark = pytest.mark.acceptance
+
+TRADES = "hedge_trades"
+
+
+@contextmanager
+def a_broker() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A cluster in a process of its own, and its address."""
+    command = [sys.executable, "-m", "tests.unit.stream.brokers"]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@contextmanager
+def a_publisher(journal: Path, servers: str) -> Iterator[subprocess.Popen[bytes]]:
+    outer = {name: value for name, value in os.environ.items() if not name.startswith("HEDGELOCK")}
+    settings = {"HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS": servers, "HEDGELOCK__KAFKA__METRICS_PORT": "0"}
+    command = [sys.executable, "-m", "bot", "publish", "--file", str(journal)]
+    process = subprocess.Popen(command, cwd=journal.parent, env=outer | settings | {"PYTHONPATH": str(ROOT)})
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def delivered(journal: Path) -> int:
+    try:
+        return int(json.loads(journal.with_suffix(".stream.json").read_text())["number"])
+    except FileNotFoundError:
+        return 0
+
+
+def test_killed_and_starved_it_tells_every_trade(tmp_path: Path) -> None:
+    """SIGKILL in the middle, a broker that stands still for a while: at the end nothing is missing, and a repeat is the same message."""
+    path, desk = tmp_path / "journal.sqlite", a_days_desk(hours=2)
+    journal = write(path, desk)
+    with a_broker() as (broker, servers):
+        with a_publisher(path, servers) as publisher:
+            wait_for(lambda: delivered(path), seconds=60, what="the first confirmation")
+            publisher.send_signal(signal.SIGKILL)
+            publisher.wait(10)
+
+        path.with_suffix(".stream.json").unlink()  # as if it had died before it noted how far it was
+        broker.send_signal(signal.SIGSTOP)
+        with a_publisher(path, servers) as publisher:
+            last = 0
+            for record, at_ms in desk.diary.records[-20:]:  # the daemon goes on writing: nobody holds it up
+                last = journal.append(record, at_ms)
+            journal.commit()
+            assert publisher.poll() is None
+            assert delivered(path) == 0
+            broker.send_signal(signal.SIGCONT)
+            wait_for(lambda: delivered(path) >= last, seconds=60, what="the rest to be confirmed")
+            publisher.send_signal(signal.SIGTERM)
+            assert publisher.wait(20) == 0
+
+        trades = hear(servers, TRADES)
+    journal.close()
+    distinct = {json.dumps(trade.body, sort_keys=True) for trade in trades}
+    assert (4, 2) == (len(trades), len(distinct))
