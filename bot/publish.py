@@ -45,7 +45,9 @@ def publish(settings: Settings, path: Path, *, once: bool, stop: threading.Event
     if not kafka.bootstrap_servers:
         raise SetUp("no broker is named", "Set HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS, say to localhost:9092")
     properties = read_properties(Path(kafka.properties)) if kafka.properties else {}
-    broker = Broker(kafka.bootstrap_servers, properties, on_trouble=lambda said: _log.warning("broker", said=said))
+    broker = Broker(
+        kafka.bootstrap_servers, properties, on_trouble=lambda said: _log.warning("waiting for the broker", said=said)
+    )
     if kafka.metrics_port and not once:
         lag.serve(kafka.metrics_host, kafka.metrics_port)
     told = 0

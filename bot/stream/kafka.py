@@ -23,6 +23,7 @@ _OURS = {
     "message.timeout.ms": 0,  # until it is delivered, however long the broker is away
     "linger.ms": 20,
     "client.id": "hedgelock",
+    "log_level": 0,  # its words come by error_cb
 }
 
 
@@ -74,9 +75,10 @@ class Broker:
             from confluent_kafka import KafkaException, Producer
         except ImportError as error:
             raise SetUp("the event stream needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
+        self._on_trouble, self._in_trouble = on_trouble, False
         wanted: dict[str, Any] = {**_OURS, **properties, "bootstrap.servers": servers}
         try:
-            self._producer = Producer({**wanted, "error_cb": lambda error: on_trouble(str(error))})
+            self._producer = Producer({**wanted, "error_cb": self._trouble})
         except KafkaException as error:
             raise SetUp(f"the Kafka settings were refused: {error}", "Look at HEDGELOCK__KAFKA__*") from error
         self._lost: list[str] = []
@@ -95,7 +97,10 @@ class Broker:
                 break
         if self._lost:
             raise Unavailable(f"the broker refused a message: {self._lost[0]}")
-        return not len(self._producer)
+        if len(self._producer):
+            return False
+        self._in_trouble = False
+        return True
 
     def close(self) -> None:
         """Leave without waiting for what was not confirmed: it is sent again next time."""
@@ -112,6 +117,11 @@ class Broker:
             return False
         self._producer.poll(0)
         return True
+
+    def _trouble(self, error: Any) -> None:
+        if not self._in_trouble:  # librdkafka repeats itself with every attempt
+            self._in_trouble = True
+            self._on_trouble(error.str())
 
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None and error.name() != "_PURGE_QUEUE" and error.name() != "_PURGE_INFLIGHT":
