@@ -46,7 +46,7 @@ WET_MODULES = {
 
 # One outside library lives in one place, so that it can be replaced there. Paths are below bot/.
 DOORS = {
-    "ccxt": ("exchange/rest.py", "exchange/retry.py"),
+    "ccxt": ("exchange/rest.py", "exchange/retry.py", "backtest/fetch.py"),
     "websockets": ("exchange/socket.py", "simulator/live.py"),
     "tenacity": ("exchange/retry.py", "monitoring/alerts/post.py"),
     "httpx": ("monitoring/",),
@@ -56,6 +56,8 @@ DOORS = {
     "confluent_kafka": ("stream/kafka.py",),
     "typer": (
         "cli.py",
+        "cli_backtest.py",
+        "cli_data.py",
         "cli_journal.py",
         "cli_desk.py",
         "cli_publish.py",

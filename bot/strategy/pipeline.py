@@ -246,7 +246,7 @@ def missing_input(inputs: DecisionInputs) -> int:
 def policy_is_sane(policy: Policy) -> bool:
     """Shares within [0, 1], a divisor above zero, and nothing that is not a number: one NaN makes the sum NaN."""
     return (
-        abs(sum(policy)) <= MOST_PRICE
+        abs(total_of(policy)) <= MOST_PRICE
         and 0.0 <= policy.h_low <= 1.0
         and 0.0 <= policy.h_mid <= 1.0
         and 0.0 <= policy.h_high <= 1.0
@@ -255,6 +255,16 @@ def policy_is_sane(policy: Policy) -> bool:
         and 0.0 <= policy.band_btc <= MOST_BTC
         and 1e-6 <= policy.mm_per_price <= 1.0
     )
+
+
+def total_of(p: Policy) -> float:
+    """Sum of all figures. Written out: compiled, `sum` over a tuple of mixed kinds costs as much as the rest of a decision."""
+    hedging = p.hedge_mode + p.target_delta_btc + p.sigma_low + p.sigma_high + p.sigma_fall_ratio + p.h_low + p.h_mid
+    funds = p.h_high + p.funding_mode + p.funding_exit + p.pay_fall_ratio + p.insurance_drop + p.insurance_ltv
+    loan = p.ltv_monitor + p.ltv_warning + p.ltv_critical + p.ltv_emergency + p.ltv_leave
+    margin = p.mm_alert + p.mm_top_up + p.mm_reduce + p.mm_close + p.mm_leave + p.mm_per_price
+    band = p.band_btc + p.band_inner_share + p.urgent_bands + p.schedule
+    return hedging + funds + loan + margin + band + p.rehedge_interval_ms + p.min_interval_ms + p.price_stale_after_ms
 
 
 def worst_ltv(account: Account, spot_btc: float, price: float) -> float:

@@ -1,0 +1,279 @@
+"""What is done to the book: hedges, sweeps, profit, repayment, and what a venue does when margin or LTV is gone. Compiled."""
+
+from __future__ import annotations
+
+import math
+
+from bot.backtest import account
+from bot.backtest import book as b
+from bot.strategy import decision, ladder, profit, risk
+from bot.strategy import hedge as hedging
+from bot.strategy.decision import Decision, Policy
+
+__all__ = ["guard", "hedge", "sell_spot", "spend_reserve", "sweep", "take_profit"]
+
+
+# Trades
+
+
+def trade_leg(f: b.Floats, n: b.Ints, rules: b.Rules, is_short: int, change: int, routine: int) -> None:
+    """Move one leg by whole steps at the present price, with fees and slippage."""
+    if change == 0:
+        return
+    maker = rules.maker_share if routine == 1 else 0.0
+    slip, fee_rate = rules.slippage * (1.0 - maker), maker * rules.maker_fee + (1.0 - maker) * rules.taker_fee
+    sells = (is_short == 1) == (change > 0)
+    price = f[b.PRICE] * (1.0 - slip if sells else 1.0 + slip)
+    size = abs(change) * rules.step_btc
+    held = n[b.SHORT] if is_short == 1 else n[b.LONG]
+    entry = f[b.SHORT_ENTRY] if is_short == 1 else f[b.LONG_ENTRY]
+    before = risk.LegAccount(held * rules.step_btc, entry, 0.0)
+    grown = risk.leg_grow(before, size, price, fee_rate)
+    after = grown if change > 0 else risk.leg_shrink(before, size, price, fee_rate, is_short)
+    fee, steps = size * price * fee_rate, held + change
+    new_entry = after.entry_price if steps > 0 else 0.0
+    if is_short == 1:
+        n[b.SHORT], f[b.SHORT_ENTRY] = steps, new_entry
+    else:
+        n[b.LONG], f[b.LONG_ENTRY] = steps, new_entry
+    f[b.CASH] += after.realised_usdt
+    f[b.REALISED] += after.realised_usdt + fee
+    f[b.FEES] += fee
+    f[b.SLIPPAGE] += size * f[b.PRICE] * slip
+    f[b.TURNOVER] += size * price
+    f[b.MAKER_TURNOVER] += size * price * maker
+    n[b.ORDERS] += 1
+
+
+def affordable(f: b.Floats, n: b.Ints, rules: b.Rules, growth: int) -> int:
+    """How much of a leg's growth the free margin carries, in steps."""
+    per_step = rules.step_btc * f[b.PRICE] * (1.0 / rules.leverage + 2.0 * rules.taker_fee + rules.slippage)
+    most = int(max(0.0, account.free_margin(f, n, rules)) / per_step)
+    return min(growth, most)
+
+
+def move(f: b.Floats, n: b.Ints, rules: b.Rules, is_short: int, change: int, routine: int) -> int:
+    """Trade a leg, growth as far as margin allows; what was traded."""
+    if change > 0:
+        allowed = affordable(f, n, rules, change)
+        if allowed < change:
+            n[b.TURNED_AWAY] += 1
+        change = allowed
+    trade_leg(f, n, rules, is_short, change, routine)
+    return change
+
+
+def hedge(answer: Decision, f: b.Floats, n: b.Ints, rules: b.Rules, sigma: float, apr: float, log: b.Floats) -> None:
+    """Carry a decision out, one leg after the other."""
+    routine = int(answer.execution == decision.POST_ONLY_CHASE)
+    if answer.first_leg == decision.LEG_SHORT:
+        short = move(f, n, rules, 1, answer.short_change_steps, routine)
+        long = move(f, n, rules, 0, answer.long_change_steps, routine)
+    else:
+        long = move(f, n, rules, 0, answer.long_change_steps, routine)
+        short = move(f, n, rules, 1, answer.short_change_steps, routine)
+    if long == 0 and short == 0:
+        return
+    n[b.HEDGES] += 1
+    n[b.LAST_HEDGE] = n[b.NOW]
+    row = write(f, n, rules, log, b.HEDGE_ROW, answer.reason, 0.0)
+    if row >= 0:
+        line = log[row]
+        line[4], line[5], line[6] = answer.volatility.reason, answer.funding.reason, answer.ltv_floor.reason
+        line[7], line[8], line[9], line[10], line[11] = (
+            answer.margin.reason,
+            answer.delta_btc,
+            answer.target_btc,
+            long * rules.step_btc,
+            short * rules.step_btc,
+        )
+        line[14], line[15], line[16], line[17] = answer.ltv, answer.mm_rate, sigma, apr
+
+
+def write(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats, kind: int, reason: int, amount: float) -> int:
+    """Begin a row of the log; its number, or -1 when the log is full."""
+    row = n[b.LOGGED]
+    n[b.LOGGED] += 1
+    if row >= log.shape[0]:
+        return -1
+    line = log[row]
+    line[:] = math.nan
+    line[0], line[1], line[2], line[3] = n[b.NOW], f[b.PRICE], kind, reason
+    line[12], line[13] = n[b.LONG] * rules.step_btc, n[b.SHORT] * rules.step_btc
+    line[14], line[15], line[18] = f[b.LTV], f[b.MM_RATE], amount
+    return int(row)
+
+
+# Repayment
+
+
+def repay(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, wanted: float) -> float:
+    """Repay from the perps' cash what margin can spare, nothing below the smallest repayment; what was paid."""
+    state = account.measured(f, n, rules, f[b.PRICE])
+    spare = f[b.CASH]
+    if rules.structure == b.LOAN:
+        spare = min(spare, risk.spare_margin_usdt(state.margin, state.mm, policy.mm_top_up))
+    paid = min(wanted, spare, f[b.DEBT])
+    if not paid >= rules.repay_least_usdt:
+        return 0.0
+    f[b.CASH] -= paid
+    f[b.DEBT] -= paid
+    f[b.REPAID] += paid
+    return float(paid)
+
+
+def realise(f: b.Floats, n: b.Ints, rules: b.Rules, need: float) -> float:
+    """Close and reopen as much of the winning leg as realises `need`; the profit realised, costs taken off."""
+    price, before = f[b.PRICE], f[b.CASH]
+    for is_short in (1, 0):
+        held = n[b.SHORT] if is_short == 1 else n[b.LONG]
+        entry = f[b.SHORT_ENTRY] if is_short == 1 else f[b.LONG_ENTRY]
+        size = risk.sweep_size_btc(need, held * rules.step_btc, entry, price, is_short)
+        steps = min(held, math.ceil(size / rules.step_btc - 1e-9))
+        if steps >= rules.min_steps:
+            trade_leg(f, n, rules, is_short, -steps, 0)
+            trade_leg(f, n, rules, is_short, steps, 0)
+            need -= f[b.CASH] - before
+    return float(f[b.CASH] - before)
+
+
+def sweep(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, level: int, log: b.Floats) -> None:
+    """LTV is high: realise gains and repay with them, keep the hedge."""
+    price, spot, debt = f[b.PRICE], f[b.SPOT], f[b.DEBT]
+    ltv = account.measured(f, n, rules, price).ltv
+    goal = ladder.sweep_target_ltv(level, ltv, rules.sweep_from, rules.sweep_to, rules.warning_to)
+    if math.isnan(goal):
+        return
+    need = min(debt, ladder.repay_needed_usdt(debt, goal, spot, price, rules.ltv_ratio))
+    gain = account.perp_gain(f, n, rules, price)
+    able = f[b.CASH] + max(0.0, gain)
+    if rules.structure == b.LOAN:
+        state = account.measured(f, n, rules, price)
+        able = min(able, risk.spare_margin_usdt(state.margin, state.mm, policy.mm_top_up))
+    if min(need, able) < max(rules.repay_least_usdt, 0.002 * debt):
+        return
+    missing = min(need, able) - f[b.CASH]
+    if missing > 0.0:
+        realise(f, n, rules, missing)
+    paid = repay(f, n, rules, policy, need)
+    if paid > 0.0:
+        n[b.SWEEPS] += 1
+        write(f, n, rules, log, b.SWEEP_ROW, 0, paid)
+
+
+def spend_reserve(f: b.Floats, n: b.Ints, rules: b.Rules, level: int, log: b.Floats) -> None:
+    """From CRITICAL on outside money repays: a dollar of repayment does the work of 1 / LTV dollars of collateral."""
+    if level < ladder.CRITICAL or not f[b.RESERVE] > 0.0:
+        return
+    need = ladder.repay_needed_usdt(f[b.DEBT], rules.warning_to, f[b.SPOT], f[b.PRICE], rules.ltv_ratio)
+    paid = min(need, f[b.RESERVE], f[b.DEBT])
+    if paid <= 0.0:
+        return
+    f[b.RESERVE] -= paid
+    f[b.DEBT] -= paid
+    f[b.EXTERNAL] += paid
+    f[b.REPAID] += paid
+    write(f, n, rules, log, b.RESERVE_ROW, 0, paid)
+
+
+def sell_spot(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats) -> None:
+    """Last resort: sell spot to retire debt, buy as much short back, so that delta stays."""
+    price = f[b.PRICE]
+    state = account.measured(f, n, rules, price)
+    size = risk.sale_for_ltv_btc(state.debt, rules.warning_to, f[b.SPOT], price, rules.ltv_ratio)
+    steps = hedging.whole_steps(size, rules.step_btc)
+    if steps < rules.min_steps:
+        return
+    sold = steps * rules.step_btc
+    cost = sold * price * (rules.taker_fee + rules.slippage)
+    repaid = min(f[b.DEBT], sold * price)
+    f[b.SPOT] -= sold
+    f[b.DEBT] -= repaid
+    f[b.CASH] += sold * price - repaid - cost
+    f[b.FEES] += cost
+    trade_leg(f, n, rules, 1, -min(steps, n[b.SHORT]), 0)
+    write(f, n, rules, log, b.SALE_ROW, 0, sold)
+
+
+# Profit
+
+
+def take_profit(
+    f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, cycle: profit.Cycle, sigma: float, log: b.Floats
+) -> profit.Cycle:
+    """Watch the cycle; when it fires, realise the winning leg, repay a share, begin a new cycle. The hedge stays."""
+    price, step = f[b.PRICE], rules.step_btc
+    total = f[b.REALISED] - f[b.FEES] + f[b.FUNDING_IN] - f[b.FUNDING_OUT] + account.perp_gain(f, n, rules, price)
+    pnl = total - f[b.CYCLE_BASE]
+    net = (n[b.LONG] - n[b.SHORT]) * step
+    round_trip = profit.round_trip_cost_usdt(net, price, rules.taker_fee + rules.slippage)
+    floor = profit.arming_floor_usdt(rules.profit_least_usdt, round_trip, rules.profit_round_trips)
+    cycle = profit.observe(cycle, pnl, floor)
+    fired = profit.fires(cycle, pnl, rules.profit_trail, net, price, rules.profit_k, sigma, rules.profit_days)
+    if fired == profit.NOT_FIRED:
+        return cycle
+    if profit.pays_for_itself(account.perp_gain(f, n, rules, price), round_trip, 1.0, 0):
+        gained = realise(f, n, rules, math.inf)
+        f[b.UNSHARED] += gained
+        share = profit.repayment_usdt(f[b.UNSHARED], rules.repay_share, rules.repay_least_usdt, f[b.DEBT])
+        paid = repay(f, n, rules, policy, share) if share > 0.0 else 0.0
+        if paid > 0.0:
+            f[b.REPAID_PROFIT] += paid
+            f[b.UNSHARED] = 0.0
+        n[b.PROFITS] += 1
+        write(f, n, rules, log, b.PROFIT_ROW, fired, gained)
+    after = f[b.REALISED] - f[b.FEES] + f[b.FUNDING_IN] - f[b.FUNDING_OUT] + account.perp_gain(f, n, rules, price)
+    f[b.CYCLE_BASE] = after
+    return profit.new_cycle(cycle.cycle_id + 1, price)
+
+
+# Liquidation
+
+
+def guard(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats) -> None:
+    """What the venue does when margin or LTV is gone."""
+    if n[b.DEATH] >= 0:
+        return
+    state = account.measured(f, n, rules, f[b.PRICE])
+    if rules.structure == b.UTA:
+        if state.mm > 0.0 and state.margin <= state.mm:
+            f[b.MAX_LTV], f[b.MAX_MM] = max(f[b.MAX_LTV], state.ltv), max(f[b.MAX_MM], 1.0)
+            end(f, n, rules, b.MARGIN_GONE, log)
+        return
+    if state.mm > 0.0 and state.margin <= state.mm:
+        lose_perps(f, n, rules, log)
+    if state.ltv >= rules.delayed_ltv:
+        if n[b.DELAYED_SINCE] < 0:
+            n[b.DELAYED_SINCE] = n[b.NOW]
+    else:
+        n[b.DELAYED_SINCE] = -1
+    waited = n[b.DELAYED_SINCE] >= 0 and n[b.NOW] - n[b.DELAYED_SINCE] >= rules.delay_ms
+    if state.ltv >= rules.liquidation_ltv or waited:
+        f[b.MAX_LTV] = max(f[b.MAX_LTV], state.ltv)
+        end(f, n, rules, b.LTV_REACHED, log)
+
+
+def lose_perps(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats) -> None:
+    """The perps' own account is liquidated: both legs closed, what margin was left goes to the venue. The loan lives on."""
+    gain = account.perp_gain(f, n, rules, f[b.PRICE])
+    left = max(0.0, f[b.CASH] + gain)
+    f[b.REALISED] += gain
+    f[b.LIQUIDATION_COST] += left
+    f[b.CASH] += gain - left
+    n[b.LONG] = n[b.SHORT] = 0
+    f[b.LONG_ENTRY] = f[b.SHORT_ENTRY] = 0.0
+    n[b.PERP_LIQUIDATIONS] += 1
+    write(f, n, rules, log, b.PERPS_GONE_ROW, 0, left)
+
+
+def end(f: b.Floats, n: b.Ints, rules: b.Rules, cause: int, log: b.Floats) -> None:
+    """The collateral is sold for the debt: legs closed, fee paid, what is left stays as cash. Equity never ends below zero: the loss
+    beyond is the lender's, and is booked against the liquidation's cost so that the attribution still sums."""
+    trade_leg(f, n, rules, 0, -n[b.LONG], 0)
+    trade_leg(f, n, rules, 1, -n[b.SHORT], 0)
+    fee = rules.liquidation_fee * f[b.DEBT]
+    left = f[b.SPOT] * f[b.PRICE] + f[b.CASH] - f[b.DEBT] - fee
+    f[b.LIQUIDATION_COST] += fee + min(0.0, left)
+    f[b.CASH], f[b.SPOT], f[b.DEBT] = max(0.0, left), 0.0, 0.0
+    n[b.DEATH], n[b.DEATH_CAUSE] = n[b.NOW], cause
+    write(f, n, rules, log, b.DEATH_ROW, cause, f[b.CASH])

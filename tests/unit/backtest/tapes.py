@@ -1,0 +1,53 @@
+"""Tapes for the tests: a seeded walk, or prices given one by one."""
+
+import math
+import random
+
+import numpy as np
+
+from bot.backtest import book as b
+
+START_MS = 1_735_689_600_000
+"""2025-01-01 00:00 UTC."""
+HOUR_MS = 3_600_000
+
+
+def of_prices(closes, *, bar_ms=HOUR_MS, rate=0.0001, sigma=0.025, wick=0.0):
+    """Bars that open where the last one closed; funding each eight hours at one rate; a constant sigma."""
+    closes = np.asarray(closes, dtype=float)
+    opens = np.concatenate([closes[:1], closes[:-1]])
+    at_ms = START_MS + bar_ms * np.arange(len(closes), dtype=np.int64)
+    settle = np.arange(START_MS, at_ms[-1] + bar_ms + 1, 8 * HOUR_MS, dtype=np.int64)
+    return b.Tape(
+        at_ms,
+        opens,
+        np.maximum(opens, closes) * (1 + wick),
+        np.minimum(opens, closes) * (1 - wick),
+        closes,
+        np.full(len(closes), sigma),
+        settle,
+        np.full(len(settle), rate),
+        np.full(len(settle), 8.0),
+        np.zeros(len(settle), dtype=np.int64),
+        bar_ms,
+    )
+
+
+def a_walk(seed, bars=500, *, price=100_000.0, sigma_24h=0.04, bar_ms=HOUR_MS):
+    """A seeded walk with moving sigma, rates of both signs and all funding regimes."""
+    rng = random.Random(seed)
+    step = sigma_24h * math.sqrt(bar_ms / 86_400_000)
+    closes = []
+    for _ in range(bars):
+        closes.append(price)
+        price *= math.exp(rng.gauss(0.0, step))
+    tape = of_prices(closes, bar_ms=bar_ms, wick=step / 2)
+    count = len(tape.settle_ms)
+    rates = np.array([rng.choice((0.0001, 0.0001, 0.0005, -0.0003, 0.003, -0.003)) for _ in range(count)])
+    regimes = np.array([min(4, int(abs(rate) * 1095 / 0.6)) for rate in rates], dtype=np.int64)
+    sigmas = np.array([abs(rng.gauss(0.03, 0.015)) if rng.random() > 0.05 else math.nan for _ in range(bars)])
+    return tape._replace(settle_rate=rates, settle_regime=regimes, sigma=sigmas)
+
+
+def whole(tape):
+    return b.Span(0, len(tape.at_ms))
