@@ -50,7 +50,7 @@ def readme(text: str) -> str:
         keys += ["| key | default | allowed | unit | read by | what it is |", "|---|---|---|---|---|---|"]
         keys += [_row(key) for key in rows]
     codes = ["| code | meaning |", "|---|---|", *(f"| {code:d} | {code.meaning} |" for code in ExitCode)]
-    return _between(_between(text, "keys", "\n".join(keys)), "exit codes", "\n".join(codes))
+    return between(between(text, "keys", "\n".join(keys)), "exit codes", "\n".join(codes))
 
 
 def _sections() -> list[tuple[str, str, list[Key]]]:
@@ -69,7 +69,8 @@ def _row(key: Key) -> str:
     return f"| `{key.name}` | {default} | {key.allowed} | {key.unit} | {key.room} | {key.what} |"
 
 
-def _between(text: str, mark: str, inner: str) -> str:
+def between(text: str, mark: str, inner: str) -> str:
+    """`text` with `inner` between the two comments that carry `mark`."""
     begin, end = f"<!-- {mark}: begin -->\n", f"\n<!-- {mark}: end -->"
     head, rest = text.split(begin, 1)
     return head + begin + inner + end + rest.split(end, 1)[1]

@@ -115,6 +115,9 @@ class Keyring:
             raise AuthError(10001, "Params Error") from None
         if expires_ms <= now_ms:
             raise AuthError(10004, "Params Error: expires is in the past")
+        ahead_ms = self._choices.max_auth_ahead_ms
+        if ahead_ms is not None and expires_ms > now_ms + ahead_ms:
+            raise AuthError(10004, "Params Error: expires is too far ahead")
         key = self.known(name, ip=ip, now_ms=now_ms)
         if not verify(key, f"GET/realtime{expires}", sign):
             raise AuthError(10004, "Invalid sign")

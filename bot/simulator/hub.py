@@ -33,7 +33,7 @@ class Hub:
 
     def __init__(self, venue: Venue, board: Board, choices: FaceChoices) -> None:
         self._venue, self._board = venue, board
-        self._private = PrivateFeed(choices)
+        self._choices, self._private = choices, PrivateFeed(choices)
         self._topics: dict[tuple[str, str], tuple[Topic, dict[Line, None]]] = {}
         self._plan, self._faults = FaultPlan(), StreamFaults(FaultPlan())
         self.lines: dict[Line, None] = {}  # in order of arrival, so that dice fall the same way each run
@@ -69,6 +69,8 @@ class Hub:
         """Join and leave public topics; a new listener gets the topic's snapshot."""
         channel = line.session.channel
         self._leave(line, heard.removed)
+        if channel == "private" and self._choices.private_snapshot:
+            self._tell_present(line, heard.added)
         if channel not in ("linear", "spot"):
             return
         for name in heard.added:
@@ -117,6 +119,16 @@ class Hub:
             message = self._private.message(push, name, self._venue.state.accounts[str(push.account)].uid)
             if message is not None:
                 self._send_all(lines, message, account=str(push.account))
+
+    def _tell_present(self, line: Line, names: Iterable[str]) -> None:
+        """What is so now, to a new listener alone."""
+        key = line.session.key
+        assert key is not None, "a private subscription is authenticated"
+        for push in self._venue.present(key.account):
+            for name in names:
+                message = self._private.message(push, name, self._venue.state.accounts[key.account].uid)
+                if message is not None:
+                    self._send_all([line], message, account=key.account)
 
     def _send_all(self, listeners: Iterable[Line], message: Message, *, account: str = "") -> None:
         if self._plan.any("stream"):

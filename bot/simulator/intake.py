@@ -96,7 +96,8 @@ def _link_id(state: State, account: Account, category: str, ask: Ask) -> str:
         return ""
     if not _LINK.fullmatch(link_id):
         raise Refusal(10001, "params error: orderLinkId invalid")
-    if link_key(state, category, link_id) in account.links:
+    taken = account.links.get(link_key(state, category, link_id))
+    if taken is not None and (taken.is_open or state.rules.link_id_life == "for ever"):
         if category == "spot":
             raise Refusal(170141, "Duplicate clientOrderId")
         raise Refusal(110072, "OrderLinkedID is duplicate")

@@ -47,7 +47,9 @@ class VenueRules:
     off_grid: Literal["reject", "truncate"] = "reject"
     """A quantity off the lot grid: 10001 (linear) and 170137 (spot), or rounded down."""
     link_id_scope: Literal["account", "category"] = "category"
-    """orderLinkId is unique for the account's whole life, within this scope."""
+    """Within what an orderLinkId must be unique."""
+    link_id_life: Literal["for ever", "while open"] = "for ever"
+    """How long its name is taken: as long as the account lives, or until the order that had it is closed."""
     risk_limit_in_percent: bool = False
     """market/risk-limit shows margin rates as fractions (0.005) or in percent (0.5, as the only documented example, an inverse one)."""
 

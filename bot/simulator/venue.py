@@ -26,7 +26,9 @@ from bot.simulator import (
     liquidation,
     loans,
     matching,
+    rows,
     transfers,
+    wallet_rows,
 )  # fmt: skip
 from bot.simulator.figures import MONEY, ZERO, booked
 from bot.simulator.instruments import COINS, Contract
@@ -225,6 +227,21 @@ class Venue:
         """Messages since the last call, in order."""
         pushes, self.state.outbox = self.state.outbox, []
         return pushes
+
+    def present(self, account: str) -> list[Push]:
+        """What the private topics would tell of an account as it is: open orders, legs, wallet."""
+        with localcontext(MONEY):
+            state, of = self.state, self.state.accounts[account]
+            told = {
+                "order": [rows.order_push(state, order) for order in of.orders.values()],
+                "position": [rows.position_push(state, of, leg) for leg in of.live_legs()],
+                "wallet": [wallet_rows.wallet_push(state, of)],
+            }
+        return [
+            Push(account=account, channel="private", topic=topic, rows=tuple(said), at_ms=self.now_ms)
+            for topic, said in told.items()
+            if said
+        ]
 
     # -- what a fault plan may do ---------------------------------------------------------------------------------------------
 

@@ -110,11 +110,11 @@ class Desk:
 
 @asynccontextmanager
 async def a_desk(
-    *faults: tuple[str, dict[str, Any]], patience: Patience = PATIENCE, streams: bool = True
+    *faults: tuple[str, dict[str, Any]], patience: Patience = PATIENCE, streams: bool = True, seed: int = 1
 ) -> AsyncIterator[Desk]:
     """A venue with the seed's book, and the room connected to it; `faults` are at work before it connects."""
     async with (
-        build(SimulatorOptions(speed=SPEED)).serving() as server,
+        build(SimulatorOptions(speed=SPEED, seed=seed)).serving() as server,
         at(server.url) as client,
         asyncio.TaskGroup() as tasks,
     ):

@@ -149,3 +149,12 @@ def test_a_read_only_key_reads() -> None:
 def test_a_secret_is_not_printed() -> None:
     """Not even by accident."""
     assert "hunter2" not in repr(ApiKey(account="a", info=KeyInfo(api_key="k"), secret="hunter2"))
+
+
+def test_how_far_ahead_a_socket_may_promise() -> None:
+    """Any distance, unless chosen otherwise."""
+    asked = ("k", str(NOW + 60_000), signed(f"GET/realtime{NOW + 60_000}"))
+
+    assert keyring().check_socket(*asked, ip="127.0.0.1", now_ms=NOW).name == "k"
+    with pytest.raises(AuthError, match="too far ahead"):
+        keyring(FaceChoices(max_auth_ahead_ms=10_000)).check_socket(*asked, ip="127.0.0.1", now_ms=NOW)

@@ -301,6 +301,20 @@ async def test_an_order_is_told_on_every_topic(client: Client) -> None:
     assert seen["wallet"]["data"][0]["accountType"] == "UNIFIED"
 
 
+async def test_private_topics_may_begin_with_what_is_so() -> None:
+    """Where that is chosen: the open orders, both legs, the wallet; otherwise a new listener hears nothing until something happens."""
+    topics = ("position", "wallet", "order")
+    choices = FaceChoices(private_snapshot=True)
+    async with build(SimulatorOptions(choices=choices)).serving() as server, at(server.url) as client:
+        await client.order(orderType="Limit", side="Buy", price="90000", positionIdx=1)
+        async with client.socket(PRIVATE, *topics) as socket:
+            told = {(message := await socket.next())["topic"]: message["data"] for _ in topics}
+
+    assert [row["positionIdx"] for row in told["position"]] == [1, 2]
+    assert told["order"][0]["orderStatus"] == "New"
+    assert {coin["coin"] for coin in told["wallet"][0]["coin"]} == {"BTC", "USDT"}
+
+
 async def test_categorised_topics_filter_and_keep_their_name(client: Client) -> None:
     """order.linear tells linear orders as order.linear; order.spot is silent."""
     async with client.socket(PRIVATE, "order.linear", "execution.spot") as socket:

@@ -148,6 +148,21 @@ def test_an_order_link_id_is_used_once():
     assert 170141 == pit.order_refused("Sell", "0.01", category="spot", orderLinkId="once")
 
 
+def test_a_name_may_be_free_again_when_its_order_is_closed():
+    """The other reading: unique only among open orders. The name finds them all, and cancels the open one."""
+    pit = Pit(rules=VenueRules(link_id_life="while open"))
+    first = pit.order("Buy", "0.01", "110000", positionIdx=1, orderLinkId="again")["orderId"]
+    assert 110072 == pit.order_refused("Buy", "0.01", "110000", positionIdx=1, orderLinkId="again")
+    pit.done("POST", "/v5/order/cancel", category="linear", symbol="BTCUSDT", orderId=first)
+
+    second = pit.order("Buy", "0.01", "110000", positionIdx=1, orderLinkId="again")["orderId"]
+
+    found = pit.done("GET", "/v5/order/realtime", category="linear", symbol="BTCUSDT", orderLinkId="again")["list"]
+    assert {second: "New", first: "Cancelled"} == {row["orderId"]: row["orderStatus"] for row in found}
+    with_name = pit.done("POST", "/v5/order/cancel", category="linear", symbol="BTCUSDT", orderLinkId="again")
+    assert second == with_name["orderId"]
+
+
 def test_a_refused_order_leaves_no_name():
     """What was never accepted may be sent again under the same orderLinkId."""
     pit = Pit()
