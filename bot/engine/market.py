@@ -179,9 +179,9 @@ class MarketBook:
             self._sum = streaming.running_remove(self._sum, *self._terms.popleft())
         if self.bars % self.window.bars == 0:
             self._sum = streaming.running_of([t for t, _ in self._terms], [m for _, m in self._terms])
-        if not math.isnan(self.raw_sigma_24h):
+        if not math.isnan(raw := self.raw_sigma_24h):
             halflife_minutes = self.window.halflife_hours * 60
-            self._smoothed = streaming.ewma_smooth(self._smoothed, self.raw_sigma_24h, minutes, halflife_minutes)
+            self._smoothed = streaming.ewma_smooth(self._smoothed, raw, minutes, halflife_minutes)
 
     def _settle(self, point: FundingPoint) -> None:
         if self.funding and point.at_ms <= self.funding[-1].at_ms:

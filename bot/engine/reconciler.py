@@ -148,7 +148,7 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     if compare(state, reading) is not Comparison.DIFFERENT:
         return
     first = not state.ledger.is_open
-    if not first and not _is_persistent(state):
+    if (not first and not _is_persistent(state)) or not _can_be_placed(reading, state.config.patience.lease_ms):
         return
     legs, held = state.ledger.legs, state.readings.answered_asked_ms - state.readings.disagreed_asked_ms
     yield LegsAdopted(
@@ -169,6 +169,16 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
                 f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}; for {held / 1000:.0f} s no execution explains it"
             ),
         )
+
+
+def _can_be_placed(reading: AccountReading, lease_ms: int) -> bool:
+    """Whether it is plain which executions are contained in the legs: by their sequence, or because nothing happened lately.
+
+    Legs that never traded have no sequence, and a trade in the middle of the reading may be in them or not: the next reading knows.
+    """
+    if max(reading.long.seq, reading.short.seq) >= 0:
+        return True
+    return all(row.exec_ms < reading.asked_ms - lease_ms for row in reading.executions)
 
 
 def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen | CashSeen]:

@@ -253,6 +253,8 @@ class Account:
     closing: dict[str, ClosedPnl] = field(default_factory=dict)
     """Closed-P&L records of orders that are still open, by orderId."""
     fates: deque[Fate] = field(default_factory=deque)
+    calm_reach: int = 0
+    """How narrow the last calm box was (see `calm`): where the search for the next begins."""
     loans: LoanBook = field(default_factory=LoanBook)
     transfers: dict[str, TransferRow] = field(default_factory=dict)
     closed: deque[Order] = field(init=False)

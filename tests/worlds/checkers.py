@@ -395,20 +395,35 @@ class Checkers:
     def at_the_end(self) -> None:
         """Books equal the venue, everything is resolved, the target is reached, and nothing churned."""
         world = self._world
-        if world.engine is None:
+        self._has_ended_well()
+        if world.engine is not None and world.seed % 4 == 0:
+            self._fold_is_life(world.engine)
+
+    def has_converged(self) -> bool:
+        """Whether the world could end now: everything that must hold at the end holds, and nothing is on its way."""
+        account, recently = self._world.account, self._world.now - ON_ITS_WAY_MS
+        if any(rows and rows[-1].at_ms >= recently for rows in (account.log, account.executions)):
+            return False
+        try:
+            self._has_ended_well()
+        except Violation:
+            return False
+        return True
+
+    def _has_ended_well(self) -> None:
+        engine = self._world.engine
+        if engine is None:
             self._fail("I-21 convergence", "the process is dead")
-        assert world.engine is not None
+        assert engine is not None
         self._no_lost_fill()
         self._conservation()
-        self._cash_adds_up(world.engine)
-        self._convergence(world.engine)
+        self._cash_adds_up(engine)
+        self._convergence(engine)
         self._no_ping_pong()
-        if world.seed % 4 == 0:
-            self._fold_is_life(world.engine)
 
     def _no_lost_fill(self) -> None:
         """I-04: every execution of the venue is in the journal, or inside adopted legs; each once."""
-        due = [row for row in self.unbooked.values() if row.at_ms < self._world.ends - ON_ITS_WAY_MS]
+        due = [row for row in self.unbooked.values() if row.at_ms < self._world.now - ON_ITS_WAY_MS]
         if due:
             self._fail("I-04 no lost fill", f"{len(due)} executions, {due[0]}")
         ids = [record.execution.exec_id for record in self._world.diary.of(ExecutionSeen)]
@@ -428,7 +443,7 @@ class Checkers:
         journalled = [record.row.row_id for record in world.diary.of(CashSeen)]
         if len(journalled) != len(set(journalled)):
             self._fail("I-04 no lost fill", "a cash row is journalled twice")
-        due = world.ends - ON_ITS_WAY_MS
+        due = world.now - ON_ITS_WAY_MS
         if any(row.at_ms >= due for row in world.account.log):
             return
         if len(journalled) != len(world.account.log):
@@ -460,14 +475,12 @@ class Checkers:
     def _no_ping_pong(self) -> None:
         """I-20, I-22: the quiet end sends nothing, and no more was ever traded than the way there was long."""
         world = self._world
-        if self._last_place_ms > world.ends - QUIET_MS and not self._limited:
-            self._fail(
-                "I-22 no ping-pong", f"an order {world.ends - self._last_place_ms} ms before the end of the calm"
-            )
+        if self._last_place_ms > world.now - QUIET_MS and not self._limited:
+            self._fail("I-22 no ping-pong", f"an order {world.now - self._last_place_ms} ms before the end of the calm")
         adopted = [
             record
             for record, at_ms in world.diary.records
-            if isinstance(record, LegsAdopted) and at_ms > world.ends - QUIET_MS + world.climate.skew_ms
+            if isinstance(record, LegsAdopted) and at_ms > world.now - QUIET_MS + world.climate.skew_ms
         ]
         if adopted:
             self._fail("I-20 idempotent reconcile", f"{adopted[-1]}")

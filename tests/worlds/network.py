@@ -74,6 +74,7 @@ class Network:
         self.on_the_wire: dict[int, Mapping[str, object]] = {}
         """Orders that left and have neither arrived for the last time nor been lost."""
         self._serial = 0
+        self._lists: dict[tuple[object, ...], bytes] = {}
 
     def carry(self, call: Call, then: Callable[[Answer], None]) -> None:
         """Send one request; `then` hears its end exactly once."""
@@ -169,6 +170,8 @@ class Network:
             world.marks["reading stale"] += 1
         if call.path in _SNAPSHOT_PATHS:
             reply = self._snapshot(call, now - lag_ms)
+        elif not fate.edits and (shown := self._shown(call, now - lag_ms)) is not None:
+            return self._list(call, now - lag_ms, shown)
         elif call.public:
             reply = world.venue.public(call.path, call.params)
         else:
@@ -183,6 +186,28 @@ class Network:
         if not fate.edits and call.path in _SNAPSHOT_PATHS:
             self._encoded[id(reply)] = body
         return body
+
+    def _shown(self, call: Call, as_of: int) -> tuple[object, ...] | None:
+        """What an answer to a windowed list depends on: its first and last row and their number. None: it cannot be told so simply."""
+        if call.path not in _WINDOWED or "orderLinkId" in call.params or "cursor" in call.params:
+            return None
+        since, most = int(str(call.params["startTime"])), int(str(call.params["limit"]))
+        serials = []
+        for row in reversed(getattr(self._world.account, _WINDOWED[call.path])):
+            if row.at_ms < since:
+                break
+            if row.at_ms <= as_of:
+                serials.append(row.serial)
+        if len(serials) > most:
+            return None
+        return (call.path, *serials[:1], *serials[-1:], len(serials))
+
+    def _list(self, call: Call, as_of: int, shown: tuple[object, ...]) -> bytes:
+        """An answer that was made before is not made again."""
+        if (known := self._lists.get(shown)) is None:
+            reply = self._world.venue.request(self._world.ACCOUNT, "GET", call.path, call.params)
+            known = self._lists[shown] = _envelope(_as_of(reply, as_of), self._world.now)
+        return known
 
     def note_change(self) -> None:
         """The account changed: remember how it looks from now on."""
@@ -206,6 +231,9 @@ _SNAPSHOT_PATHS: dict[str, dict[str, object]] = {
     "/v5/position/list": {"category": "linear", "symbol": "BTCUSDT"},
     "/v5/account/wallet-balance": {"accountType": "UNIFIED"},
 }
+
+
+_WINDOWED = {"/v5/execution/list": "executions", "/v5/account/transaction-log": "log"}
 
 
 def _as_of(reply: VenueReply, moment: int) -> VenueReply:

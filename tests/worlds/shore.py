@@ -27,10 +27,11 @@ from tests.worlds.network import CANCEL, CREATE, NEVER_LEFT, Answer, Call
 if TYPE_CHECKING:
     from tests.worlds.world import World
 
-__all__ = ["Shore"]
+__all__ = ["Seen", "Shore"]
 
 T = TypeVar("T")
 ATTEMPTS = 3
+MOST_SEEN = 64
 QUESTION_DEADLINE_MS = 30_000
 OVERLAP_MS = 60_000
 LINEAR: dict[str, object] = {"category": "linear", "symbol": "BTCUSDT"}
@@ -146,8 +147,8 @@ class Shore:
     # -- questions ------------------------------------------------------------------------------------------------------------
 
     def _read_history(self, command: ReadHistory) -> Script[Event]:
-        page = yield from self._page(Call("GET", "/v5/market/instruments-info", LINEAR, public=True))
-        about = _parsed(lambda: wire_rest.instrument(page, "BTCUSDT"))
+        seen = yield from self._page(Call("GET", "/v5/market/instruments-info", LINEAR, public=True))
+        about = seen.once("instrument", lambda page: wire_rest.instrument(page, "BTCUSDT"))
         tape = self._world.tape
         return HistoryRead(
             instrument=about, bars=tape.closed_bars(command.bars), funding=tape.funding(command.funding_points)
@@ -156,14 +157,12 @@ class Shore:
     def _read_account(self, command: ReadAccount) -> Script[Event]:
         asked_ms = self._world.engine_ms
         before = yield from self._executions_since(command.executions_since_ms, asked_ms)
-        page = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
-        long, short = _parsed(lambda: self._world.decoded(page, "legs", lambda: wire_rest.both_legs(page, "BTCUSDT")))
+        seen = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
+        long, short = seen.once("legs", lambda page: wire_rest.both_legs(page, "BTCUSDT"))
         orders = yield from self._walk("/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50}, _order_of)
-        purse = yield from self._page(Call("GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
-        wallet = _parsed(
-            lambda: self._world.decoded(
-                purse, "wallet", lambda: wire_rest.unified_wallet(purse, must_hold=("BTC",), may_hold=("USDT",))
-            )
+        seen = yield from self._page(Call("GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
+        wallet = seen.once(
+            "wallet", lambda page: wire_rest.unified_wallet(page, must_hold=("BTC",), may_hold=("USDT",))
         )
         after = yield from self._executions_since(max(command.executions_since_ms, asked_ms - OVERLAP_MS), asked_ms)
         facts = None
@@ -173,7 +172,7 @@ class Shore:
             positions = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
             facts = _parsed(
                 lambda: wire_rest.account_facts(
-                    key=key.result, account=account.result, positions=positions, fees=None, symbol="BTCUSDT"
+                    key=key.result, account=account.result, positions=positions.page, fees=None, symbol="BTCUSDT"
                 )
             )
         cash = yield from self._cash_since(command.cash_since_ms)
@@ -194,8 +193,8 @@ class Shore:
         order: OrderRow | None = None
         for path in ("/v5/order/realtime", "/v5/order/history"):
             if order is None:
-                page = yield from self._page(Call("GET", path, named))
-                rows = _parsed(lambda page=page: [_order_of(raw) for raw in page.rows])  # type: ignore[misc]
+                seen = yield from self._page(Call("GET", path, named))
+                rows = seen.each(_order_of)
                 if any(row.order_link_id != command.order_link_id for row in rows):
                     raise Unavailable("rows of another order")
                 order = max(rows, key=lambda row: row.updated_ms, default=None)
@@ -234,15 +233,22 @@ class Shore:
         rows: list[T] = []
         cursor = ""
         while True:
-            page = yield from self._page(Call("GET", path, {**params, "cursor": cursor} if cursor else params))
-            rows += _parsed(lambda page=page: [read(raw) for raw in page.rows])  # type: ignore[misc]
-            if not page.rows or not page.next_page_cursor or page.next_page_cursor == cursor:
+            seen = yield from self._page(Call("GET", path, {**params, "cursor": cursor} if cursor else params))
+            rows += seen.each(read)
+            if not seen.page.rows or not seen.page.next_page_cursor or seen.page.next_page_cursor == cursor:
                 return rows
-            cursor = page.next_page_cursor
+            cursor = seen.page.next_page_cursor
 
-    def _page(self, call: Call) -> Script[Page]:
+    def _page(self, call: Call) -> Script[Seen]:
+        """A page; one that came before is not decoded again, because decoding is pure."""
         answer = yield from self._ask(call)
-        return _parsed(lambda: wire_rest.page(answer.result, category="" if "/account/" in call.path else "linear"))
+        known, key = self._world.seen, (call.path, bytes(answer.result))
+        if key not in known:
+            category = "" if "/account/" in call.path else "linear"
+            if len(known) > MOST_SEEN:
+                known.clear()
+            known[key] = Seen(_parsed(lambda: wire_rest.page(answer.result, category=category)))
+        return known[key]
 
     def _ask(self, call: Call) -> Script[Envelope]:
         rng = self._world.rng
@@ -257,6 +263,25 @@ class Shore:
                     raise
             yield Pause(rng.randint(250, 250 * 2**attempt))
         raise AssertionError
+
+
+class Seen:
+    """A page and what was read from it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._read: dict[object, Any] = {}
+
+    def once(self, kind: str, read: Callable[[Page], T]) -> T:
+        """What the page as a whole says. Raises Unavailable."""
+        if kind not in self._read:
+            self._read[kind] = _parsed(lambda: read(self.page))
+        known: T = self._read[kind]
+        return known
+
+    def each(self, read: Callable[[Any], T]) -> list[T]:
+        """What each of its rows says. Raises Unavailable."""
+        return self.once(read.__name__, lambda page: [read(raw) for raw in page.rows])
 
 
 def _parsed(read: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from bot.domain.commands import Command, PlaceOrder
 from bot.domain.errors import JournalFailed
@@ -31,7 +31,6 @@ from bot.domain.money import ZERO
 from bot.domain.records import Record
 from bot.engine.config import EngineConfig, Limits, Patience
 from bot.engine.engine import Engine
-from bot.exchange.wire_rest import Page
 from bot.simulator.faults import FaultPlan
 from bot.simulator.venue import Tick, Venue
 from tests.unit.engine.desk import a_config
@@ -40,20 +39,21 @@ from tests.worlds import marks as marking
 from tests.worlds.checkers import Checkers
 from tests.worlds.diary import Killed, WorldDiary
 from tests.worlds.network import Network
-from tests.worlds.shore import Shore
+from tests.worlds.shore import Seen, Shore
 from tests.worlds.tape import Tape
 from tests.worlds.wires import Wires
 
 __all__ = ["World"]
 
-T = TypeVar("T")
 D = Decimal
 
 SEVEN_O_CLOCK = 1_755_932_400_000
 """2025-08-23 07:00 UTC; funding settles at 08:00."""
 TICK_MS = 5000
 PULSE_MS, QUICK_PULSE_MS = 5000, 1000
-STORM_MS, CALM_MS = 900_000, 330_000
+STORM_MS, CALM_MS = 600_000, 330_000
+LEAST_CALM_MS, LOOK_AGAIN_MS = 150_000, 30_000
+"""A calm ends early where everything has converged and stayed quiet; it is looked at first when the operator's word is long heard."""
 KEPT_RECORDS = 30
 
 PATIENCE = Patience(
@@ -110,8 +110,9 @@ class World:
         self._inbox: list[Event] = []
         self._hearing: Event | None = None
         self._losing = 0
-        self._decoded: dict[Any, Any] = {}
-        self.last: deque[tuple[int, str, str]] = deque(maxlen=KEPT_RECORDS)
+        self.seen: dict[tuple[str, bytes], Seen] = {}
+        """Answers decoded before."""
+        self.last: deque[tuple[int, Record]] = deque(maxlen=KEPT_RECORDS)
         self.checkers = Checkers(self)
         self.network = Network(self)
         self.wires = Wires(self)
@@ -178,7 +179,10 @@ class World:
     def run(self) -> World:
         """The whole life. Raises Violation at the first broken invariant."""
         self.begin()
-        self.pass_until(self.ends)
+        self.pass_until(min(self.storm_ends + LEAST_CALM_MS, self.ends))
+        while self.now < self.ends and not self.checkers.has_converged():
+            self.pass_until(min(self.now + LOOK_AGAIN_MS, self.ends))
+        self.ends = self.now
         self.checkers.at_the_end()
         return self
 
@@ -352,7 +356,7 @@ class World:
                 self.marks["execution found by REST"] += 1
             marking.of_record(self.engine.state, record, self.marks)
             if not isinstance(record, TickerSeen):
-                self.last.append((self.engine_ms, type(record).__name__, str(record)))
+                self.last.append((self.engine_ms, record))
             self.checkers.on_record(record)
         if self.kill_at is None:
             return
@@ -383,16 +387,6 @@ class World:
         quick = state.hedge is not None or state.readings.urgent or any(state.blotter.unsettled())
         self.at(self.now + (QUICK_PULSE_MS if quick else PULSE_MS), lambda: self._pulse(life))
 
-    def decoded(self, page: Page, kind: str, read: Callable[[], T]) -> T:
-        """What a page says, decoded once per content: decoding is pure."""
-        key = (kind, *(bytes(row) for row in page.rows))
-        if key not in self._decoded:
-            if len(self._decoded) > 64:
-                self._decoded.clear()
-            self._decoded[key] = read()
-        known: T = self._decoded[key]
-        return known
-
     # -- the end of the storm -------------------------------------------------------------------------------------------------
 
     def _calm_down(self) -> None:
@@ -406,6 +400,6 @@ class World:
 
     def table(self) -> Iterable[tuple[str, str, str]]:
         """The last records, for a person: time into the world, kind, what."""
-        for at_ms, kind, text in self.last:
+        for at_ms, record in self.last:
             seconds = (at_ms - self.climate.skew_ms - self.started_ms) / 1000
-            yield f"{int(seconds // 60):02d}:{seconds % 60:06.3f}", kind, text[:150]
+            yield f"{int(seconds // 60):02d}:{seconds % 60:06.3f}", type(record).__name__, str(record)[:150]

@@ -35,13 +35,14 @@ from bot.domain.events import (
     Ticked,
     Verb,
 )
-from bot.domain.legs import Act, Leg
+from bot.domain.legs import Act, Leg, LegRow
 from bot.domain.orders import Verdict
 from bot.engine import decider
 from bot.engine.config import EngineConfig
 from bot.engine.engine import Engine
 from bot.strategy import pipeline
 from tests.unit.engine.desk import (
+    NOW_MS,
     Desk,
     a_config,
     a_history,
@@ -484,3 +485,18 @@ def test_thinking_leaves_the_state_alone() -> None:
         break
 
     assert desk.state == before.state
+
+
+def test_a_trade_in_the_middle_of_a_first_reading_of_legs_that_never_traded_waits_for_the_next() -> None:
+    """Legs without a sequence cannot be placed among executions: taking the trade for contained would lose it for ever."""
+    desk = Desk()
+    trade = an_execution("hand", qty="0.05", seq=7, exec_ms=NOW_MS + 900)
+    desk.start(reading=a_reading("0", "0", [trade]))
+    assert not desk.state.ledger.is_open
+
+    now = a_reading("0.05", "0", [trade])
+    long = LegRow(leg=Leg.LONG, qty=D("0.05"), entry_price=D(116_000), seq=7)
+    desk.pulse(20)
+    desk.answer_reading(replace(now, reading=replace(now.reading, long=long)))
+    assert desk.state.ledger.is_open
+    assert D("0.05") == desk.state.ledger.legs[Leg.LONG].qty
