@@ -22,12 +22,13 @@ from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.records import Record
-from bot.domain.view import BotView
-from bot.engine import picture
+from bot.domain.view import BotView, WhatIfView
+from bot.engine import outlook, picture
 from bot.engine.engine import Engine
 from bot.exchange.budget import Budget
 from bot.exchange.executor import Executor
 from bot.exchange.hosts import Credentials, Hosts
+from bot.exchange.lender import Lender
 from bot.exchange.market_stream import MarketStream
 from bot.exchange.private_stream import PrivateStream
 from bot.exchange.reader import Reader
@@ -193,6 +194,10 @@ class Daemon:
         """What people and machines may see."""
         return picture.view(self._engine.state, self._clock.now_ms(), speed=self._clock.rate)
 
+    def what_if(self) -> tuple[WhatIfView, ...]:
+        """The book at other prices, left alone and defended; empty while something it needs is unknown."""
+        return outlook.what_if_view(self._engine.state, self._clock.now_ms())
+
     # ------------------------------------------------------------------------------------------- wiring
 
     def _wire_exchange(self) -> None:
@@ -205,8 +210,15 @@ class Daemon:
         reader = Reader(
             self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience, must_hold=must_hold
         )
+        lender = Lender(self._rest, self._clock, rng=Random(), patience=self._patience)
         self._executor = Executor(
-            self._rest, reader, self._inbox, self._clock, patience=self._patience, is_forbidden=self._latch.foreign
+            self._rest,
+            reader,
+            self._inbox,
+            self._clock,
+            patience=self._patience,
+            lender=lender,
+            is_forbidden=self._latch.foreign,
         )
         self._market = MarketStream(symbol=symbol, bar_minutes=settings.volatility.bar_minutes, patience=self._patience)
         self._private = PrivateStream(

@@ -11,15 +11,21 @@ from typing import Any
 import structlog
 
 from bot.domain.commands import (
+    BooksCompared,
     Decided,
+    DeedAbsent,
     EmergencyEnded,
     HedgeEnded,
     LegsAdopted,
     ModeChanged,
     Note,
     OrderAbsent,
+    PaymentEnded,
+    PaymentPlanned,
+    PaymentRefused,
     PlaceOrder,
     ProfitRealised,
+    RealiseWanted,
     Refusal,
     Thought,
 )
@@ -127,6 +133,37 @@ def _tell_thought(record: Thought, now_ms: int) -> None:
                 cash=str(record.realised_usdt),
                 costs=str(record.costs_usdt),
             )
+        case _:
+            _tell_payment(record, now_ms)
+
+
+def _tell_payment(record: Record, now_ms: int) -> None:
+    """What happens to the loan."""
+    match record:
+        case PaymentPlanned():
+            _log.info(
+                "payment",
+                number=record.number,
+                usdt=str(record.amount or record.to_transfer),
+                does=f"{record.trigger.value}: {record.why}",
+                structure=record.structure.value,
+                market_time=_clock(now_ms),
+            )
+        case PaymentEnded():
+            _log.info("payment ended", number=record.number, paid=str(record.paid), step=record.step, why=record.reason)
+        case PaymentRefused():
+            _log.warning(
+                "payment refused by the cashier",
+                wanted=f"{record.amount} USDT for {record.trigger.value}",
+                rule=record.rule,
+                why=record.reason,
+            )
+        case DeedAbsent():
+            _log.warning("payment step never happened", number=record.payment, deed=record.deed, proof=record.proof)
+        case BooksCompared():
+            _log.info("loan books", agree=record.agree, why=record.text)
+        case RealiseWanted():
+            _log.info("profit wanted", usdt=str(record.need_usdt), why=record.why)
         case _:
             pass
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
-from bot.engine.config import EngineConfig, Execution, Limits, Style, VolatilityWindow
+from bot.domain.loan import Structure
+from bot.engine.config import EngineConfig, Execution, Limits, LoanRules, Style, VolatilityWindow
 from bot.engine.config import Patience as EnginePatience
 from bot.exchange.patience import Patience as ExchangePatience
 from bot.monitoring.alerts.desk import Options as DeskOptions
@@ -39,6 +40,13 @@ _SCHEDULES = {
 }
 _FUNDING_POINTS = 168
 """A week, should they come every hour."""
+
+_STRUCTURES = {
+    "auto": None,
+    "uta": Structure.UTA,
+    "crypto_loan": Structure.CRYPTO_LOAN,
+    "none": Structure.NONE,
+}
 
 _VISIBILITY_LAG_S = 12.0
 """The longest we believe that an accepted order or a fill may stay unseen by any read."""
@@ -78,6 +86,7 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             chase_ms=_ms(settings.hedge.chase_s),
             repeg_ms=_ms(settings.hedge.repeg_s),
         ),
+        loan=_loan_rules(settings, rate),
         funding_normal_apr=(
             funding.ORIGINAL_NORMAL_APR if settings.funding.multiplier == "seed" else funding.NORMAL_APR
         ),
@@ -138,7 +147,7 @@ def telegram_options(settings: Settings) -> TelegramOptions | None:
 
 
 def _policy(settings: Settings, rate: float) -> Policy:
-    hedge = settings.hedge
+    hedge, loan = settings.hedge, settings.loan
     return DEFAULT_POLICY._replace(
         hedge_mode=_HEDGE_MODES[hedge.mode],
         target_delta_btc=float(hedge.target_delta_btc),
@@ -149,11 +158,45 @@ def _policy(settings: Settings, rate: float) -> Policy:
         h_mid=hedge.h_mid,
         h_high=hedge.h_high,
         funding_mode=_FUNDING_MODES[settings.funding.multiplier],
+        insurance_drop=loan.insurance_drop,
+        insurance_ltv=loan.insurance_ltv,
+        ltv_monitor=loan.ltv_monitor,
+        ltv_warning=loan.ltv_warning,
+        ltv_critical=loan.ltv_critical,
+        ltv_emergency=loan.ltv_emergency,
+        ltv_leave=loan.ltv_leave,
         band_btc=float(hedge.band_btc),
         schedule=_SCHEDULES[hedge.schedule],
         rehedge_interval_ms=_ms(hedge.rehedge_every_s),
         min_interval_ms=_ms(hedge.min_interval_s),
         price_stale_after_ms=_ms(settings.streams.stale_ticker_ms / 1000 * rate),
+    )
+
+
+def _loan_rules(settings: Settings, rate: float) -> LoanRules:
+    """The loan is read as often as the account; how old a reading may grow is patience with the plant, scaled by the clock's rate."""
+    loan, every_s = settings.loan, settings.reconcile.every_s
+    return LoanRules(
+        enabled=loan.enabled,
+        structure=_STRUCTURES[loan.structure],
+        dry_run=loan.dry_run,
+        sweep=loan.sweep,
+        sweep_from=loan.sweep_from,
+        sweep_to=loan.sweep_to,
+        warning_to=loan.warning_to,
+        reserve_to=loan.reserve_to,
+        liquidation_ltv=loan.liquidation_ltv,
+        profit_share=loan.profit_share,
+        reserve_usdt=loan.reserve_usdt,
+        reserve_share=loan.reserve_share,
+        repay_min_usdt=loan.repay_min_usdt,
+        repay_max_usdt=loan.repay_max_usdt,
+        repay_max_day_usdt=loan.repay_max_day_usdt,
+        keep_rise=loan.keep_rise,
+        schedule_every_ms=_ms(loan.schedule_h * 3600),
+        schedule_usdt=loan.schedule_usdt,
+        read_every_ms=_ms(every_s * rate),
+        stale_ms=_ms((3 * every_s + 6 * settings.bybit.request_timeout_s) * rate),
     )
 
 

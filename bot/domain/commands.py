@@ -11,30 +11,55 @@ from enum import Enum
 
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce
+from bot.domain.payments import (
+    BooksCompared,
+    DeedAbsent,
+    PaymentEnded,
+    PaymentPlanned,
+    PaymentRefused,
+    ReadLoan,
+    RepayDebt,
+    SeekRepayment,
+    SeekTransfer,
+    TransferCoin,
+    Trigger,
+)
 
 __all__ = [
+    "BooksCompared",
     "CancelOrder",
     "CashAdopted",
     "Command",
     "Decided",
+    "DeedAbsent",
     "EmergencyEnded",
     "FundingAdopted",
     "HedgeEnded",
     "LegsAdopted",
     "Mode",
     "ModeChanged",
+    "MoneyDeed",
     "Note",
     "OrderAbsent",
     "Outcome",
+    "PaymentEnded",
+    "PaymentPlanned",
+    "PaymentRefused",
     "PlaceOrder",
     "ProfitRealised",
     "ReadAccount",
     "ReadHistory",
+    "ReadLoan",
     "RealiseWanted",
     "Refusal",
+    "RepayDebt",
     "SeekOrder",
+    "SeekRepayment",
+    "SeekTransfer",
     "Stage",
     "Thought",
+    "TransferCoin",
+    "Trigger",
 ]
 
 
@@ -95,7 +120,21 @@ class SeekOrder:
     sent_ms: int
 
 
-Command = PlaceOrder | CancelOrder | ReadAccount | ReadHistory | SeekOrder
+MoneyDeed = TransferCoin | RepayDebt
+"""Deeds that move money; only `engine.cashier` makes them, and a test holds that."""
+
+Command = (
+    PlaceOrder
+    | CancelOrder
+    | TransferCoin
+    | RepayDebt
+    | ReadAccount
+    | ReadHistory
+    | ReadLoan
+    | SeekOrder
+    | SeekTransfer
+    | SeekRepayment
+)
 
 
 class Mode(Enum):
@@ -299,6 +338,11 @@ Thought = (
     | CashAdopted
     | FundingAdopted
     | OrderAbsent
+    | PaymentPlanned
+    | PaymentEnded
+    | PaymentRefused
+    | DeedAbsent
+    | BooksCompared
     | Note
     | EmergencyEnded
 )

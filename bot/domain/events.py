@@ -13,6 +13,7 @@ from enum import Enum
 from bot.domain.account import AccountFacts, AccountReading, CashRow, Execution, Wallet
 from bot.domain.instrument import Instrument
 from bot.domain.legs import LegRow
+from bot.domain.loan import Fate, LoanReading, RepayRow, TransferRow
 from bot.domain.orders import OrderRow, Verdict
 
 __all__ = [
@@ -31,15 +32,19 @@ __all__ = [
     "JournalSeen",
     "LatchSeen",
     "LegSeen",
+    "LoanRead",
+    "MoneyAnswered",
     "OperatorAsked",
     "OrderAnswered",
     "OrderSeen",
     "OrderSought",
     "ReadFailed",
+    "RepaymentSought",
     "Started",
     "Stopping",
     "Ticked",
     "TickerSeen",
+    "TransferSought",
     "Verb",
     "WalletSeen",
 ]
@@ -217,6 +222,49 @@ class OrderSought:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoanRead:
+    """A validated reading of the loan, in answer to ReadLoan."""
+
+    reading: LoanReading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoneyAnswered:
+    """The answer to a transfer or a repayment, or the proof that there was none. `deed` is the command's class.
+
+    `fate` is what an accepted one has come to so far; `ref` the venue's own name for it, if it gave one.
+    """
+
+    payment: int
+    deed: str
+    verdict: Verdict
+    code: int | None
+    reason: str
+    fate: Fate | None = None
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferSought:
+    """What the venue's books say of one transfer; `row` None is one valid negative."""
+
+    payment: int
+    row: TransferRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepaymentSought:
+    """What the venue's books say of repayments since one was sent, newest first, and the debt that stands.
+
+    `debt` was read after the rows: a repayment that neither the rows nor the debt show had not happened when they were read.
+    """
+
+    payment: int
+    rows: tuple[RepayRow, ...]
+    debt: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelChanged:
     """A stream came up (connected, authenticated where needed, every topic acknowledged) or went down."""
 
@@ -282,6 +330,10 @@ Event = (
     | ReadFailed
     | OrderAnswered
     | OrderSought
+    | LoanRead
+    | MoneyAnswered
+    | TransferSought
+    | RepaymentSought
     | ChannelChanged
     | BadInput
     | FactsLost

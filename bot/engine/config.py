@@ -6,13 +6,15 @@ a tape at 120 times real time the engine waits as many real seconds for a reply 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
+from bot.domain.loan import Structure
+from bot.domain.money import ZERO
 from bot.strategy.decision import Policy
 
-__all__ = ["EngineConfig", "Execution", "Limits", "Patience", "Style", "VolatilityWindow"]
+__all__ = ["EngineConfig", "Execution", "Limits", "LoanRules", "Patience", "Style", "VolatilityWindow"]
 
 
 class Style(Enum):
@@ -76,6 +78,37 @@ class VolatilityWindow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoanRules:
+    """How the loan is watched and repaid. Money in USDT, LTVs and shares as fractions, durations in market milliseconds.
+
+    `structure` None: whichever the venue shows. `profit_share` of every realised profit repays; `reserve_share` of it fills the reserve
+    while that is short of `reserve_usdt`. `keep_rise`: after a payment the short must still survive this rise.
+    """
+
+    enabled: bool = False
+    structure: Structure | None = None
+    dry_run: bool = False
+    sweep: bool = True
+    sweep_from: float = 0.60
+    sweep_to: float = 0.50
+    warning_to: float = 0.55
+    reserve_to: float = 0.60
+    liquidation_ltv: float = 0.95
+    profit_share: Decimal = Decimal("0.5")
+    reserve_usdt: Decimal = ZERO
+    reserve_share: Decimal = ZERO
+    repay_min_usdt: Decimal = Decimal(50)
+    repay_max_usdt: Decimal = Decimal(5000)
+    repay_max_day_usdt: Decimal = Decimal(20000)
+    keep_rise: float = 0.15
+    schedule_every_ms: int = 0
+    """0: no standing order."""
+    schedule_usdt: Decimal = ZERO
+    read_every_ms: int = 30_000
+    stale_ms: int = 120_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
     symbol: str
     coin: str
@@ -95,3 +128,4 @@ class EngineConfig:
     execution: Execution = Execution()
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""
+    loan: LoanRules = field(default_factory=LoanRules)

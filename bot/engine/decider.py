@@ -13,8 +13,9 @@ from typing import Any, get_type_hints
 
 from bot.domain.commands import Decided, Outcome, Stage
 from bot.domain.legs import Leg
+from bot.domain.loan import Structure
 from bot.domain.money import ZERO
-from bot.engine import throttle
+from bot.engine import ltv, throttle
 from bot.engine.config import Style
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
@@ -93,7 +94,7 @@ def inputs_of(state: State, now_ms: int) -> DecisionInputs:
             funding_apr=market.funding_apr,
             funding_regime=market.funding_regime.regime,
         ),
-        account=_account(state),
+        account=_account(state, now_ms),
         instrument=_instrument(state),
         operator=state.hand._replace(urgent_event=int(bool(state.urgent))),
         policy=state.config.policy,
@@ -115,14 +116,15 @@ def _book(state: State) -> Book:
     )
 
 
-def _account(state: State) -> Account:
-    wallet = state.wallet
-    quote = wallet.coin(state.config.quote) if wallet else None
+def _account(state: State, now_ms: int) -> Account:
+    """In a unified account the debt is what the quote coin is under water, open profit included; in a Crypto Loan what is owed there."""
+    wallet, figures = state.wallet, ltv.figures(state, now_ms)
+    apart = figures.structure is Structure.CRYPTO_LOAN
+    reading = state.loan.reading
     return Account(
-        # In a unified account the debt is whatever the quote coin is under water, perp profit and loss included.
-        debt_usdt=math.nan if wallet is None else max(0.0, -_number(quote.equity)) if quote else 0.0,
-        collateral_ratio=state.config.collateral_ratio,
-        ltv_reported=math.nan,
+        debt_usdt=figures.debt,
+        collateral_ratio=figures.ratio if apart else state.config.collateral_ratio,
+        ltv_reported=_number(reading.venue_ltv) if apart and reading and ltv.disagrees(state) else math.nan,
         margin_usdt=_number(wallet.margin_balance) if wallet else math.nan,
         mm_usdt=_number(wallet.maintenance_margin) if wallet else math.nan,
     )

@@ -14,7 +14,9 @@ from bot.domain.commands import (
     Command,
     Note,
     PlaceOrder,
+    RepayDebt,
     Thought,
+    TransferCoin,
 )
 from bot.domain.errors import Broken, JournalFailed
 from bot.domain.events import (
@@ -26,6 +28,8 @@ from bot.domain.events import (
     FactsLost,
     JournalSeen,
     LegSeen,
+    LoanRead,
+    MoneyAnswered,
     OrderAnswered,
     Started,
     Ticked,
@@ -35,7 +39,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, emergency, gate, hearing, hedging, reconciler, resting, sight
+from bot.engine import decider, emergency, gate, hearing, hedging, loan, reconciler, resting, sight, treasurer
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -72,7 +76,7 @@ class Engine:
                     commands.append(record)
         except Broken as broken:
             self._halt(str(broken), now_ms)
-        if any(isinstance(command, PlaceOrder | CancelOrder) for command in commands):
+        if any(isinstance(command, PlaceOrder | CancelOrder | TransferCoin | RepayDebt) for command in commands):
             try:
                 self._diary.commit()
             except JournalFailed as failed:
@@ -125,6 +129,9 @@ class Engine:
             for change in sight.change(self.state, now_ms):
                 self._take(change, now_ms)
         for command in commands:
+            if isinstance(command, TransferCoin | RepayDebt):
+                self._take(_never_left(command, problem), now_ms)
+                continue
             if not isinstance(command, PlaceOrder) or gate.shrinks_delta(command, self.state.delta):
                 yield command
                 continue
@@ -144,11 +151,18 @@ class Engine:
             yield from _word_on(event)
         if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):
             return  # these are only looked at on the pulse
+        if isinstance(event, LoanRead):
+            yield from loan.remarks(state)
         yield from reconciler.absences(state, now_ms)
+        yield from treasurer.absences(state, now_ms)
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)
         yield from resting.leave(state, now_ms)
         yield from emergency.pursue(state, now_ms)
+        yield from loan.questions(state, now_ms)
+        yield from treasurer.questions(state, now_ms)
+        yield from loan.compare_books(state, now_ms)
+        yield from treasurer.carry_on(state, now_ms)
         yield from hedging.wind_up(state, now_ms)
         if MODES[state.mode].decide and not state.stopping:
             if state.hedge is None:
@@ -166,6 +180,14 @@ class Engine:
             hearing.thought(self.state, record, now_ms)
         else:
             hearing.event(self.state, record, now_ms)
+
+
+def _never_left(deed: TransferCoin | RepayDebt, problem: str) -> MoneyAnswered:
+    """No money moves whose intent is not on disk."""
+    reason = f"never left: {problem}"
+    return MoneyAnswered(
+        payment=deed.payment, deed=type(deed).__name__, verdict=Verdict.REFUSED, code=None, reason=reason
+    )
 
 
 def _word_on(journal: JournalSeen) -> Iterator[Note]:

@@ -9,10 +9,12 @@ from typing import assert_never
 
 from bot.domain.account import AccountReading, Execution
 from bot.domain.commands import (
+    BooksCompared,
     CancelOrder,
     CashAdopted,
     Command,
     Decided,
+    DeedAbsent,
     EmergencyEnded,
     FundingAdopted,
     HedgeEnded,
@@ -21,14 +23,22 @@ from bot.domain.commands import (
     ModeChanged,
     Note,
     OrderAbsent,
+    PaymentEnded,
+    PaymentPlanned,
+    PaymentRefused,
     PlaceOrder,
     ProfitRealised,
     ReadAccount,
     ReadHistory,
+    ReadLoan,
     RealiseWanted,
     Refusal,
+    RepayDebt,
     SeekOrder,
+    SeekRepayment,
+    SeekTransfer,
     Thought,
+    TransferCoin,
 )
 from bot.domain.errors import Broken
 from bot.domain.events import (
@@ -45,20 +55,24 @@ from bot.domain.events import (
     JournalSeen,
     LatchSeen,
     LegSeen,
+    LoanRead,
+    MoneyAnswered,
     OperatorAsked,
     OrderAnswered,
     OrderSeen,
     OrderSought,
     ReadFailed,
+    RepaymentSought,
     Started,
     Stopping,
     Ticked,
     TickerSeen,
+    TransferSought,
     Verb,
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.engine import decider, emergency, hedging, policies, reconciler
+from bot.engine import decider, emergency, hedging, loan, paying, policies, reconciler
 from bot.engine.state import State
 
 __all__ = ["command", "event", "thought"]
@@ -81,6 +95,10 @@ def event(state: State, record: Event, now_ms: int) -> None:
             _answered(state, record, now_ms)
         case OrderSought():
             _sought(state, record, now_ms)
+        case LoanRead():
+            loan.fold_reading(state, record.reading, now_ms)
+        case MoneyAnswered() | TransferSought() | RepaymentSought():
+            paying.event(state, record, now_ms)
         case AccountRead():
             _reading(state, record, now_ms)
         case HistoryRead():
@@ -129,6 +147,10 @@ def command(state: State, record: Command, now_ms: int) -> None:
                 state.readings.deep_asked_ms = now_ms
         case ReadHistory():
             state.readings.history_asked_ms = now_ms
+        case ReadLoan():
+            state.loan.asked_ms = state.loan.asked_last_ms = now_ms
+        case TransferCoin() | RepayDebt() | SeekTransfer() | SeekRepayment():
+            paying.command(state, record, now_ms)
         case SeekOrder():
             state.blotter.seek(record.order_link_id, now_ms)
         case CancelOrder():
@@ -150,8 +172,14 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             hedging.fold_ended(state, record, now_ms)
         case RealiseWanted():
             state.realise_wanted = record
+            state.loan.realise_asked_ms = now_ms
         case ProfitRealised():
             state.realise_wanted = None
+            loan.fold_profit(state, record)
+        case PaymentPlanned() | PaymentEnded() | PaymentRefused() | DeedAbsent():
+            paying.thought(state, record, now_ms)
+        case BooksCompared():
+            loan.fold_compared(state, record, now_ms)
         case LegsAdopted():
             state.ledger.adopt(record)
             state.blotter.write_off()
@@ -266,13 +294,21 @@ def _compare(state: State, record: AccountRead, now_ms: int) -> None:
 
 def _failure(state: State, record: ReadFailed, now_ms: int) -> None:
     readings, patience = state.readings, state.config.patience
+    if record.what in _MONEY_QUESTIONS:
+        return  # asked again on the pulse, for as long as the payment is open
     readings.failures += 1
     pause_ms = patience.seek_every_ms * min(readings.failures, 5)
+    if record.what == ReadLoan.__name__:
+        state.loan.asked_ms, state.loan.not_before_ms = None, now_ms + patience.seek_every_ms
+        return
     if record.what == ReadAccount.__name__:
         readings.asked_ms = None
         readings.not_before_ms = now_ms + pause_ms
     elif record.what == ReadHistory.__name__ and (state.instrument is None or state.market.has_gap):
         readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
+
+
+_MONEY_QUESTIONS = frozenset({SeekTransfer.__name__, SeekRepayment.__name__})
 
 
 def _channel(state: State, record: ChannelChanged, now_ms: int) -> None:
@@ -320,6 +356,7 @@ def _start(state: State, record: Started, now_ms: int) -> None:
             state.blotter.hear(link, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
     for channel in state.channels.values():
         channel.up, channel.since_ms, channel.reason = False, now_ms, "not connected yet"
+    paying.fold_start(state, now_ms)
     state.readings = type(state.readings)()
     state.instrument = state.instrument_ms = state.facts = None
     state.emergency = None  # its halt outlives the run; what is left of it is for the person who looks

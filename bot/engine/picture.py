@@ -12,13 +12,12 @@ from bot.domain.view import (
     ExecutionView,
     HealthView,
     LegView,
-    LoanView,
     MarketView,
     OrderView,
     PnlView,
     Target,
 )
-from bot.engine import sight
+from bot.engine import outlook, sight
 from bot.engine.ledger import LegBook
 from bot.engine.picture_rates import funding, volatility
 from bot.engine.state import State
@@ -27,8 +26,6 @@ __all__ = ["view"]
 
 SHOWN_DECISIONS = 50
 SHOWN_ORDERS = 50
-
-_DAYS = 365
 
 
 def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
@@ -48,7 +45,7 @@ def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
         target=_target(state),
         volatility=volatility(state),
         funding=funding(state),
-        loan=_loan(state),
+        loan=outlook.loan_view(state, now_ms),
         pnl=_pnl(state),
         health=_health(state, now_ms),
         decisions=tuple(state.decisions)[:SHOWN_DECISIONS],
@@ -111,22 +108,6 @@ def _target(state: State) -> Target:
         long_qty=hedge.targets[Leg.LONG] if hedge else None,
         short_qty=hedge.targets[Leg.SHORT] if hedge else None,
         hedging=hedge is not None,
-    )
-
-
-def _loan(state: State) -> LoanView:
-    """In a unified account the debt is whatever the quote coin is under water, perp profit and loss included."""
-    wallet, ticker, spot = state.wallet, state.market.ticker, state.spot
-    quote = wallet.coin(state.config.quote) if wallet else None
-    debt = max(ZERO, -quote.equity) if quote else (ZERO if wallet else None)
-    borrowed = quote.borrowed if quote else None
-    return LoanView(
-        structure="unified account borrow",
-        debt=debt,
-        ltv=float(debt / (spot * ticker.mark)) if debt is not None and spot and ticker else None,
-        mm_rate=float(wallet.mm_rate) if wallet and wallet.mm_rate is not None else None,
-        equity=wallet.total_equity if wallet else None,
-        interest_per_day=borrowed * Decimal(str(state.config.loan_apr)) / _DAYS if borrowed is not None else None,
     )
 
 

@@ -11,12 +11,14 @@ from bot.domain.commands import Decided, HedgeEnded, Mode, RealiseWanted
 from bot.domain.events import Channel, OperatorAsked, Verb
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
+from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.cashbook import CashBook
 from bot.engine.config import EngineConfig, Style
 from bot.engine.ledger import Ledger
+from bot.engine.loan import LoanBook
 from bot.engine.market import MarketBook
 from bot.strategy.decision import Memory, Operator
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
@@ -222,6 +224,8 @@ class State:
     foreign_news: tuple[OrderRow, ...] = ()
     """Those that the reading before did not show."""
 
+    loan: LoanBook = field(default_factory=LoanBook)
+
     hedge: Hedge | None = None
     memory: Memory = FIRST_MEMORY
     last_decided: Decided | None = None
@@ -265,10 +269,15 @@ class State:
 
     @property
     def spot(self) -> Decimal | None:
-        """The BTC to hedge; None while the wallet has not said."""
+        """The BTC to hedge: the wallet's, and what is pledged in a Crypto Loan; None while one of them has not said."""
         if self.config.fixed_spot is not None:
             return self.config.fixed_spot
-        return self.holding.qty
+        rules = self.config.loan
+        if not rules.enabled or rules.structure in (Structure.UTA, Structure.NONE):
+            return self.holding.qty
+        if self.holding.qty is None or self.loan.pledged is None:
+            return None
+        return self.holding.qty + self.loan.pledged
 
     @property
     def is_settled(self) -> bool:

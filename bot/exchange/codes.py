@@ -84,6 +84,18 @@ _RULES = (
     Rule((10006, 10018, 10403, 10429, 429, 20003, 170005, 170222), _U, _AGAIN, "too many requests; was it taken?"),
     Rule((-1, 10014, 20006, 170032, 170149, 110005, 110035, 110079), _U, _AGAIN, "expired, repeated or busy; was it taken?"),
     _ENDED,
+    # Repayments and transfers: turned down, with nothing moved.
+    Rule((34022035,), _R, _AGAIN, "repayments are refused while interest is reckoned, hh:04:00 to hh:05:30"),
+    Rule((34022041, 176016, 182102, 148032), _R, _FATAL, "there is no debt to repay"),
+    Rule((176017, 148038), _R, _FATAL, "more than is owed"),
+    Rule((176015, 131212, 131228, 148012, 148029, 148037), _R, _FATAL, "not enough of the coin, or it is locked"),
+    Rule((34022010, 34022011, 34022014, 34022027, 34022033, 34022034, 148001, 148028), _R, _FATAL, "a wrong coin or amount"),
+    Rule((131002, 131203, 131210, 131211, 131215, 131202, 131204, 131207, 131209), _R, _FATAL, "a wrong account or amount"),
+    Rule((131206, 131208, 131213, 131226, 131227, 131229, 131231, 131232, 131233, 131239), _R, _FATAL, "the transfer is not allowed"),
+    Rule((34022036, 34022047, 34022049, 34022050, 34022051, 34022052, 34022053, 176002, 176008, 182120), _R, _FATAL, "not this way"),
+    Rule((148013, 148027, 148030, 148033), _R, _FATAL, "there is no such loan"),
+    # A transfer of this name exists: ours. Ask for it; never mint another name.
+    Rule((131214,), _U, _FATAL, "a transfer with this transferId exists already"),
     # For questions only.
     Rule((181000, 181001, 181002, 181003, 181004, 181010, 181017, 181018, 181019), _U, _FATAL, "the question is wrong"),
 )

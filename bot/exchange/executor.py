@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
 from bot.domain.clock import Clock, elapsed_s
-from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.domain.commands import (
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    ReadAccount,
+    ReadHistory,
+    ReadLoan,
+    RepayDebt,
+    SeekOrder,
+    SeekRepayment,
+    SeekTransfer,
+    TransferCoin,
+)
 from bot.domain.errors import Broken, HedgeLockError, OutcomeUnknown, Refused
 from bot.domain.events import Event, OrderAnswered, ReadFailed
 from bot.domain.orders import Verdict
 from bot.domain.ports import Inbox
 from bot.exchange.codes import is_ended
+from bot.exchange.lender import Lender
+from bot.exchange.money import money_answered, send_money
 from bot.exchange.patience import Patience
 from bot.exchange.reader import Reader
 from bot.exchange.rest import NEVER_LEFT, Rest, Tell
@@ -81,9 +95,12 @@ class Executor:
         *,
         patience: Patience,
         is_forbidden: Callable[[], bool] = lambda: False,
+        lender: Lender | None = None,
     ) -> None:
+        """`lender` answers about the loan; None: nobody asks."""
         self._rest = rest
         self._reader = reader
+        self._lender = lender
         self._inbox = inbox
         self._clock = clock
         self._patience = patience
@@ -99,11 +116,17 @@ class Executor:
             SeekOrder: _Lane(workers=2, bound=64),
             ReadAccount: _Lane(workers=1, bound=1),
             ReadHistory: _Lane(workers=1, bound=4),
+            # One worker: a payment's steps follow each other.
+            TransferCoin: _Lane(workers=1, bound=4),
+            RepayDebt: _Lane(workers=1, bound=4),
+            ReadLoan: _Lane(workers=1, bound=1),
+            SeekTransfer: _Lane(workers=1, bound=4),
+            SeekRepayment: _Lane(workers=1, bound=4),
         }
 
     def submit(self, command: Command) -> None:
         """Take a command in; never waits. What cannot be taken is answered at once, through the inbox."""
-        if isinstance(command, PlaceOrder) and not self._may_place(command):
+        if isinstance(command, PlaceOrder | TransferCoin | RepayDebt) and not self._may_send(command):
             return
         self._idle.clear()
         if not self._lanes[type(command)].offer(_key(command), command):
@@ -154,6 +177,10 @@ class Executor:
                 await self._ask(command, lambda: self._reader.read_history(command))
             case SeekOrder():
                 await self._ask(command, lambda: self._reader.seek(command))
+            case TransferCoin() | RepayDebt():
+                await self._pay(command)
+            case ReadLoan() | SeekTransfer() | SeekRepayment():
+                await self._ask(command, lambda: self._ask_lender(command))
             case _:
                 assert_never(command)
 
@@ -163,8 +190,20 @@ class Executor:
         The sending is a task of its own because it must outlive our being cancelled: a stop in mid-flight still listens a while for
         what became of the order. It never outlives this call.
         """
-        sending = asyncio.create_task(self._sent_and_answered(order))
-        answer = _answered(order, Verdict.UNKNOWN, None, "we were stopped while it was in flight")
+        stopped = _answered(order, Verdict.UNKNOWN, None, "we were stopped while it was in flight")
+        await self._send_once(self._sent_and_answered(order), stopped)
+
+    async def _pay(self, deed: TransferCoin | RepayDebt) -> None:
+        if self._is_forbidden():
+            self._turn_away(deed, "the halt latch is closed")
+            return
+        stopped = money_answered(deed, Verdict.UNKNOWN, None, "we were stopped while it was in flight")
+        await self._send_once(send_money(self._rest, deed), stopped)
+
+    async def _send_once(self, deed: Coroutine[Any, Any, Event], stopped: Event) -> None:
+        """Carry a deed out and tell its answer; `stopped` where we are stopped and none comes in time."""
+        sending = asyncio.create_task(deed)
+        answer = stopped
         try:
             answer = await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -235,13 +274,27 @@ class Executor:
             answer = ReadFailed(what=type(command).__name__, reason=f"{type(error).__name__}: {str(error)[:150]}")
         self._inbox.put(answer)
 
-    def _may_place(self, order: PlaceOrder) -> bool:
-        if order.order_link_id in self._sent:
-            raise Broken(f"the order {order.order_link_id} was given out twice")
+    async def _ask_lender(self, command: ReadLoan | SeekTransfer | SeekRepayment) -> Event:
+        if self._lender is None:
+            raise Refused(NEVER_LEFT, "nobody here reads loans")
+        match command:
+            case ReadLoan():
+                return await self._lender.read(command)
+            case SeekTransfer():
+                return await self._lender.seek_transfer(command)
+            case SeekRepayment():
+                return await self._lender.seek_repayment(command)
+            case _:
+                assert_never(command)
+
+    def _may_send(self, deed: PlaceOrder | TransferCoin | RepayDebt) -> bool:
+        name = _key(deed)
+        if name in self._sent:
+            raise Broken(f"{type(deed).__name__} {name} was given out twice")
         if self._closing:
-            self._turn_away(order, "we are leaving")
+            self._turn_away(deed, "we are leaving")
             return False
-        self._sent[order.order_link_id] = None
+        self._sent[name] = None
         if len(self._sent) > REMEMBERED_ORDERS:
             self._sent.popitem(last=False)
         return True
@@ -250,6 +303,8 @@ class Executor:
         """Answer a command that was not begun."""
         if isinstance(command, PlaceOrder):
             self._inbox.put(_answered(command, Verdict.REFUSED, None, f"it never left: {reason}"))
+        elif isinstance(command, TransferCoin | RepayDebt):
+            self._inbox.put(money_answered(command, Verdict.REFUSED, None, f"it never left: {reason}"))
         else:
             self._inbox.put(ReadFailed(what=type(command).__name__, reason=reason))
 
@@ -273,6 +328,12 @@ def _key(command: Command) -> str:
             return ""
         case ReadHistory():
             return f"{command.minutes} {command.bars} {command.funding_points}"
+        case TransferCoin() | SeekTransfer():
+            return command.transfer_id
+        case RepayDebt() | SeekRepayment():
+            return f"repayment {command.payment} of {command.amount}"
+        case ReadLoan():
+            return ""
         case _:
             assert_never(command)
 

@@ -61,16 +61,35 @@ class Ask(Enum):
     ACCOUNT_INFO = "private_get_v5_account_info"
     FEE_RATE = "private_get_v5_account_fee_rate"
     KEY = "private_get_v5_user_query_api"
+    COLLATERAL_INFO = "private_get_v5_account_collateral_info"
+    TRANSFERABLE = "private_get_v5_account_withdrawal"
+    REPAYABLE = "private_get_v5_spot_margin_trade_repayment_available_amount"
+    MARGIN_TIERS = "public_get_v5_spot_margin_trade_collateral"
+    COIN_BALANCE = "private_get_v5_asset_transfer_query_account_coin_balance"
+    TRANSFERS = "private_get_v5_asset_transfer_query_inter_transfer_list"
+    LOAN_POSITION = "private_get_v5_crypto_loan_common_position"
+    LOAN_TIERS = "public_get_v5_crypto_loan_common_collateral_data"
+    LOAN_ONGOING = "private_get_v5_crypto_loan_flexible_ongoing_coin"
+    LOAN_REPAYMENTS = "private_get_v5_crypto_loan_flexible_repayment_history"
 
 
 class Tell(Enum):
-    """Every deed this bot does at the venue."""
+    """Every deed this bot does at the venue. The ways of repaying that sell a coin are not among them, and a test holds that."""
 
     CREATE_ORDER = "private_post_v5_order_create"
     CANCEL_ORDER = "private_post_v5_order_cancel"
+    TRANSFER = "private_post_v5_asset_transfer_inter_transfer"
+    REPAY_UTA = "private_post_v5_account_no_convert_repay"
+    REPAY_LOAN = "private_post_v5_crypto_loan_flexible_repay"
 
 
-_KIND = {Tell.CREATE_ORDER: Kind.PLACE, Tell.CANCEL_ORDER: Kind.CANCEL}
+_KIND = {
+    Tell.CREATE_ORDER: Kind.PLACE,
+    Tell.CANCEL_ORDER: Kind.CANCEL,
+    Tell.TRANSFER: Kind.MONEY,
+    Tell.REPAY_UTA: Kind.MONEY,
+    Tell.REPAY_LOAN: Kind.MONEY,
+}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,269 @@
+"""The loan's book: what the venue said of the debt, what we paid, and what follows from both at the price of now.
+
+Knows readings, interest and prices; does not decide that anything is paid (`treasurer`), nor make what leaves (`cashier`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.domain.commands import BooksCompared, Note, PaymentPlanned, PaymentRefused, ProfitRealised, ReadLoan, Trigger
+from bot.domain.loan import LoanReading, Structure
+from bot.domain.money import ZERO
+from bot.engine import ltv
+from bot.engine.ltv import projected_interest
+from bot.engine.repayment import Payment, Step
+
+if TYPE_CHECKING:
+    from bot.engine.config import LoanRules
+    from bot.engine.state import State
+
+__all__ = [
+    "LoanBook",
+    "compare_books",
+    "fold_compared",
+    "fold_profit",
+    "fold_reading",
+    "note_ended",
+    "note_planned",
+    "questions",
+    "remarks",
+]
+
+KEPT_PAYMENTS = 50
+HOUR_MS, DAY_MS = 3_600_000, 86_400_000
+_BOOKS_TOLERANCE = Decimal("0.01")
+
+
+@dataclass(slots=True)
+class LoanBook:
+    """Everything known of the loan. Outlives a restart, except the reading's freshness."""
+
+    reading: LoanReading | None = None
+    reading_ms: int = 0
+    """When the reading was begun."""
+    index_then: float = math.nan
+    """The index price when it arrived."""
+    asked_ms: int | None = None
+    asked_last_ms: int | None = None
+    urgent: str = ""
+    not_before_ms: int = 0
+    disagreements: int = 0
+    first_principal: Decimal = ZERO
+    pledge_rumour: Decimal | None = None
+    pledge_rumour_ms: int = 0
+    pledged: Decimal | None = None
+    """BTC in the loan, as it is believed; None: never read."""
+
+    payments: deque[Payment] = field(default_factory=lambda: deque(maxlen=KEPT_PAYMENTS))
+    """Newest last; at most the last has not ended."""
+    made: int = 0
+    """Payments ever planned: the number of the last."""
+    paid: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=200))
+    paid_to_date: Decimal = ZERO
+    paid_interest: Decimal = ZERO
+    ended_ms: int = 0
+    debt_expected: Decimal | None = None
+    """What the last payment left of the debt; a reading that shows much more is older than the payment, until it persists."""
+    drops: int = 0
+    """Payments in a row that came to nothing."""
+    dropped_ms: int = 0
+
+    pot: Decimal = ZERO
+    """Cash that realised profit brought and that no payment has taken."""
+    unshared: Decimal = ZERO
+    """Realised profit of which the loan has not had its share."""
+    reserve_used: Decimal = ZERO
+    reserve_filled: Decimal = ZERO
+    scheduled_ms: int | None = None
+    """When the standing order was last carried out, or began to run."""
+    refused: PaymentRefused | None = None
+    refused_ms: int = 0
+    realise_asked_ms: int | None = None
+    """When profit was last asked for, and none has come since."""
+    compared_ms: int | None = None
+    """When our account of the debt was last compared with the venue's."""
+    books_debt: Decimal | None = None
+    """Our account: the debt of the first reading, plus interest by the rate, less what we paid."""
+    books_ms: int = 0
+
+    @property
+    def open(self) -> Payment | None:
+        """The payment in motion."""
+        return self.payments[-1] if self.payments and not self.payments[-1].has_ended else None
+
+    @property
+    def structure(self) -> Structure | None:
+        """Where the debt lives; None while never read."""
+        return self.reading.structure if self.reading is not None else None
+
+    def paid_since(self, moment_ms: int) -> Decimal:
+        """USDT repaid from a moment on, what is on its way counted as paid."""
+        done = sum((amount for at_ms, amount in self.paid if at_ms >= moment_ms), ZERO)
+        return done + (self.open.plan.amount if self.open is not None else ZERO)
+
+    def reserve(self, rules: LoanRules) -> Decimal:
+        """USDT set aside: what the settings say, less what was spent, plus what profit brought back."""
+        return min(rules.reserve_usdt, max(ZERO, rules.reserve_usdt - self.reserve_used + self.reserve_filled))
+
+    def want(self, why: str) -> None:
+        """Ask for a reading before its time."""
+        self.urgent = why
+
+    def see_pledge(self, pledged: Decimal, now_ms: int, believed_after_ms: int) -> None:
+        """As with the wallet: a change is believed when nothing has contradicted it for longer than any read may lag."""
+        if self.pledged is None or pledged == self.pledged:
+            self.pledged, self.pledge_rumour = pledged, None
+        elif self.pledge_rumour != pledged:
+            self.pledge_rumour, self.pledge_rumour_ms = pledged, now_ms
+        elif now_ms - self.pledge_rumour_ms >= believed_after_ms:
+            self.pledged, self.pledge_rumour = pledged, None
+
+
+def fold_reading(state: State, reading: LoanReading, now_ms: int) -> None:
+    """A reading arrived."""
+    book, rules = state.loan, state.config.loan
+    book.asked_ms, book.urgent = None, ""
+    known = book.reading
+    if reading.asked_ms < book.reading_ms:
+        return
+    if reading.absent and known is not None and known.structure is Structure.CRYPTO_LOAN and not known.absent:
+        return  # a page that fell silent is no proof that the pledged BTC are gone
+    book.reading, book.reading_ms = reading, reading.asked_ms
+    book.index_then = float(state.market.ticker.index) if state.market.ticker else math.nan
+    if reading.absent and rules.structure is Structure.CRYPTO_LOAN:
+        return
+    book.see_pledge(reading.pledged_btc, now_ms, state.config.patience.lease_ms)
+    if not book.first_principal:
+        book.first_principal = reading.principal
+    if book.books_debt is None or book.compared_ms is None:
+        book.books_debt, book.books_ms, book.compared_ms = reading.debt, now_ms, now_ms
+    if book.scheduled_ms is None:
+        book.scheduled_ms = now_ms
+    book.disagreements = book.disagreements + 1 if ltv.disagreement(state) > ltv.DISAGREEMENT else 0
+
+
+def fold_profit(state: State, record: ProfitRealised) -> None:
+    """Profit became cash: the reserve gets its share while it is short, the rest may repay."""
+    book, rules = state.loan, state.config.loan
+    cash = max(ZERO, record.realised_usdt - record.costs_usdt)
+    missing = rules.reserve_usdt - book.reserve(rules)
+    kept = min(missing, max(ZERO, record.amount_usdt) * rules.reserve_share, cash)
+    book.reserve_filled += kept
+    book.pot += cash - kept
+    book.unshared += record.amount_usdt
+    if cash > 0:
+        book.realise_asked_ms = None
+    book.want("profit was realised")
+
+
+def questions(state: State, now_ms: int) -> Iterator[ReadLoan]:
+    """When the loan should be read."""
+    book, rules, patience = state.loan, state.config.loan, state.config.patience
+    if not rules.enabled or rules.structure is Structure.NONE or now_ms < book.not_before_ms:
+        return
+    if book.asked_ms is not None and now_ms - book.asked_ms <= patience.read_timeout_ms:
+        return
+    every_ms = HOUR_MS if book.reading is not None and book.reading.absent else rules.read_every_ms
+    due = book.asked_last_ms is None or now_ms - book.asked_last_ms >= every_ms
+    if due or book.urgent:
+        yield ReadLoan(why=book.urgent or "cycle", structure=rules.structure)
+
+
+def remarks(state: State) -> Iterator[Note]:
+    """What a person should know of the reading that was just taken in."""
+    book = state.loan
+    if book.disagreements == ltv.TELLING:
+        mine, theirs = ltv.ours_and_venues(state)
+        yield Note(
+            severity="warning",
+            kind="ltv differs",
+            text=f"we reckon {mine:.2%}, Bybit says {theirs:.2%}: the worse of the two is used",
+        )
+    reading = book.reading
+    if reading is not None and reading.borrowed_elsewhere > 0:
+        yield Note(
+            severity="warning",
+            kind="two loans",
+            text=f"{reading.borrowed_elsewhere} USDT are owed outside the {reading.structure.value}: nothing here watches or repays them",
+        )
+
+
+def compare_books(state: State, now_ms: int) -> Iterator[BooksCompared | Note]:
+    """Once a day: our account of the debt (its beginning, interest by the rate, less what we paid) against the venue's."""
+    book = state.loan
+    reading = book.reading
+    if (
+        reading is None
+        or book.books_debt is None
+        or book.compared_ms is None
+        or book.open is not None
+        or reading.absent
+    ):
+        return
+    if now_ms - book.compared_ms < DAY_MS or reading.asked_ms <= book.ended_ms:
+        return
+    hours = max(1.0, (now_ms - book.books_ms) / HOUR_MS)
+    ours = book.books_debt + projected_interest(book, book.books_debt, hours)
+    allowed = max(_BOOKS_TOLERANCE, abs(projected_interest(book, book.books_debt, hours + 1.0)) / 2, ours / 100_000)
+    agree = abs(ours - reading.debt) <= allowed
+    text = f"our account says {ours:.2f} USDT are owed, Bybit says {reading.debt:.2f}"
+    yield BooksCompared(ours=ours, venue=reading.debt, agree=agree, text=text)
+    if not agree:
+        yield Note(
+            severity="warning", kind="loan books differ", text=f"{text}; the account goes on from Bybit's figure"
+        )
+
+
+def fold_compared(state: State, record: BooksCompared, now_ms: int) -> None:
+    """The account goes on from the venue's figure."""
+    book = state.loan
+    book.compared_ms, book.books_ms, book.books_debt = now_ms, now_ms, record.venue
+
+
+def note_planned(book: LoanBook, plan: PaymentPlanned, now_ms: int) -> None:
+    """A payment begins: what it takes from profit, pot and reserve is taken now, so that nobody shares it out twice."""
+    book.made = plan.number
+    book.payments.append(Payment(plan=plan, planned_ms=now_ms))
+    book.refused = None
+    if plan.trigger is Trigger.SCHEDULE:
+        book.scheduled_ms = now_ms
+    take(book, plan, 1)
+
+
+def take(book: LoanBook, plan: PaymentPlanned, sign: int) -> None:
+    """Take a payment's money out of profit, pot and reserve (1), or give it back where it came to nothing (-1)."""
+    if plan.trigger is Trigger.TOP_UP:
+        return
+    book.unshared -= sign * plan.from_profit
+    book.reserve_used += sign * plan.from_reserve
+    book.pot -= sign * plan.from_pot
+
+
+def note_ended(book: LoanBook, payment: Payment, now_ms: int, *, is_top_up_done: bool) -> None:
+    """A payment has ended: count it, or give back what it had taken. A top-up is done when its transfer is."""
+    book.ended_ms = now_ms
+    book.want("after a payment")
+    if is_top_up_done:
+        book.drops = 0
+        return
+    if payment.step is not Step.PAID:
+        take(book, payment.plan, -1)
+        book.drops, book.dropped_ms = book.drops + 1, now_ms
+        return
+    book.drops = 0
+    amount = payment.plan.amount
+    interest = min(amount, book.reading.interest) if book.reading is not None else ZERO
+    book.paid.append((now_ms, amount))
+    book.paid_to_date += amount
+    book.paid_interest += interest
+    book.debt_expected = payment.plan.debt_before - amount
+    if book.books_debt is not None:
+        hours = max(0, now_ms - book.books_ms) / HOUR_MS
+        book.books_debt += projected_interest(book, book.books_debt, hours) - amount
+        book.books_ms = now_ms

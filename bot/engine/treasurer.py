@@ -1,0 +1,393 @@
+"""The treasurer: when the loan is repaid, with how much, and what must be realised first.
+
+Reads the loan's book, yields wishes to the cashier and carries one payment at a time through its steps. Realising is asked of the hedge
+(`RealiseWanted`), which keeps delta; only what has become cash is paid. A payment that waits for its answer is asked about until the
+venue's books prove what became of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+from bot.domain.commands import (
+    Command,
+    DeedAbsent,
+    Note,
+    PaymentEnded,
+    PaymentPlanned,
+    PaymentRefused,
+    RealiseWanted,
+    RepayDebt,
+    SeekRepayment,
+    SeekTransfer,
+    Thought,
+    TransferCoin,
+    Trigger,
+)
+from bot.domain.legs import Leg
+from bot.domain.loan import LoanReading, Structure
+from bot.domain.money import ZERO
+from bot.engine import cashier, ltv, sight
+from bot.engine.cashier import Wish
+from bot.engine.modes import MODES
+from bot.engine.repayment import Payment, Step
+from bot.engine.state import State
+from bot.strategy import ladder, pipeline, profit, risk
+
+__all__ = ["absences", "carry_on", "payable_debt", "questions", "surroundings", "wish_of"]
+
+NEGATIVES_NEEDED = 3
+"""Valid negatives, asked for after the lease, that a proof of absence of money needs."""
+PENDING_LEASES = 8
+"""An accepted deed is called absent no sooner than after so many leases."""
+_ALARMING_SEEKS = 20
+_MOST_PAUSE = 6
+_REMIND_MS, _DAY_MS = 3_600_000, 86_400_000
+_RELUCTANT_MS = 5_000
+
+Words = Command | Thought
+
+
+def carry_on(state: State, now_ms: int) -> Iterator[Words]:
+    """The next step of the payment in motion; or the payment that is due now, if there is one."""
+    rules, book = state.config.loan, state.loan
+    if not rules.enabled:
+        return
+    yield from _tell_ends(state)
+    payment = book.open
+    if payment is not None:
+        yield from _next_step(state, payment, now_ms)
+        return
+    if state.stopping or _unmanaged(state):
+        return
+    wish = wish_of(state, now_ms)
+    if wish is None:
+        if state.asked_to_repay is not None:
+            yield _refused(state, Trigger.BY_HAND, ZERO, "debt", "there is nothing to repay")
+        return
+    around = surroundings(state, wish, now_ms)
+    answer = cashier.admit(wish, around)
+    if isinstance(answer, PaymentPlanned):
+        yield answer
+        if book.open is not None:
+            yield from _next_step(state, book.open, now_ms)
+        return
+    if answer.rule == "cash" and (realise := _realise(state, wish, around, now_ms)) is not None:
+        yield realise
+        return
+    if _is_news(state, answer, now_ms):
+        yield answer
+
+
+def wish_of(state: State, now_ms: int) -> Wish | None:
+    """What is due now, the most urgent first; None: nothing."""
+    reading = state.loan.reading
+    if reading is None or state.market.ticker is None:
+        return None
+    for look in (_top_up, _by_ltv, _by_hand, _by_schedule, _by_profit):
+        if (wish := look(state, reading, now_ms)) is not None:
+            return wish
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------ triggers
+
+
+def _top_up(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
+    """The margin ladder asks for more margin, and USDT lies idle in the Funding wallet."""
+    if reading.structure is not Structure.CRYPTO_LOAN or reading.funding_usdt < 1:
+        return None
+    figures = ltv.figures(state, now_ms)
+    level = pipeline.margin_level_of(state.config.policy, state.memory.margin_level, figures.mm_rate)
+    if level < ladder.MARGIN_TOP_UP:
+        return None
+    return Wish(
+        trigger=Trigger.TOP_UP,
+        why=f"the margin of the perps is used to {figures.mm_rate:.0%}",
+        usdt=reading.funding_usdt,
+    )
+
+
+def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
+    """A Crypto Loan's LTV is where gains must become repayment. In a unified account gains count without being realised."""
+    rules = state.config.loan
+    if reading.structure is not Structure.CRYPTO_LOAN or not rules.sweep:
+        return None
+    figures = ltv.figures(state, now_ms)
+    level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, figures.ltv)
+    target = ladder.sweep_target_ltv(level, figures.ltv, rules.sweep_from, rules.sweep_to, rules.warning_to)
+    if math.isnan(target) or figures.ltv <= target:
+        return None
+    need = _need(state, figures, target)
+    urgent = level >= ladder.CRITICAL
+    spends_reserve = bool(ladder.loan_actions(level) & ladder.SPEND_RESERVE)
+    from_reserve = min(state.loan.reserve(rules), _need(state, figures, rules.reserve_to)) if spends_reserve else ZERO
+    return Wish(
+        trigger=Trigger.LTV,
+        why=f"LTV {figures.ltv:.2%}, down to {target:.0%}",
+        usdt=need,
+        from_profit=state.loan.unshared,
+        from_reserve=from_reserve,
+        from_cash=urgent,
+        urgent=urgent,
+    )
+
+
+def _by_hand(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
+    asked = state.asked_to_repay
+    if asked is None:
+        return None
+    return Wish(
+        trigger=Trigger.BY_HAND,
+        why=f"asked by {asked.who}: {asked.reason}",
+        usdt=payable_debt(reading) if asked.amount is None else min(asked.amount, payable_debt(reading)),
+        from_profit=state.loan.unshared,
+        from_cash=True,
+    )
+
+
+def _by_schedule(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
+    """The standing order is due."""
+    rules, last_ms = state.config.loan, state.loan.scheduled_ms
+    if not rules.schedule_every_ms or last_ms is None or now_ms - last_ms < rules.schedule_every_ms:
+        return None
+    usdt = min(rules.schedule_usdt, payable_debt(reading))
+    return Wish(
+        trigger=Trigger.SCHEDULE,
+        why=f"the standing order over {rules.schedule_usdt} USDT",
+        usdt=usdt,
+        from_profit=state.loan.unshared,
+        from_cash=True,
+    )
+
+
+def _by_profit(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
+    """The loan's share of the profit realised since the last payment, once that is worth a payment."""
+    rules, unshared = state.config.loan, state.loan.unshared
+    due = profit.repayment_usdt(
+        float(unshared), float(rules.profit_share), float(rules.repay_min_usdt), float(rules.repay_max_usdt)
+    )
+    if not due > 0.0 or payable_debt(reading) <= 0:
+        return None
+    usdt = min(Decimal(f"{due:.6f}"), payable_debt(reading))
+    return Wish(
+        trigger=Trigger.PROFIT,
+        why=f"{rules.profit_share:.0%} of {unshared:.2f} USDT of realised profit",
+        usdt=usdt,
+        from_profit=min(unshared, usdt / rules.profit_share),
+    )
+
+
+def _need(state: State, figures: ltv.Figures, target: float) -> Decimal:
+    """USDT that bring the LTV to `target` now."""
+    assert state.market.ticker is not None
+    collateral = float(state.loan.pledged or ZERO)
+    need = ladder.repay_needed_usdt(figures.debt, target, collateral, float(state.market.ticker.index), figures.ratio)
+    return ZERO if math.isnan(need) else Decimal(f"{need:.6f}")
+
+
+# ------------------------------------------------------------------------------------------------------------ what stands around
+
+
+def payable_debt(reading: LoanReading) -> Decimal:
+    """What a repayment may be at most: in a unified account interest is taken from the wallet and not repaid."""
+    return reading.principal if reading.structure is Structure.UTA else reading.debt
+
+
+def surroundings(state: State, wish: Wish, now_ms: int) -> cashier.Surroundings:
+    """What the cashier looks at."""
+    book, rules = state.loan, state.config.loan
+    assert book.reading is not None
+    return cashier.Surroundings(
+        now_ms=now_ms,
+        number=book.made + 1,
+        rules=rules,
+        mode=state.mode.value,
+        may_pay=MODES[state.mode].grow and not state.unwritable,
+        is_fresh=sight.ticker_is_fresh(state, now_ms) and now_ms - book.reading_ms <= rules.stale_ms,
+        reading=book.reading,
+        debt=payable_debt(book.reading),
+        pot=max(ZERO, book.pot),
+        reserve=book.reserve(rules),
+        spare=_spare(state, wish),
+        paid_today=book.paid_since(now_ms - _DAY_MS),
+        refused_lately=_pausing(state, now_ms),
+    )
+
+
+def _spare(state: State, wish: Wish) -> float:
+    """USDT that may leave the perps' account; in a unified account repaying changes no margin, so only what is free binds."""
+    wallet, ticker, policy = state.wallet, state.market.ticker, state.config.policy
+    if wallet is None or ticker is None or wallet.margin_balance is None or wallet.maintenance_margin is None:
+        return math.nan
+    if state.loan.structure is Structure.UTA:
+        return float(wallet.margin_balance)
+    return cashier.spare_usdt(
+        margin=float(wallet.margin_balance),
+        maintenance=float(wallet.maintenance_margin),
+        short_btc=float(max(ZERO, -state.ledger.net)),
+        price=float(ticker.mark),
+        mm_per_price=policy.mm_per_price,
+        rise=0.0 if wish.urgent else state.config.loan.keep_rise,
+        most_rate=policy.mm_top_up if wish.urgent else policy.mm_alert,
+    )
+
+
+def _pausing(state: State, now_ms: int) -> str:
+    """Why nothing is planned just now: the last payment came to nothing, or what we know is older than it."""
+    book, patience = state.loan, state.config.patience
+    if book.drops:
+        pause_ms = patience.hedge_ms * 2 ** min(book.drops - 1, _MOST_PAUSE)
+        if now_ms - book.dropped_ms < pause_ms:
+            return f"{book.drops} payment(s) came to nothing; the next is tried {pause_ms / 1000:.0f} s after the last"
+    if book.ended_ms:
+        if book.reading_ms <= book.ended_ms:
+            return "no reading of the loan since the last payment"
+        if state.wallet_ms <= book.ended_ms:
+            return "no reading of the wallet since the last payment"
+        if _shows_an_old_debt(state) and now_ms - book.ended_ms < patience.lease_ms:
+            return "the reading of the loan is from before the last payment"
+    return ""
+
+
+def _shows_an_old_debt(state: State) -> bool:
+    book = state.loan
+    if book.debt_expected is None or book.reading is None or not book.paid:
+        return False
+    return payable_debt(book.reading) > book.debt_expected + book.paid[-1][1] / 2
+
+
+def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int) -> RealiseWanted | None:
+    """Ask the hedge for the cash that is missing, if a winning short can give it."""
+    rules, ticker = state.config.loan, state.market.ticker
+    if wish.trigger in (Trigger.PROFIT, Trigger.TOP_UP) or rules.dry_run or state.realise_wanted is not None:
+        return None
+    if state.hedge is not None or ticker is None or not state.is_settled or not MODES[state.mode].grow:
+        return None
+    asked_ms = state.loan.realise_asked_ms
+    if asked_ms is not None and now_ms - asked_ms < state.config.patience.hedge_ms:
+        return None
+    short = state.ledger.legs[Leg.SHORT]
+    entry = float(short.entry_price) if short.entry_price is not None else math.nan
+    missing = min(wish.usdt, rules.repay_max_usdt, rules.repay_max_day_usdt - around.paid_today) - around.pot
+    size = risk.sweep_size_btc(float(missing), float(short.qty), entry, float(ticker.mark), 1)
+    if not size > 0.0 or (entry - float(ticker.mark)) * size < float(rules.repay_min_usdt):
+        return None
+    cost = Decimal(f"{profit.round_trip_cost_usdt(size, float(ticker.mark), _ONE_WAY_COST):.2f}")
+    return RealiseWanted(why=f"{wish.trigger.value}: {wish.why}", need_usdt=(missing + cost).quantize(cashier.CENT))
+
+
+_ONE_WAY_COST = 0.0006  # taker fee and half a spread: what realising costs is realised with it
+
+
+def _unmanaged(state: State) -> bool:
+    reading = state.loan.reading
+    return reading is None or bool(reading.absent) or reading.structure is Structure.NONE
+
+
+def _is_news(state: State, refusal: PaymentRefused, now_ms: int) -> bool:
+    """A refusal is said once for as long as its rule stays; by hand always, and again after an hour."""
+    last = state.loan.refused
+    if refusal.rule in ("pause", "freshness", "window") or (
+        state.realise_wanted is not None and refusal.rule == "cash"
+    ):
+        return False  # it passes by itself
+    if refusal.trigger is Trigger.BY_HAND:
+        return True
+    if refusal.rule == "mode":
+        return False  # the mode has been told
+    same = last is not None and (last.trigger, last.rule) == (refusal.trigger, refusal.rule)
+    return not same or now_ms - state.loan.refused_ms >= _REMIND_MS
+
+
+def _refused(state: State, trigger: Trigger, amount: Decimal, rule: str, reason: str) -> PaymentRefused:
+    return PaymentRefused(trigger=trigger, amount=amount, rule=rule, reason=reason)
+
+
+# ------------------------------------------------------------------------------------------------------------ the payment in motion
+
+
+def _next_step(state: State, payment: Payment, now_ms: int) -> Iterator[TransferCoin | RepayDebt | PaymentEnded]:
+    deed = cashier.next_deed(payment, state.config.quote)
+    if deed is None:
+        if payment.step is Step.MOVED:
+            yield PaymentEnded(
+                number=payment.plan.number, paid=ZERO, step=payment.step.value, reason="it joined the margin"
+            )
+        return
+    overdue = now_ms - payment.planned_ms > 3 * state.config.patience.hedge_ms
+    if overdue or state.stopping:
+        reason = f"stopping: {state.stopping}" if state.stopping else "it could not be sent in time"
+        yield PaymentEnded(number=payment.plan.number, paid=ZERO, step=payment.step.value, reason=reason)
+        return
+    if not MODES[state.mode].grow or state.unwritable:
+        return
+    if isinstance(deed, RepayDebt) and cashier.window_ends_ms(payment.plan.structure, now_ms) is not None:
+        return
+    yield deed
+
+
+def _tell_ends(state: State) -> Iterator[PaymentEnded | Note]:
+    """A payment that has ended is told once."""
+    if not state.loan.payments or not (payment := state.loan.payments[-1]).has_ended or payment.is_told:
+        return
+    plan = payment.plan
+    yield PaymentEnded(number=plan.number, paid=payment.paid, step=payment.step.value, reason=payment.reason)
+    if payment.step is Step.DROPPED and state.loan.drops >= 2 and payment.moves_first:
+        yield Note(
+            severity="warning",
+            kind="repayment failed",
+            text=f"payment {plan.number} of {plan.amount} USDT: {payment.reason}",
+        )
+
+
+def questions(state: State, now_ms: int) -> Iterator[SeekTransfer | SeekRepayment | Note]:
+    """Ask what became of the deed whose answer is awaited, or doubtful."""
+    payment = state.loan.open
+    if payment is None or not payment.is_out:
+        return
+    patience = state.config.patience
+    waits_ms = 0 if payment.is_asking else patience.read_timeout_ms
+    last_ms = payment.sought_ms or payment.sent_ms
+    pause_ms = patience.seek_every_ms if payment.sought_ms else (0 if payment.is_asking else waits_ms)
+    if now_ms - last_ms < pause_ms:
+        return
+    if payment.seeks and payment.seeks % _ALARMING_SEEKS == 0:
+        yield Note(
+            severity="critical",
+            kind="repayment unresolved",
+            text=(
+                f"payment {payment.plan.number} of {payment.plan.amount} USDT is {payment.step.value} for "
+                f"{(now_ms - payment.sent_ms) / 1000:.0f} s; nothing else is paid until it is known"
+            ),
+        )
+    plan = payment.plan
+    if payment.step in (Step.MOVING, Step.MOVE_UNKNOWN, Step.MOVE_PENDING):
+        yield SeekTransfer(payment=plan.number, transfer_id=payment.transfer_id, sent_ms=payment.sent_ms)
+    else:
+        yield SeekRepayment(
+            payment=plan.number,
+            structure=plan.structure,
+            coin=state.config.quote,
+            amount=plan.amount,
+            sent_ms=payment.sent_ms,
+        )
+
+
+def absences(state: State, now_ms: int) -> Iterator[DeedAbsent]:
+    """A deed of which it is now proved that it never happened and can happen no more: its lease has ended, and the venue's books said no,
+    again and again, to questions asked after that; for a repayment the debt, too, has not fallen."""
+    payment = state.loan.open
+    if payment is None or not payment.is_asking or payment.negatives < NEGATIVES_NEEDED:
+        return
+    pending = payment.step in (Step.MOVE_PENDING, Step.REPAY_PENDING)
+    lease_ms = state.config.patience.lease_ms * (PENDING_LEASES if pending else 1)
+    if now_ms > payment.sent_ms + lease_ms:
+        deed = TransferCoin if payment.step in (Step.MOVE_UNKNOWN, Step.MOVE_PENDING) else RepayDebt
+        yield DeedAbsent(
+            payment=payment.plan.number,
+            deed=deed.__name__,
+            proof=f"lease over, {payment.negatives} negatives; it was {payment.step.value}",
+        )
