@@ -29,6 +29,8 @@ VISIBLE_S = 12.0
 SLACK_S = 1.0
 ROUND_S, SLOWEST_ROUND_S = 0.25, 3.0
 PATIENCE_LOOK_S = 8.0
+MOST_ASKED_FOR = 3
+"""Unknown orders looked up in one round: the venue's limits are for closing first."""
 BANDS = (Decimal("0.003"), Decimal("0.01"), Decimal("0.03"))
 """How far from the mark a limit may be, step by step, where market orders are not taken."""
 
@@ -70,6 +72,7 @@ class Work:
     stop: Event = field(default_factory=Event)
     began_s: float = field(default_factory=elapsed_s)
     _last_word: str = ""
+    _has_cancelled: bool = False
     _rung: dict[int, int] = field(default_factory=dict)
     _luckless: int = 0
     _strangers: set[str] | None = None
@@ -107,14 +110,14 @@ class Work:
         if legs is not None and todo:
             self.seen.clean_s = None
             self._close(legs, todo)
-        cancelled = self._try(cancelling, "the orders cannot be cancelled", default=False) is not False
+        has_cancelled = self._try(cancelling, "the orders cannot be cancelled", default=False) is not False
         if legs is None or todo is None:
             self._luckless += 1
             return
         self._luckless = 0
         self.seen.legs, self.seen.todo = legs, todo
         if not todo:
-            self._verify(cancelled)
+            self._verify(has_cancelled)
 
     def _todo(self, legs: Legs) -> dict[int, Decimal] | None:
         """What to close now; None where it cannot be told."""
@@ -168,17 +171,26 @@ class Work:
         if self.task.verb is Verb.FLATTEN and self.seen.flat_s is None:
             self.seen.flat_s = since_s
         orders = self._try(self._pool.submit(self.desk.open_orders), "the open orders cannot be read")
-        quiet = self._try(self._pool.submit(self._watch_strangers), "the order history cannot be read", default=None)
-        self.seen.orders = None if orders is None else len(orders)
-        if orders is None or quiet is None or orders or not cancelled:
+        has_looked = self._try(
+            self._pool.submit(self._watch_strangers), "the order history cannot be read", default=False
+        )
+        self._ask_for_the_unknown()
+        self._has_cancelled |= cancelled
+        if orders is None or not has_looked:
+            return  # nothing was seen, so nothing speaks against what was seen before
+        self.seen.orders = len(orders)
+        if orders or not self._has_cancelled:
             self.seen.clean_s = None
-            return
-        if self.seen.clean_s is None:
+        elif self.seen.clean_s is None:
             self.seen.clean_s = since_s
-            return
-        if since_s - self.seen.clean_s < BETWEEN_LOOKS_S or since_s < self._settled_s():
-            return
-        self.seen.verified_s = since_s
+        elif since_s - self.seen.clean_s >= BETWEEN_LOOKS_S and since_s >= self._settled_s():
+            self.seen.verified_s = since_s
+
+    def _ask_for_the_unknown(self) -> None:
+        """Orders that nobody answered for: one that is found to have ended need not be waited for."""
+        for sent in self.sent[-MOST_ASKED_FOR:]:
+            if sent.outcome == "unknown" and sent.executed is None and elapsed_s() - sent.at_s < self._lease_s:
+                self._try(self._pool.submit(self.desk.look_up, sent), "an order cannot be looked up")
 
     def _settled_s(self) -> float:
         """When nothing that is not known can land any more, in seconds since the work began."""

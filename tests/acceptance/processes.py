@@ -122,7 +122,7 @@ class Venue:
 @contextmanager
 def a_venue(cwd: Path, *, speed: float = 240) -> Iterator[Venue]:
     command = [sys.executable, "-m", "bot", "simulate", f"--speed={speed}"]
-    process = subprocess.Popen(command, cwd=cwd, env=_environment({}), stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, cwd=cwd, env=environment({}), stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         yield Venue(url=json.loads(process.stdout.readline())["listening"])
@@ -142,7 +142,7 @@ def a_daemon(
         known["BYBIT__REST_URL"] = venue.url
     log_path = cwd / f"daemon-{port}.log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(by, cwd=cwd, env=_environment(known | settings), stdout=log, stderr=log)
+        process = subprocess.Popen(by, cwd=cwd, env=environment(known | settings), stdout=log, stderr=log)
         daemon = Daemon(process=process, port=port, log_path=log_path)
         try:
             yield daemon
@@ -152,7 +152,7 @@ def a_daemon(
             process.wait(10)
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     outer = {name: value for name, value in os.environ.items() if not name.startswith("HEDGELOCK")}
     paths = os.pathsep.join(filter(None, (str(ROOT), outer.get("PYTHONPATH"))))
     return outer | {"PYTHONPATH": paths} | {f"HEDGELOCK__{name}": value for name, value in settings.items()}
