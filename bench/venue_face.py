@@ -1,6 +1,6 @@
 """What the simulator's face costs: the tape, a signed request, and a second of serving the daemon's topics.
 
-    python bench/venue_face.py [--seconds 5] [--speed 240]
+    python -m bench.venue_face [--seconds 5] [--speed 240]
 
 The last figure is the share of one core that the server and one listening client together use in this process: an upper bound for both.
 """

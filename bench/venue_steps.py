@@ -3,7 +3,7 @@
 One account with the seed's book (BTC collateral, USDT debt, two legs) and no open orders; ticks a second apart that wander
 within a percent.
 
-    python bench/venue_steps.py [--steps 400000] [--repeats 5]
+    python -m bench.venue_steps [--steps 400000] [--repeats 5]
 """
 
 from __future__ import annotations

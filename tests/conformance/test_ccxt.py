@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from decimal import Decimal as D
 from typing import Any
 
 import ccxt.async_support as ccxt
 import pytest
 
+from bot.domain.clock import wall_ms
 from bot.simulator.main import SimulatorOptions, build
 from tests.client import Client, at
 from tests.conformance.clients import SYMBOL, ccxt_at
 
 HOUR_MS = 3_600_000
+GRAIN = D("0.00000001")
 RAW = {"category": "linear", "symbol": "BTCUSDT"}
 
 
@@ -29,8 +32,9 @@ async def exchange(hand: Client) -> AsyncIterator[Any]:
         yield client
 
 
-async def test_the_market(exchange: Any) -> None:
+async def test_the_market(exchange: Any, hand: Client) -> None:
     """Markets, tickers, book, trades, candles of four prices, funding, tiers, time and status."""
+    await hand.sim("POST", "pause")
     market = exchange.market(SYMBOL)
     ticker, spot = await exchange.fetch_ticker(SYMBOL), await exchange.fetch_ticker("BTC/USDT")
     book = await exchange.fetch_order_book(SYMBOL, 50)
@@ -46,6 +50,8 @@ async def test_the_market(exchange: Any) -> None:
     assert ticker["bid"] < ticker["last"] < ticker["ask"]
     assert abs(spot["last"] / ticker["last"] - 1) < 0.002
     assert (len(book["bids"]), len(book["asks"])) == (50, 50)
+    assert (ticker["bid"], ticker["ask"]) == (book["bids"][0][0], book["asks"][0][0])
+    assert candles["1m"][-1][4] == candles["1d"][-1][4] == ticker["last"]
     assert {trade["side"] for trade in trades} <= {"buy", "sell"}
     assert all(len(rows) > 0 and all(row[3] <= row[1] <= row[2] for row in rows) for rows in candles.values())
     assert [row[0] for row in candles["5m"]] == sorted(row[0] for row in candles["5m"])
@@ -55,7 +61,11 @@ async def test_the_market(exchange: Any) -> None:
     assert (funding["interval"], funding["fundingTimestamp"] % (8 * HOUR_MS)) == ("8h", 0)
     assert len(settled) > 10
     assert tiers[0]["maxLeverage"] == 100
-    assert await exchange.fetch_time() > 0
+    assert (ticker["info"]["fundingRate"], funding["markPrice"]) == (
+        funding["info"]["fundingRate"],
+        ticker["markPrice"],
+    )
+    assert abs(await exchange.fetch_time() - wall_ms()) < 60_000
     assert (await exchange.fetch_status())["status"] == "ok"
     assert {"BTC", "USDT"} <= set(await exchange.fetch_currencies())
 
@@ -137,20 +147,50 @@ async def test_the_first_hedge_of_the_day(exchange: Any) -> None:
     )
 
 
-async def test_a_day_with_its_funding(exchange: Any, hand: Client) -> None:
-    """Nine hours on: two settlements, two legs each, in the funding history and in the ledger."""
-    await exchange.create_order(SYMBOL, "market", "sell", 0.162, None, {"positionIdx": 1, "reduceOnly": True})
+async def test_a_trading_day_adds_up(exchange: Any, hand: Client) -> None:
+    """Hedge, two settlements, a close: what the wallet gained is profit, fees, funding and interest, each as its own method tells it."""
     await hand.sim("POST", "pause")
+    before = await _usdt(exchange)
+    await exchange.create_order(SYMBOL, "market", "sell", 0.162, None, {"positionIdx": 1, "reduceOnly": True})
+    await exchange.create_order(SYMBOL, "market", "sell", 0.108, None, {"positionIdx": 2})
     for _ in range(9):
         await hand.sim("POST", "step", ms=HOUR_MS)
+    await exchange.create_order(SYMBOL, "market", "buy", 0.1, None, {"positionIdx": 2, "reduceOnly": True})
+    trades = await exchange.fetch_my_trades(SYMBOL)
     settled = await exchange.fetch_funding_history(SYMBOL)
-    ledger = await exchange.fetch_ledger("USDT")
+    rates = {
+        row["timestamp"]: D(row["info"]["fundingRate"]) for row in await exchange.fetch_funding_rate_history(SYMBOL)
+    }
+    ledger = await exchange.fetch_ledger("USDT", params={"limit": 50})
     results = await exchange.fetch_positions_history([SYMBOL])
+    gained = await _usdt(exchange) - before
 
+    def booked(kind: str, field: str) -> D:
+        return sum((D(row["info"][field]) for row in ledger if row["info"]["type"] == kind), D(0))
+
+    assert {leg["side"]: leg["contracts"] for leg in await exchange.fetch_positions([SYMBOL])} == {
+        "long": 0.051,
+        "short": 0.221,
+    }
+    assert sum(D(trade["info"]["execFee"]) for trade in trades) == booked("TRADE", "fee") > 0
     assert len(settled) == 4
-    assert {row["timestamp"] % (8 * HOUR_MS) for row in settled} == {0}
-    assert {row["info"]["type"] for row in ledger} >= {"TRADE", "SETTLEMENT"}
-    assert results
+    assert sum(D(row["info"]["execFee"]) for row in settled) == -booked("SETTLEMENT", "funding")
+    for row in settled:
+        paid, value = D(row["info"]["execFee"]), D(row["info"]["execQty"]) * D(row["info"]["markPrice"])
+        assert paid == (value * rates[row["timestamp"]] * (1 if row["info"]["side"] == "Buy" else -1)).quantize(GRAIN)
+    assert [D(row["info"]["closedSize"]) for row in results] == [D("0.1"), D("0.162")]
+    assert gained == sum(D(row["info"]["change"]) for row in ledger)
+    assert gained == (
+        booked("TRADE", "cashFlow")
+        - booked("TRADE", "fee")
+        + booked("SETTLEMENT", "funding")
+        + booked("INTEREST", "cashFlow")
+    )
+
+
+async def _usdt(exchange: Any) -> D:
+    account = (await exchange.fetch_balance())["info"]["result"]["list"][0]
+    return next(D(coin["walletBalance"]) for coin in account["coin"] if coin["coin"] == "USDT")
 
 
 async def test_borrowing_and_moving_money(exchange: Any, hand: Client) -> None:
@@ -217,7 +257,9 @@ async def test_spot(exchange: Any) -> None:
     standing = await exchange.fetch_open_orders("BTC/USDT")
     await exchange.cancel_order(order["id"], "BTC/USDT")
     trades = await exchange.fetch_my_trades("BTC/USDT")
+    fill = trades[0]["info"]
 
+    assert D(fill["execFee"]) == D(fill["execValue"]) * D("0.001")
     assert [row["id"] for row in standing] == [order["id"]]
     assert {(trade["order"], trade["symbol"]) for trade in trades} == {(sold["id"], "BTC/USDT")}
     assert (await exchange.fetch_balance())["BTC"]["total"] == pytest.approx(0.269)
@@ -244,21 +286,31 @@ async def test_raw_methods(exchange: Any) -> None:
     assert int(clock["result"]["timeSecond"]) > 0
 
 
-ERRORS: list[tuple[str, type[Exception], dict[str, Any]]] = [
-    ("too small", ccxt.InvalidOrder, {"qty": "0.0001"}),
-    ("no leg", ccxt.BadRequest, {"positionIdx": 0}),
-    ("more than the account can carry", ccxt.InsufficientFunds, {"qty": "90", "positionIdx": 2}),
-    ("nothing to reduce", ccxt.InvalidOrder, {"side": "Buy", "positionIdx": 1, "reduceOnly": True}),
-    ("an unknown symbol", ccxt.BadRequest, {"symbol": "NOSUCHUSDT"}),
+_TINY = {"side": "Buy", "positionIdx": 1, "orderType": "Limit", "qty": "0.001", "price": "4000"}
+ERRORS: list[tuple[str, type[Exception], str, dict[str, Any]]] = [
+    ("too small", ccxt.BadRequest, "10001", {"qty": "0.0001"}),
+    ("worth too little", ccxt.InvalidOrder, "110094", _TINY),
+    ("no leg", ccxt.BadRequest, "10001", {"positionIdx": 0}),
+    ("more than the account can carry", ccxt.InsufficientFunds, "110007", {"qty": "90", "positionIdx": 2}),
+    ("nothing to reduce", ccxt.InvalidOrder, "110017", {"side": "Buy", "positionIdx": 1, "reduceOnly": True}),
+    ("an unknown symbol", ccxt.BadRequest, "10001", {"symbol": "NOSUCHUSDT"}),
+    ("a name used before", ccxt.InvalidOrder, "110072", {"orderLinkId": "once"}),
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "changes"), ERRORS, ids=[case[0] for case in ERRORS])
-async def test_errors(exchange: Any, name: str, kind: type[Exception], changes: dict[str, Any]) -> None:
-    """Codes arrive as ccxt's own exceptions."""
+@pytest.mark.parametrize(("name", "kind", "code", "changes"), ERRORS, ids=[case[0] for case in ERRORS])
+async def test_errors(exchange: Any, name: str, kind: type[Exception], code: str, changes: dict[str, Any]) -> None:
+    """Codes arrive as ccxt's own exceptions, and nothing has happened."""
     order = {**RAW, "side": "Sell", "orderType": "Market", "qty": "0.01", "positionIdx": 2}
-    with pytest.raises((kind, ccxt.BadRequest)):
+    await exchange.private_post_v5_order_create(order | {"orderLinkId": "once"})
+    before = await exchange.fetch_positions([SYMBOL])
+    with pytest.raises(kind, match=f'"retCode":{code}'):
         await exchange.private_post_v5_order_create(order | changes)
+
+    assert await exchange.fetch_open_orders(SYMBOL) == []
+    assert [leg["contracts"] for leg in await exchange.fetch_positions([SYMBOL])] == [
+        leg["contracts"] for leg in before
+    ]
 
 
 async def test_misfortunes_through_ccxt(exchange: Any, hand: Client) -> None:

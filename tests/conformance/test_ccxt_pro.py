@@ -10,13 +10,21 @@ import ccxt.pro as ccxt
 import pytest
 
 from bot.simulator.main import SimulatorOptions, build
+from bot.simulator.server import SimulatorServer
 from tests.client import Client, at
 from tests.conformance.clients import SYMBOL, ccxt_pro_at
+from tests.patience import until
 
 
 @pytest.fixture
-async def hand() -> AsyncIterator[Client]:
-    async with build(SimulatorOptions(speed=60)).serving() as server, at(server.url) as client:
+async def server() -> AsyncIterator[SimulatorServer]:
+    async with build(SimulatorOptions(speed=60)).serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def hand(server: SimulatorServer) -> AsyncIterator[Client]:
+    async with at(server.url) as client:
         yield client
 
 
@@ -48,9 +56,10 @@ async def test_public_streams(exchange: Any) -> None:
     assert best[SYMBOL]["bid"] > 0
 
 
-async def test_private_streams(exchange: Any) -> None:
-    """Orders, own trades, positions and balance, as they happen."""
+async def test_private_streams(server: SimulatorServer, exchange: Any) -> None:
+    """Orders, own trades, positions and balance tell the same order, as REST does."""
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        snapshot = {leg["side"]: leg["contracts"] for leg in await exchange.watch_positions([SYMBOL])}  # over REST
         watching = [
             tasks.create_task(watch)
             for watch in (
@@ -60,15 +69,28 @@ async def test_private_streams(exchange: Any) -> None:
                 exchange.watch_balance(),
             )
         ]
-        while not all(task.done() for task in watching[:2]):
-            await exchange.create_order(SYMBOL, "market", "sell", 0.01, None, {"positionIdx": 2})
-            await asyncio.wait(watching, timeout=0.5)
+        await until(lambda: {"order", "execution", "position", "wallet"} <= _heard(server))
+        placed = await exchange.create_order(SYMBOL, "market", "sell", 0.01, None, {"positionIdx": 2})
         orders, trades, positions, balance = [await task for task in watching]
+    listed = {leg["side"]: leg for leg in await exchange.fetch_positions([SYMBOL])}
+    booked = await exchange.fetch_my_trades(SYMBOL)
 
-    assert orders[0]["symbol"] == SYMBOL
-    assert {trade["side"] for trade in trades} == {"sell"}
-    assert {row["side"] for row in positions} <= {"long", "short"}
+    assert (orders[0]["id"], orders[0]["status"], orders[0]["filled"]) == (placed["id"], "closed", 0.01)
+    assert {trade["order"] for trade in trades} == {placed["id"]}
+    assert sum(trade["amount"] for trade in trades) == pytest.approx(0.01)
+    assert {(t["id"], t["price"], t["fee"]["cost"]) for t in trades} == {
+        (t["id"], t["price"], t["fee"]["cost"]) for t in booked
+    }
+    assert [(leg["side"], leg["contracts"]) for leg in positions if leg["side"] == "short"] == [("short", 0.223)]
+    assert snapshot == {"long": 0.213, "short": 0.213}
+    assert listed["short"]["contracts"] == 0.223
     assert balance["BTC"]["total"] == pytest.approx(0.27)
+    assert balance["USDT"]["total"] == pytest.approx(-sum(trade["fee"]["cost"] for trade in trades))
+
+
+def _heard(server: SimulatorServer) -> set[str]:
+    """Topics somebody is subscribed to by now."""
+    return {topic for line in server.hub.lines for topic in line.session.topics}
 
 
 async def test_order_entry_over_its_socket(exchange: Any) -> None:

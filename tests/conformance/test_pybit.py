@@ -76,7 +76,11 @@ async def test_a_day_over_rest(hand: Client, session: Any) -> None:
     assert {leg["positionIdx"]: leg["size"] for leg in legs} == {1: "0.051", 2: "0.321"}
     assert {fill["execType"] for fill in fills} == {"Trade"}
     assert [row["orderStatus"] for row in closed] == ["Filled"]
-    assert {row["side"] for row in log} == {"Buy", "Sell"}
+    assert {row["side"]: row["size"] for row in log} == {"Buy": "0.051", "Sell": "-0.321"}
+    assert all(float(row["funding"]) * (1 if row["side"] == "Sell" else -1) > 0 for row in log)
+    assert {fill["orderLinkId"] for fill in fills} == {"", "py-1"}
+    assert sum(float(fill["execQty"]) for fill in fills) == pytest.approx(0.27)
+    assert results[0]["avgEntryPrice"] == legs[0]["avgPrice"]
     assert [row["closedSize"] for row in results] == ["0.162"]
     assert float(wallet["totalEquity"]) > 0
 
@@ -160,8 +164,19 @@ async def test_private_sockets(server: SimulatorServer, hand: Client, session: A
     finally:
         await calling(socket.exit)
 
-    assert heard["order"][-1]["data"][0]["orderId"] == placed["result"]["orderId"]
-    assert {row["positionIdx"] for row in heard["position"][-1]["data"]} == {2}
+    order, position = heard["order"][-1]["data"][0], heard["position"][-1]["data"][0]
+    fills = [row for message in heard["execution"] for row in message["data"]]
+    fast = [row for message in heard["execution.fast"] for row in message["data"]]
+    assert (order["orderId"], order["orderStatus"], order["cumExecQty"]) == (
+        placed["result"]["orderId"],
+        "Filled",
+        "0.010",
+    )
+    assert (position["positionIdx"], position["side"], position["size"]) == (2, "Sell", "0.223")
+    assert {row["execId"]: row["execPrice"] for row in fast} == {row["execId"]: row["execPrice"] for row in fills}
+    assert sum(float(row["execQty"]) for row in fills) == pytest.approx(0.01)
+    usdt = next(coin for coin in heard["wallet"][-1]["data"][0]["coin"] if coin["coin"] == "USDT")
+    assert float(usdt["walletBalance"]) == pytest.approx(-sum(float(row["execFee"]) for row in fills))
 
 
 async def test_order_entry_over_its_socket(hand: Client, session: Any) -> None:
@@ -181,7 +196,12 @@ async def test_order_entry_over_its_socket(hand: Client, session: Any) -> None:
     finally:
         await calling(socket.exit)
 
-    assert [answer["retCode"] for answer in answers] == [0, 0, 0]
+    assert [(answer["retCode"], answer["op"]) for answer in answers] == [
+        (0, "order.create"),
+        (0, "order.amend"),
+        (0, "order.cancel"),
+    ]
+    assert {answer["data"]["orderLinkId"] for answer in answers} == {"wst-1"}
     assert [(row["orderLinkId"], row["qty"]) for row in standing] == [("wst-1", "0.020")]
 
 
