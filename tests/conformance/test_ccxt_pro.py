@@ -85,7 +85,8 @@ async def test_private_streams(server: SimulatorServer, exchange: Any) -> None:
     assert snapshot == {"long": 0.213, "short": 0.213}
     assert listed["short"]["contracts"] == 0.223
     assert balance["BTC"]["total"] == pytest.approx(0.27)
-    assert balance["USDT"]["total"] == pytest.approx(-sum(trade["fee"]["cost"] for trade in trades))
+    usdt = next(coin for coin in balance["info"][0]["coin"] if coin["coin"] == "USDT")
+    assert float(usdt["walletBalance"]) == pytest.approx(-sum(trade["fee"]["cost"] for trade in trades))
 
 
 def _heard(server: SimulatorServer) -> set[str]:
