@@ -28,11 +28,12 @@ __all__ = ["admit", "cancel", "check_caps", "enter", "fill", "reject", "tell_ord
 
 
 def check_caps(state: State, account: Account, order: Order) -> None:
-    """Open-order caps (Bybit: order/create-order): per symbol and account, apart for conditional orders."""
+    """Open-order caps (Bybit: order/create-order): per symbol and account; of conditional orders apart, and of spot TP/SL
+    orders apart from those."""
     contract = state.contracts[order.category]
     same = [o for o in account.orders.values() if o.category == order.category]
     linear = order.category == "linear"
-    waiting = sum(o.is_conditional and not o.follows_leg for o in same)
+    waiting = sum(o.is_conditional and not o.follows_leg and o.order_filter == order.order_filter for o in same)
     if order.is_conditional and waiting >= contract.max_conditional_orders:
         raise Refusal(110009 if linear else 170810, "Cannot submit more stop orders.")
     active = sum(not o.is_conditional for o in same) if linear else len(same)

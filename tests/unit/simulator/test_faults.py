@@ -414,6 +414,33 @@ def test_an_acknowledged_order_may_die_later() -> None:
     assert (newest(venue).status, newest(venue).cum_qty) == ("Rejected", D(0))
 
 
+def test_a_post_only_order_may_be_killed() -> None:
+    """Acknowledged, and dead as one that would have taken; an order of another kind is spared."""
+    venue = a_venue()
+    omen = (Injection(fault="post-only-killed"),)
+    limit = {"orderType": "Limit", "side": "Buy", "price": "90000", "positionIdx": 1, "qty": "0.01"}
+
+    foretell(venue, "paper", "/v5/order/create", limit, omen)
+    assert order(venue, **limit).ret_code == 0
+    assert len(venue.state.accounts["paper"].orders) == 1
+    foretell(venue, "paper", "/v5/order/create", limit | {"timeInForce": "PostOnly"}, omen)
+    assert order(venue, **limit, timeInForce="PostOnly").ret_code == 0
+
+    assert (newest(venue).status, newest(venue).reject_reason) == ("Cancelled", "EC_PostOnlyWillTakeLiquidity")
+
+
+def test_closed_orders_may_be_forgotten() -> None:
+    """Neither list shows them any more: absence proves nothing."""
+    venue = a_venue()
+    order_id = (order(venue).result or {})["orderId"]
+
+    perform(venue, Injection(fault="closed-forgotten"))
+
+    for path in ("/v5/order/realtime", "/v5/order/history"):
+        told = venue.request("paper", "GET", path, {"category": "linear", "symbol": "BTCUSDT", "orderId": order_id})
+        assert (told.result or {})["list"] == []
+
+
 def test_an_order_may_be_cut_short() -> None:
     """A cancelled derivative order may have traded."""
     venue = a_venue()

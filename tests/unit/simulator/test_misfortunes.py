@@ -120,6 +120,16 @@ async def test_garbage_with_status_200(client: Client, shape: str, status: int, 
     assert text or shape == "empty"
 
 
+async def test_an_answer_drop_by_drop(client: Client) -> None:
+    """Whole in the end, for those who wait; a deadline on the first byte does not help."""
+    await client.sim("POST", "faults", fault="reply-drip", ms=200)
+
+    answer = await client.order()
+
+    assert answer["retCode"] == 0
+    assert await short_leg(client) == "0.223"
+
+
 @pytest.mark.parametrize("status", [403, 404, 429, 500, 502, 503, 504, 520, 530])
 async def test_pages_of_html(client: Client, status: int) -> None:
     """Whatever the status, the body is no JSON."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from bot.simulator.choices import FaceChoices
 from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.server import ServerOptions, SimulatorServer
 from bot.simulator.tape import DEFAULT_START_MS
-from tests.client import Client, at
+from tests.client import KEY, Client, at
 from tests.patience import until
 
 LINEAR, PRIVATE, TRADE = "/v5/public/linear", "/v5/private", "/v5/trade"
@@ -204,21 +205,23 @@ async def test_a_ticker_is_a_snapshot_and_then_what_changed(server: SimulatorSer
     assert set(merged) == set(first["data"])
 
 
-async def test_a_book_kept_from_deltas_is_the_book(server: SimulatorServer, client: Client) -> None:
-    """Size "0" deletes only what is there; u grows by one; the end result is the REST book."""
-    async with client.socket(LINEAR, "orderbook.50.BTCUSDT") as socket:
-        first = (await socket.next("orderbook.50.BTCUSDT"))["data"]
+@pytest.mark.parametrize("depth", [50, 200])
+async def test_a_book_kept_from_deltas_is_the_book(client: Client, depth: int) -> None:
+    """Size "0" deletes only what is there; u grows by one; when the market pauses the kept book is the REST book."""
+    topic = f"orderbook.{depth}.BTCUSDT"
+    async with client.socket(LINEAR, topic) as socket:
+        first = (await socket.next(topic))["data"]
         book = {side: dict(first[side]) for side in ("b", "a")}
         number = first["u"]
-        server.player.pace.set(rate=600)
-        for i in range(40):
-            if i == 30:
-                server.player.pace.pause()
-                await client.sim("GET", "clock")
-                if await socket.quiet(for_s=0.2):
-                    break
-                continue
-            data = (await socket.next("orderbook.50.BTCUSDT"))["data"]
+        await client.sim("POST", "speed", speed=600)
+        for count in range(10_000):
+            if count == 20:
+                await client.sim("POST", "pause")
+                told = await client.get("/v5/market/orderbook", category="linear", symbol="BTCUSDT", limit=depth)
+                listed = {side: dict(told["result"][side]) for side in ("b", "a")}
+            if count >= 20 and book == listed:
+                break
+            data = (await socket.next(topic))["data"]
             assert data["u"] == number + 1
             number = data["u"]
             for side in ("b", "a"):
@@ -228,7 +231,7 @@ async def test_a_book_kept_from_deltas_is_the_book(server: SimulatorServer, clie
                     else:
                         book[side][price] = size
 
-    assert {len(levels) for levels in book.values()} == {50}
+    assert {len(levels) for levels in book.values()} == {depth}
     assert max(map(float, book["b"])) < min(map(float, book["a"]))
 
 
@@ -467,3 +470,31 @@ async def test_sockets_and_their_requests_have_limits() -> None:
         refused = await socket.next(lambda message: "retCode" in message)
 
     assert refused["retCode"] == 20003
+
+
+NEEDS: list[tuple[str, str, dict[str, Any], str]] = [
+    ("POST", "/v5/order/create", {"category": "linear"}, "Order"),
+    ("POST", "/v5/order/create", {"category": "spot"}, "SpotTrade"),
+    ("POST", "/v5/position/set-leverage", {}, "Position"),
+    ("POST", "/v5/asset/transfer/inter-transfer", {}, "AccountTransfer"),
+    ("POST", "/v5/account/borrow", {}, "SpotTrade"),
+    ("GET", "/v5/crypto-loan-common/position", {}, "SpotTrade"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "params", "needs"), NEEDS, ids=[f"{case[1]} {case[3]}" for case in NEEDS])
+async def test_a_key_may_do_what_it_was_given(
+    server: SimulatorServer, client: Client, method: str, path: str, params: dict[str, Any], needs: str
+) -> None:
+    """Without the permission of that endpoint it is 10005; with it alone the request gets through."""
+    key = server.keyring.key(KEY)
+    assert key is not None
+
+    async def code_with(*permissions: str) -> int:
+        server.keyring.replace(replace(key, info=replace(key.info, permissions={"Any": permissions})))
+        answer = await (client.get if method == "GET" else client.post)(path, **params)
+        return int(answer["retCode"])
+
+    others = {"Order", "SpotTrade", "Position", "AccountTransfer"} - {needs}
+    assert await code_with(*others) == 10005
+    assert await code_with(needs) != 10005

@@ -362,6 +362,33 @@ def test_open_order_caps():
     assert 110020 == pit.order_refused("Buy", "0.001", "115000", positionIdx=1)
 
 
+def test_spot_has_caps_of_its_own():
+    """Thirty TP/SL orders and thirty conditional ones; five hundred together (Bybit: order/create-order)."""
+    pit = Pit(coins={"USDT": D(10_000_000)})
+    for kind in ("tpslOrder", "StopOrder"):
+        stop = {"category": "spot", "triggerPrice": "117000", "orderFilter": kind}
+        for _ in range(30):
+            pit.done("POST", "/v5/order/create", **pit.wish("Buy", "100", **stop))
+        assert 170810 == pit.order_refused("Buy", "100", **stop)
+    pit.venue.set_contract("spot", max_orders=60)
+
+    assert 170810 == pit.order_refused("Buy", "0.001", "100000", category="spot")
+
+
+def test_exits_of_a_waiting_order_can_be_changed():
+    """takeProfit and stopLoss of an order are amended like its price; "0" takes one away (Bybit: order/amend-order)."""
+    pit = Pit()
+    order = pit.order("Buy", "0.01", "115000", positionIdx=1, takeProfit="130000", stopLoss="100000")
+    key = {"category": "linear", "symbol": "BTCUSDT", "orderId": order["orderId"]}
+
+    pit.done("POST", "/v5/order/amend", **key, takeProfit="0", stopLoss="101000")
+
+    amended = pit.found(order["orderId"])
+    assert (D(0), D(101_000)) == (D(amended["takeProfit"]), D(amended["stopLoss"]))
+    pit.tick("114000", after_ms=1000)
+    assert ["StopLoss"] == [row["stopOrderType"] for row in pit.open_orders()]
+
+
 def test_absence_is_not_proof():
     """An order cancelled unfilled fades from history after a day; a filled one stays."""
     pit = Pit()
