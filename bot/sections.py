@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from bot.engine.policies import HALTABLE
 from bot.variables import PREFIX
 from bot.worlds import Mode
 
@@ -47,6 +48,11 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise ValueError("is not a date like 2025-10-10 or 2025-10-10T14:30") from None
     return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def _listed(text: str) -> frozenset[str]:
+    """Names with commas between."""
+    return frozenset(name for part in text.split(",") if (name := part.strip()))
 
 
 class Section(BaseModel):
@@ -319,6 +325,24 @@ class ReconcileSettings(Section):
     """How often the books are compared with the venue."""
 
     every_s: float = key(10.0, "time between two comparisons; real time", room="app", unit="s", ge=2, le=300)
+    halt_on: str = key(
+        "",
+        "differences with the venue that halt until a person resumes, instead of being adopted and told, with commas between: "
+        + ", ".join(sorted(HALTABLE)),
+        room="engine",
+    )
+
+    @field_validator("halt_on")
+    @classmethod
+    def _differences_have_names(cls, text: str) -> str:
+        if unknown := _listed(text) - HALTABLE:
+            raise ValueError(f"knows no {', '.join(sorted(unknown))}; there are: {', '.join(sorted(HALTABLE))}")
+        return text
+
+    @property
+    def halts(self) -> frozenset[str]:
+        """The names in `halt_on`."""
+        return _listed(self.halt_on)
 
 
 class JournalSettings(Section):

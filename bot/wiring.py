@@ -81,6 +81,7 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             halflife_hours=volatility.ewma_halflife_h,
         ),
         funding_points=_FUNDING_POINTS,
+        halt_on=settings.reconcile.halts,
         execution=Execution(
             style=Style(settings.hedge.style),
             chase_ms=_ms(settings.hedge.chase_s),

@@ -157,6 +157,13 @@ class CashBook:
             if seen.at_ms <= opened_ms or (ours is not None and _same("USDT", ours, seen.logged)):
                 del self.settlements[key]
 
+    def begin_anew(self) -> None:
+        """A person has looked: what is unexplained is no difference any more."""
+        self.settlements.clear()
+        for book in self.coins.values():
+            book.start = None
+            book.drop_rumour()
+
     def new_run(self) -> None:
         """Readings of an earlier run vouch for nothing now."""
         self.unread = 0

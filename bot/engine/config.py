@@ -126,6 +126,8 @@ class EngineConfig:
     funding_points: int
     """Settled rates asked for at the start."""
     execution: Execution = Execution()
+    halt_on: frozenset[str] = frozenset()
+    """Differences that halt instead of being adopted (see `engine.policies`)."""
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""
     loan: LoanRules = field(default_factory=LoanRules)

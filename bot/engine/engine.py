@@ -114,7 +114,6 @@ class Engine:
 
     def _halt(self, reason: str, now_ms: int) -> None:
         """Our own books contradict themselves: stop, and say so, whatever else was being thought."""
-        self.state.broken = reason
         self._take(Note(severity="critical", kind="books broken", text=reason), now_ms)
         for change in sight.change(self.state, now_ms):
             self._take(change, now_ms)

@@ -73,6 +73,7 @@ from bot.domain.events import (
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
 from bot.engine import decider, emergency, hedging, loan, paying, policies, reconciler
+from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
 
 __all__ = ["command", "event", "thought"]
@@ -164,6 +165,8 @@ def command(state: State, record: Command, now_ms: int) -> None:
 def thought(state: State, record: Thought, now_ms: int) -> None:
     """We came to a conclusion."""
     match record:
+        case Note(kind="books broken"):
+            state.broken = record.text  # and after a restart: a person must look
         case Refusal() | Note():
             pass  # words for people change nothing
         case Decided():
@@ -208,6 +211,8 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     state.blotter.book(execution)
     if state.ledger.is_waiting:
         state.readings.want("an execution is missing", now_ms)
+    if execution.category == "spot" and execution.symbol == state.config.symbol and state.ledger.is_open:
+        state.explain_holding(spot_change_of(execution), now_ms)
     if not execution.kind.moves_legs or execution.category != "linear":
         return
     if execution.order_link_id in state.blotter.orders:
@@ -220,7 +225,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     if state.hedge is not None:
         state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
     difference = reconciler.difference_of(state, execution)
-    if difference is not None and policies.POLICIES[difference].policy is policies.Policy.HALT:
+    if difference is not None and policies.rule_of(difference, state.config.halt_on).policy is policies.Policy.HALT:
         raise Broken(f"{difference.value}: {execution.qty} BTC closed at {execution.price} ({execution.exec_id})")
 
 
@@ -332,6 +337,7 @@ def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
             state.given_up = 0
             if state.broken:
                 state.broken, state.ledger.is_open = "", False
+                state.cash.begin_anew()
         case Verb.REHEDGE:
             state.asked_to_rehedge = f"asked by {record.who}"
             state.given_up = 0

@@ -17,7 +17,7 @@ from bot.domain.errors import Broken
 from bot.domain.legs import Act, Leg, leg_moved_by
 from bot.domain.money import ZERO
 
-__all__ = ["KEPT_NAMES", "Ledger", "LegBook", "settlement_hour"]
+__all__ = ["KEPT_NAMES", "Ledger", "LegBook", "settlement_hour", "spot_change_of"]
 
 KEPT_NAMES = 20_000
 """Execution names kept in memory: more than a month at the largest daily number of orders."""
@@ -57,6 +57,8 @@ class Ledger:
     legs: dict[Leg, LegBook] = field(default_factory=lambda: {Leg.LONG: LegBook(), Leg.SHORT: LegBook()})
     is_open: bool = False
     """False until the venue's legs were adopted once: before that the books know nothing."""
+    spot_change: Decimal = ZERO
+    """The coin that spot trades brought since the books began, less the fees charged in it."""
     spot_fees: dict[str, Decimal] = field(default_factory=dict)
     """Fees of spot trades of the coin, by the coin they were charged in; > 0 was paid."""
     settlements: dict[tuple[int, Leg], Decimal] = field(default_factory=dict)
@@ -137,7 +139,8 @@ class Ledger:
             self._booked = {name: at_ms for name, at_ms in by_age if at_ms > self._forgotten_ms}
 
     def _enter(self, execution: Execution) -> None:
-        if execution.category == "spot" and execution.fee:
+        if execution.category == "spot" and execution.symbol == self.symbol:
+            self.spot_change += spot_change_of(execution)
             coin = execution.fee_currency
             self.spot_fees[coin] = self.spot_fees.get(coin, ZERO) + execution.fee
         if execution.symbol != self.symbol or execution.category != "linear" or self._is_in_adopted(execution):
@@ -194,6 +197,13 @@ class Ledger:
                     book.entry_price = None
             case _:
                 assert_never(act)
+
+
+def spot_change_of(execution: Execution) -> Decimal:
+    """What a spot trade did to the coin held: bought or sold, less a fee charged in that coin (Bybit: enum, spot fee currency)."""
+    traded = execution.qty if execution.side == "Buy" else -execution.qty
+    charged_in_coin = bool(execution.fee_currency) and execution.symbol.startswith(execution.fee_currency)
+    return traded - execution.fee if charged_in_coin else traded
 
 
 def settlement_hour(at_ms: int) -> int:

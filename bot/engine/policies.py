@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bot.domain.account import ExecKind
 from bot.domain.commands import Note
 
-__all__ = ["OF_KIND", "POLICIES", "Difference", "Policy", "Rule", "note_of"]
+__all__ = ["HALTABLE", "OF_KIND", "POLICIES", "Difference", "Policy", "Rule", "name_of", "note_of", "rule_of"]
 
 
 class Policy(Enum):
@@ -70,10 +70,35 @@ OF_KIND = {
 """Which difference an execution of no order of ours is; every other kind is SETTLED."""
 
 
+HALTABLE = frozenset(
+    {
+        "unexplained legs",
+        "foreign trade",
+        "deleveraged",
+        "settled",
+        "wallet unexplained",
+        "funding untold",
+    }
+)
+"""What a person may have the engine halt on instead of adopting it. The other way is not offered: what halts, halts."""
+
+
+def rule_of(difference: Difference, halt_on: frozenset[str]) -> Rule:
+    """The table's row, or a halt where a person chose so."""
+    if name_of(difference) in halt_on & HALTABLE:
+        return Rule(Policy.HALT, "critical")
+    return POLICIES[difference]
+
+
+def name_of(difference: Difference) -> str:
+    """How notes call it: "foreign trade"."""
+    return difference.name.lower().replace("_", " ")
+
+
 def note_of(difference: Difference, what: str) -> Note:
     """What a person is told of a difference."""
     return Note(
         severity=POLICIES[difference].severity,
-        kind=difference.name.lower().replace("_", " "),
+        kind=name_of(difference),
         text=f"{difference.value}: {what}",
     )

@@ -22,13 +22,14 @@ from bot.domain.commands import (
     SeekOrder,
     Thought,
 )
+from bot.domain.errors import Broken
 from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderState
 from bot.domain.records import Record
 from bot.engine.blotter import OurOrder
-from bot.engine.policies import OF_KIND, POLICIES, Difference, note_of
+from bot.engine.policies import OF_KIND, Difference, Policy, note_of, rule_of
 from bot.engine.state import State
 
 __all__ = [
@@ -130,15 +131,15 @@ def conclusions(state: State, reading: AccountReading) -> Iterator[Thought]:
     """What of the venue's word becomes ours after this reading: legs, a coin's unexplained money, funding that no execution told."""
     yield from _leg_adoption(state, reading)
     for coin in state.cash.adoptions(state.readings.answered_asked_ms, state.config.patience.lease_ms):
-        yield coin
-        if coin.was is not None:
-            yield note_of(Difference.WALLET_UNEXPLAINED, _unexplained(coin))
+        if coin.was is None:
+            yield coin
+        else:
+            yield from _resolved(state, Difference.WALLET_UNEXPLAINED, _unexplained(coin), coin)
     for funding in state.cash.missing_funding(state.ledger.settlements) if state.ledger.is_open else ():
-        yield funding
-        leg, said = funding.leg.name.lower(), f"{funding.funding:+f} USDT, executions {funding.was:+f}"
-        yield note_of(
-            Difference.FUNDING_UNTOLD, f"{leg} leg at {funding.settled_ms}: the log says {said}; the log is believed"
-        )
+        said = f"{funding.funding:+f} USDT, executions {funding.was:+f}"
+        when = f"{funding.settled_ms // 3_600_000 % 24:02d}:00 UTC"
+        what = f"{funding.leg.name.lower()} leg at {when}: the log says {said}; the log is believed"
+        yield from _resolved(state, Difference.FUNDING_UNTOLD, what, funding)
     if state.cash.unread == _ALARMING_UNREAD:
         yield note_of(Difference.LOG_UNREAD, f"{state.cash.unread} readings of the account came without it")
 
@@ -151,7 +152,7 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     if (not first and not _is_persistent(state)) or not _can_be_placed(reading, state.config.patience.lease_ms):
         return
     legs, held = state.ledger.legs, state.readings.answered_asked_ms - state.readings.disagreed_asked_ms
-    yield LegsAdopted(
+    adopted = LegsAdopted(
         long_qty=reading.long.qty,
         short_qty=reading.short.qty,
         long_entry=reading.long.entry_price,
@@ -160,15 +161,24 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         at_ms=max((e.exec_ms for e in reading.executions), default=reading.asked_ms),
         reason="first reading of the account" if first else f"unexplained in {state.readings.disagreements} readings",
     )
-    if not first:
-        yield Note(
-            severity=POLICIES[Difference.UNEXPLAINED_LEGS].severity,
-            kind="legs adopted",
-            text=(
-                f"the venue holds long {reading.long.qty} / short {reading.short.qty}, our books said "
-                f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}; for {held / 1000:.0f} s no execution explains it"
-            ),
-        )
+    if first:
+        yield adopted
+        return
+    what = (  # before the record is folded: afterwards our books say what the venue says
+        f"the venue holds long {reading.long.qty} / short {reading.short.qty}, our books said "
+        f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}, for {held / 1000:.0f} s; the venue is believed"
+    )
+    yield from _resolved(state, Difference.UNEXPLAINED_LEGS, what, adopted)
+
+
+def _resolved(state: State, difference: Difference, what: str, adopting: Thought) -> Iterator[Thought]:
+    """Take the venue's word over and tell a person; or halt, where a person wants to look first. Raises Broken."""
+    if rule_of(difference, state.config.halt_on).policy is Policy.HALT:
+        if not state.broken:
+            raise Broken(f"{difference.value}: {what.rpartition(';')[0] or what}")
+        return
+    yield adopting
+    yield note_of(difference, what)
 
 
 def _can_be_placed(reading: AccountReading, lease_ms: int) -> bool:

@@ -130,6 +130,20 @@ class Venue:
         held.entry_value = held.size * world.last_tick.mark
         world.network.note_change()
 
+    def sees_the_owner_buy_spot(self, btc: str) -> None:
+        """The owner buys coin at market; its fee is charged in coin (below zero: sells, and pays in USDT)."""
+        world, qty = self._world, D(btc)
+        params = {
+            "category": "spot", "symbol": "BTCUSDT", "side": "Buy" if qty > 0 else "Sell", "orderType": "Market",
+            "qty": f"{abs(qty)}", "marketUnit": "baseCoin", "isLeverage": 1,
+        }  # fmt: skip
+        world.venue.advance(world.now)
+        world.before_foreign()
+        reply = world.venue.request(world.ACCOUNT, "POST", "/v5/order/create", params)
+        assert reply.ret_code == 0, reply.ret_msg
+        world.after_foreign()
+        world.venue_moved()
+
     def moves_money_unseen(self, coin: str, amount: str) -> None:
         """A balance changes and no row of the transaction log tells why."""
         self._world.expects_adoption = True

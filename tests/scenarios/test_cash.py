@@ -82,3 +82,19 @@ def test_rows_are_known_once_through_a_restart(desk: Desk) -> None:
     rows = [seen.row.row_id for seen in desk.world.diary.of(CashSeen)]
     assert len(rows) == len(set(rows)) == len(desk.world.account.log)
     assert 1 == len([record for record in desk.world.diary.of(CashAdopted) if record.coin == "USDT"])
+
+
+def test_the_owner_buys_spot_and_pays_the_fee_in_coin(desk: Desk) -> None:
+    """The fee makes the holding smaller than the purchase; it is booked once, and the execution spares us waiting for the wallet."""
+    desk.given()
+    before = desk.world.true_spot
+    desk.venue.suffers("frame-doubled", "private")
+    desk.venue.sees_the_owner_buy_spot("0.05")
+    desk.pass_time(seconds=8)  # sooner than a wallet alone would be believed
+
+    gained = desk.world.true_spot - before
+    assert D("0.04995") == gained == desk.state.ledger.spot_change
+    assert {"BTC": D("0.00005")} == desk.state.ledger.spot_fees
+    assert desk.world.true_spot == desk.state.holding.qty
+    desk.pass_time(minutes=2)
+    desk.expect(hedged=True, mode=Mode.TRADING)

@@ -109,7 +109,7 @@ def test_a_leg_moves_and_no_execution_tells_why(desk: Desk) -> None:
     desk.expect(mode=Mode.BLIND, adopted=0, books_agree=False)
 
     desk.pass_time(minutes=3)
-    desk.expect(adopted=1, note="legs adopted", hedged=True, mode=Mode.TRADING)
+    desk.expect(adopted=1, note="unexplained legs", hedged=True, mode=Mode.TRADING)
 
 
 def test_a_leg_vanishes_and_no_execution_tells_why(desk: Desk) -> None:

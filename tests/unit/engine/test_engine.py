@@ -315,7 +315,7 @@ def test_legs_that_no_execution_explains_blind_us_and_are_adopted_only_when_it_p
         desk.answer_reading(a_reading("0.051", "0.121"))
 
     assert desk.diary.of(LegsAdopted)[-1].short_qty == D("0.121")
-    assert [n.kind for n in desk.diary.of(Note)][-1] == "legs adopted"
+    assert [n.kind for n in desk.diary.of(Note)][-1] == "unexplained legs"
     assert desk.state.ledger.legs[Leg.SHORT].qty == D("0.121")
 
 
