@@ -88,69 +88,82 @@ def play(
 
 def figures_of_merit(outcome: Outcome) -> dict[str, Any]:
     """Every KPI by name. Shares and rates are decimals, money USDT, time in the unit its name ends in; NaN where it means nothing."""
-    f, n = outcome.figures, outcome.counts
-    seconds = (outcome.end_ms - outcome.first_ms) / 1000.0
-    years = seconds / YEAR_S
-    marks = outcome.equity
-    per_year = YEAR_S * 1000 / outcome.plan.rules.sample_every_ms
+    return {**_result(outcome), **_risk(outcome), **_hedge(outcome), **_carry_and_costs(outcome), **_counts(outcome)}
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    f, marks = outcome.figures, outcome.equity
     flows = np.diff(outcome.column("external"), prepend=0.0)
-    returns = kpis.returns_of(marks, flows, per_year)
-    item = outcome.opening.spot_btc * np.diff(outcome.column("price"))
-    hedge = np.diff(outcome.column("hedge") + outcome.column("funding"))
-    alive = outcome.column("spot")[1:] > 0
-    fit = (
-        kpis.regression(item[alive], hedge[alive])
-        if alive.any()
-        else kpis.Regression(slope=math.nan, intercept=math.nan, r_squared=math.nan)
-    )
-    notional = outcome.opening.spot_btc * float(np.mean(outcome.column("price")))
-    spent = f["fees"] + f["slippage"]
-    bands = [f[f"ltv_{i}_s"] for i in range(len(b.LTV_BANDS))]
-    counted = sum(bands) or math.nan
-    net_funding = f["funding_received"] - f["funding_paid"]
+    returns = kpis.returns_of(marks, flows, YEAR_S * 1000 / outcome.plan.rules.sample_every_ms)
     return {
         "survived": outcome.survived,
-        "died_ms": None if outcome.survived else n["death_ms"],
+        "died_ms": None if outcome.survived else outcome.counts["death_ms"],
         "equity_start_usdt": f["opening_equity"],
         "equity_end_usdt": float(marks[-1]),
-        "equity_ratio": float(marks[-1]) / f["opening_equity"] if f["opening_equity"] > 0 else math.nan,
+        "equity_ratio": _ratio(float(marks[-1]), f["opening_equity"]),
         **{f"return_{name}": value for name, value in asdict(returns).items()},
+        "attribution_usdt": outcome.attribution(),
+    }
+
+
+def _risk(outcome: Outcome) -> dict[str, Any]:
+    f = outcome.figures
+    bands = [f[f"ltv_{i}_s"] for i in range(len(b.LTV_BANDS))]
+    counted = sum(bands)
+    return {
         "max_drawdown_ticks": f["max_drawdown"],
         "max_ltv": f["max_ltv"],
         "max_mm_rate": f["max_mm_rate"],
-        "ltv_time": dict(zip(b.LTV_BANDS, (s / counted for s in bands), strict=True)),
-        "ltv_below_65_time": (bands[0] + bands[1]) / counted,
-        "effectiveness": kpis.effectiveness(item[alive], hedge[alive]) if alive.sum() > 1 else math.nan,
-        **{f"regression_{name}": value for name, value in asdict(fit).items()},
-        "dollar_offset": kpis.dollar_offset(item[alive], hedge[alive], notional),
-        "delta_tracking_error_btc": math.sqrt(f["gap_square_s"] / f["gap_seconds"])
-        if f["gap_seconds"] > 0
-        else math.nan,
+        "ltv_time": {name: _ratio(seconds, counted) for name, seconds in zip(b.LTV_BANDS, bands, strict=True)},
+        "ltv_below_65_time": _ratio(bands[0] + bands[1], counted),
+        "distance_to_liquidation": insurance.distance_to_ltv(f["ltv"], outcome.plan.rules.liquidation_ltv),
+    }
+
+
+def _hedge(outcome: Outcome) -> dict[str, Any]:
+    f, spot = outcome.figures, outcome.opening.spot_btc
+    alive = outcome.column("spot")[1:] > 0
+    item = (spot * np.diff(outcome.column("price")))[alive]
+    hedge = np.diff(outcome.column("hedge") + outcome.column("funding"))[alive]
+    fit = asdict(kpis.regression(item, hedge)) if len(item) > 1 else {}
+    notional = spot * float(np.mean(outcome.column("price")))
+    return {
+        "effectiveness": kpis.effectiveness(item, hedge),
+        **{f"regression_{name}": fit.get(name, math.nan) for name in ("slope", "intercept", "r_squared")},
+        "dollar_offset": kpis.dollar_offset(item, hedge, notional),
+        "delta_tracking_error_btc": math.sqrt(_ratio(f["gap_square_s"], f["gap_seconds"])),
         "delta_max_gap_btc": f["max_gap"],
-        "delta_outside_band_time": f["outside_s"] / f["gap_seconds"] if f["gap_seconds"] > 0 else math.nan,
+        "delta_outside_band_time": _ratio(f["outside_s"], f["gap_seconds"]),
+    }
+
+
+def _carry_and_costs(outcome: Outcome) -> dict[str, Any]:
+    f = outcome.figures
+    years = (outcome.end_ms - outcome.first_ms) / 1000.0 / YEAR_S
+    spent = f["fees"] + f["slippage"]
+    notional = outcome.opening.spot_btc * float(np.mean(outcome.column("price")))
+    return {
         "funding_received_usdt": f["funding_received"],
         "funding_paid_usdt": f["funding_paid"],
         "interest_usdt": f["interest"],
-        "carry_cover": net_funding / f["interest"] if f["interest"] > 0 else math.nan,
+        "carry_cover": _ratio(f["funding_received"] - f["funding_paid"], f["interest"]),
         "fees_usdt": f["fees"],
         "slippage_usdt": f["slippage"],
-        "slippage_bp": f["slippage"] / f["turnover"] * 1e4 if f["turnover"] > 0 else 0.0,
-        "cost_per_year_usdt": spent / years if years > 0 else math.nan,
-        "cost_ratio_per_year": spent / notional / years if years > 0 else math.nan,
+        "slippage_bp": 1e4 * f["slippage"] / f["turnover"] if f["turnover"] > 0 else 0.0,
+        "cost_per_year_usdt": _ratio(spent, years),
+        "cost_ratio_per_year": _ratio(spent, notional * years),
         "maker_share": f["maker_turnover"] / f["turnover"] if f["turnover"] > 0 else 0.0,
-        "orders": n["orders"],
-        "orders_per_day": n["orders"] / (seconds / 86_400.0),
-        "hedges": n["hedges"],
-        "decisions": n["decisions"],
-        "turned_away": n["turned_away"],
-        "sweeps": n["sweeps"],
-        "profits_taken": n["profits"],
-        "perp_liquidations": n["perp_liquidations"],
         "repaid_usdt": f["repaid"],
-        "coverage_ratio": f["repaid"] / outcome.opening.debt_usdt if outcome.opening.debt_usdt > 0 else math.nan,
-        "coverage_ratio_from_profits": f["repaid_from_profit"] / outcome.opening.debt_usdt
-        if outcome.opening.debt_usdt > 0
-        else math.nan,
-        "distance_to_liquidation": insurance.distance_to_ltv(f["ltv"], outcome.plan.rules.liquidation_ltv),
-        "attribution_usdt": outcome.attribution(),
+        "coverage_ratio": _ratio(f["repaid"], outcome.opening.debt_usdt),
+        "coverage_ratio_from_profits": _ratio(f["repaid_from_profit"], outcome.opening.debt_usdt),
     }
+
+
+def _counts(outcome: Outcome) -> dict[str, Any]:
+    n, days = outcome.counts, (outcome.end_ms - outcome.first_ms) / 86_400_000.0
+    names = ("orders", "hedges", "decisions", "refusals", "turned_away", "sweeps", "profits", "perp_liquidations")
+    return {**{name: n[name] for name in names}, "orders_per_day": _ratio(n["orders"], days)}
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else math.nan
