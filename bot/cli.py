@@ -22,6 +22,7 @@ import typer
 from typer.core import TyperCommand
 
 from bot import __version__
+from bot.cli_backtest import add_to as add_backtest_verbs
 from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
 from bot.cli_publish import add_to as add_publish_verb
@@ -197,6 +198,7 @@ def config(
 add_simulate_verb(app)
 add_publish_verb(app)
 add_journal_verbs(app)
+add_backtest_verbs(app)
 add_desk_verbs(app)
 
 

@@ -28,7 +28,8 @@ Cash = Annotated[float | None, typer.Option(help="USDT beside the perps", show_d
 Structure = Annotated[str, typer.Option(help="uta: borrowed in the unified account; loan: a crypto loan set apart")]
 Apr = Annotated[float | None, typer.Option(help="Interest a year, 0.06 = 6 %", show_default=False)]
 Data = Annotated[
-    list[Path] | None, typer.Option(help="Bar, trade and funding files, or folders; else the sample", show_default=False)
+    list[Path] | None,
+    typer.Option(help="Bar, trade and funding files, or folders; else the sample", show_default=False),
 ]
 Bar = Annotated[int | None, typer.Option(help="Make bars of so many minutes first", show_default=False)]
 Since = Annotated[str | None, typer.Option(help="First day, UTC", show_default=False)]
@@ -257,7 +258,9 @@ def _head(room: Room) -> None:
 
     opening = room.opening
     ltv = opening.debt_usdt / (opening.spot_btc * room.price)
-    typer.echo(f"book: {opening.spot_btc:g} BTC, loan {opening.debt_usdt:,.0f} USDT, BTC at {room.price:,.0f}: LTV {ltv:.1%}")
+    typer.echo(
+        f"book: {opening.spot_btc:g} BTC, loan {opening.debt_usdt:,.0f} USDT, BTC at {room.price:,.0f}: LTV {ltv:.1%}"
+    )
     if room.price_is_ours:
         typer.echo("      (a price chosen for that LTV; give today's with --price)")
     if opening.cash_usdt:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import __version__
-from bot.backtest import data, policies
 from bot.backtest import book as b
+from bot.backtest import data, policies
 from bot.backtest.compiled import Engines, compiled, plain
 from bot.backtest.data import DataError, History
 from bot.backtest.policies import Plan

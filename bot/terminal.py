@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -16,12 +17,13 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bot.exit_codes import ExitCode
 from bot.keys import Key
 
-__all__ = ["fail", "print_rows", "print_sections", "print_settings"]
+__all__ = ["counting", "fail", "print_rows", "print_sections", "print_settings", "print_table"]
 
 _FIRST_MOMENT_MS = 1_000_000_000_000  # a larger _ms is a moment in UTC, a smaller one an age or a duration
 _MOST_ROWS = 10
@@ -62,6 +64,33 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
     """Rows as one table, all of them; into a pipe each row stays a line."""
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     console.print(_table("", rows, most=len(rows)))
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+    """Cells under a head, figures to the right; into a pipe each row stays a line."""
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for number, name in enumerate(head):
+        table.add_column(escape(name), justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    (Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)).print(table)
+
+
+@contextmanager
+def counting(what: str, total: int, *, quiet: bool = False) -> Iterator[Callable[[], None]]:
+    """A progress bar on stderr with the time that is left; call what it yields once for each thing done."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)
 
 
 def _table(title: str, section: Any, most: int = _MOST_ROWS) -> Table:

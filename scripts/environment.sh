@@ -42,7 +42,7 @@ is_ready() {
 }
 
 make_environment() {
-    local lock=$1 python
+    local lock=$1 python smaller
     is_ready "$lock" && return
     python=$(find_python)
     # Two scripts at once: the second waits here and then finds the work done. The lock dies with this shell.
@@ -62,10 +62,16 @@ make_environment() {
             say "pip could not install $lock (its words are above); nothing was started. Mend the cause and call again."
             return 1
         fi
-        # The test lock holds everything the daemon's lock does, so it serves both.
-        if [ "$lock" = requirements-dev.lock ]; then
-            lock_digest "$venv/bin/python" "$root/requirements.lock" >"$venv/.installed-requirements.lock"
-        fi
+        # A larger lock holds everything that the smaller ones do, so it serves them too.
+        local served
+        case $lock in
+            requirements-dev.lock) served="requirements.lock requirements-backtest.lock" ;;
+            requirements-backtest.lock) served=requirements.lock ;;
+            *) served= ;;
+        esac
+        for smaller in $served; do
+            lock_digest "$venv/bin/python" "$root/$smaller" >"$venv/.installed-$smaller"
+        done
         lock_digest "$venv/bin/python" "$root/$lock" >"$venv/.installed-$lock"
         say "environment ready"
     fi

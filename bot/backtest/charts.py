@@ -16,8 +16,28 @@ from bot.backtest.study import Summary
 __all__ = ["attribution", "carry", "delta", "equities", "equity", "heat", "legs", "ltv", "ltvs", "paths", "survival"]
 
 INK, GOOD, BAD, WARM, COLD, GREY = "#1f2933", "#1b7f5c", "#c0392b", "#d68910", "#2563a8", "#8a94a0"
-PALETTE = (COLD, GOOD, WARM, "#7d3c98", "#16a085", "#b03a2e", "#5d6d7e", "#af601a", "#2e86c1", "#117a65", "#884ea0", "#7b7d7d", "#cb4335")
-RUNGS = ((0.50, "monitor 50 %"), (0.65, "warning 65 %"), (0.75, "critical 75 %"), (0.85, "emergency 85 %"), (0.95, "liquidation 95 %"))
+PALETTE = (
+    COLD,
+    GOOD,
+    WARM,
+    "#7d3c98",
+    "#16a085",
+    "#b03a2e",
+    "#5d6d7e",
+    "#af601a",
+    "#2e86c1",
+    "#117a65",
+    "#884ea0",
+    "#7b7d7d",
+    "#cb4335",
+)
+RUNGS = (
+    (0.50, "monitor 50 %"),
+    (0.65, "warning 65 %"),
+    (0.75, "critical 75 %"),
+    (0.85, "emergency 85 %"),
+    (0.95, "liquidation 95 %"),
+)
 
 
 def _figure(title_y: str, height: int = 340) -> Any:
@@ -55,7 +75,11 @@ def equity(run: Outcome) -> Any:
     x, marks = _times(run), run.equity
     start = run.figures["opening_equity"]
     bare = start + run.opening.spot_btc * (run.column("price") - run.column("price")[0])
-    figure.add_trace(go.Scatter(x=x, y=bare, name="spot and loan without hedge", line={"color": GREY, "width": 1.2, "dash": "dot"}), 1, 1)
+    figure.add_trace(
+        go.Scatter(x=x, y=bare, name="spot and loan without hedge", line={"color": GREY, "width": 1.2, "dash": "dot"}),
+        1,
+        1,
+    )
     figure.add_trace(go.Scatter(x=x, y=marks, name=f"equity, {run.name}", line={"color": COLD, "width": 2}), 1, 1)
     peak = np.maximum.accumulate(marks)
     fall = np.where(peak > 0, marks / np.where(peak > 0, peak, 1) - 1, 0)
@@ -76,7 +100,12 @@ def ltv(run: Outcome) -> Any:
 def _rungs(figure: Any, top: float) -> None:
     colours = (GREY, WARM, WARM, BAD, BAD)
     for (level, words), colour in zip(RUNGS, colours, strict=True):
-        figure.add_hline(y=level, line={"color": colour, "width": 1, "dash": "dash"}, annotation_text=words, annotation_position="top left")
+        figure.add_hline(
+            y=level,
+            line={"color": colour, "width": 1, "dash": "dash"},
+            annotation_text=words,
+            annotation_position="top left",
+        )
     figure.update_yaxes(tickformat=".0%", range=[0, min(1.1, top * 1.08)])
 
 
@@ -109,7 +138,9 @@ def attribution(run: Outcome) -> Any:
     """Where the change of equity came from; the bars sum to the last one."""
     go = require("plotly.graph_objects")
     figure = _figure("USDT")
-    parts = [(name, value) for name, value in run.attribution().items() if abs(value) > 0.005 or name in ATTRIBUTION[:4]]
+    parts = [
+        (name, value) for name, value in run.attribution().items() if abs(value) > 0.005 or name in ATTRIBUTION[:4]
+    ]
     total = sum(value for _, value in parts)
     figure.add_trace(
         go.Waterfall(
@@ -134,13 +165,13 @@ def survival(rows: Sequence[Summary]) -> Any:
     go = require("plotly.graph_objects")
     figure = _figure("", 120 + 34 * len(rows))
     names = [row.name for row in rows][::-1]
-    for label, colour, pick in (
-        ("liquidated", BAD, lambda r: r.dead),
-        ("LTV reached 85 %", WARM, lambda r: max(0.0, r.ltv_85 - r.dead)),
-        ("LTV reached 65 %", "#f4d58d", lambda r: max(0.0, r.ltv_65 - max(r.ltv_85, r.dead))),
-    ):
-        values = [pick(row) for row in rows][::-1]
-        figure.add_trace(go.Bar(y=names, x=values, name=label, orientation="h", marker={"color": colour}))
+    levels = (
+        ("liquidated", BAD, [row.dead for row in rows]),
+        ("LTV reached 85 %", WARM, [max(0.0, row.ltv_85 - row.dead) for row in rows]),
+        ("LTV reached 65 %", "#f4d58d", [max(0.0, row.ltv_65 - max(row.ltv_85, row.dead)) for row in rows]),
+    )
+    for label, colour, shares in levels:
+        figure.add_trace(go.Bar(y=names, x=shares[::-1], name=label, orientation="h", marker={"color": colour}))
     figure.update_layout(barmode="stack", margin={"l": 210}, hovermode="y unified", yaxis={"title": ""})
     figure.update_xaxes(tickformat=".0%", range=[0, 1], title="share of windows")
     return figure
@@ -154,7 +185,16 @@ def paths(groups: dict[str, list[Outcome]]) -> Any:
         ratios = [figures_of_merit(run)["equity_ratio"] for run in runs]
         when = [datetime.fromtimestamp(run.first_ms / 1000, UTC).strftime("from %Y-%m") for run in runs]
         figure.add_trace(
-            go.Box(y=ratios, name=name, text=when, boxpoints="all", pointpos=0, jitter=0.5, marker={"size": 3, "color": PALETTE[place % len(PALETTE)]}, line={"width": 1.2})
+            go.Box(
+                y=ratios,
+                name=name,
+                text=when,
+                boxpoints="all",
+                pointpos=0,
+                jitter=0.5,
+                marker={"size": 3, "color": PALETTE[place % len(PALETTE)]},
+                line={"width": 1.2},
+            )
         )
     figure.add_hline(y=1, line={"color": GREY, "dash": "dot"})
     figure.update_layout(showlegend=False, hovermode="closest", margin={"b": 140})
@@ -166,7 +206,9 @@ def equities(runs: Sequence[Outcome]) -> Any:
     """Equity of each policy over one window."""
     figure = _figure("USDT", 460)
     for place, run in enumerate(runs):
-        _line(figure, _times(run), run.equity, run.name, PALETTE[place % len(PALETTE)], width=2.4 if place == 0 else 1.4)
+        _line(
+            figure, _times(run), run.equity, run.name, PALETTE[place % len(PALETTE)], width=2.4 if place == 0 else 1.4
+        )
     figure.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, hovermode="closest")
     return figure
 
@@ -175,7 +217,14 @@ def ltvs(runs: Sequence[Outcome]) -> Any:
     """LTV of each policy over one window."""
     figure = _figure("LTV", 460)
     for place, run in enumerate(runs):
-        _line(figure, _times(run), run.column("ltv"), run.name, PALETTE[place % len(PALETTE)], width=2.4 if place == 0 else 1.4)
+        _line(
+            figure,
+            _times(run),
+            run.column("ltv"),
+            run.name,
+            PALETTE[place % len(PALETTE)],
+            width=2.4 if place == 0 else 1.4,
+        )
     _rungs(figure, max(run.figures["max_ltv"] for run in runs))
     figure.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, hovermode="closest")
     return figure
@@ -188,15 +237,25 @@ def heat(stage: Sequence[Scene], rows: Sequence[Verdict]) -> Any:
     names = [scene.name for scene in stage]
     by = {(row.scene, row.policy): row for row in rows}
     values = [[min(1.0, by[name, policy].max_ltv) for policy in policies] for name in names]
-    words = [[f"{by[name, policy].max_ltv:.0%}" if by[name, policy].survived else "✕" for policy in policies] for name in names]
+    words = [
+        [f"{by[name, policy].max_ltv:.0%}" if by[name, policy].survived else "✕" for policy in policies]
+        for name in names
+    ]
     figure = _figure("", 140 + 28 * len(names))
     figure.add_trace(
         go.Heatmap(
-            z=values, x=policies, y=names, text=words, texttemplate="%{text}", zmin=0.3, zmax=1.0, xgap=1, ygap=1,
-            colorscale=[[0, "#d8efe3"], [0.5, "#fdf3cf"], [0.75, "#f3b58a"], [1, "#d9534f"]], colorbar={"title": "worst LTV", "tickformat": ".0%"},
+            z=values,
+            x=policies,
+            y=names,
+            text=words,
+            texttemplate="%{text}",
+            zmin=0.3,
+            zmax=1.0,
+            xgap=1,
+            ygap=1,
+            colorscale=[[0, "#d8efe3"], [0.5, "#fdf3cf"], [0.75, "#f3b58a"], [1, "#d9534f"]],
+            colorbar={"title": "worst LTV", "tickformat": ".0%"},
         )
-    )  # fmt: skip
+    )
     figure.update_layout(margin={"l": 190, "b": 120}, hovermode="closest", yaxis={"autorange": "reversed", "title": ""})
     return figure
-
-

@@ -22,7 +22,8 @@ from bot.backtest.study import Summary
 __all__ = ["comparison_page", "document", "run_page", "stress_page", "write_csv"]
 
 FOOT = (
-    "Made by HedgeLock from recorded prices. The past is one path: it says what would have happened to this book then, not what will happen. "
+    "Made by HedgeLock from recorded prices. The past is one path: it says what would have happened to this book then, "
+    "not what will happen. "
     "Fills are modelled as the settings above say; deleveraging by the exchange and outages are not."
 )
 
@@ -42,12 +43,22 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
     ]
     head = ("time (UTC)", "what", "price", "long / short moved", "long / short held", "LTV", "why", "the stages")
     sections = [
-        Section(title="Equity and drawdown", words="The dotted line is the same spot and loan without any perp.", figure=charts.equity(run)),
-        Section(title="Where the change came from", words="Price of the spot, price of the hedge at mid, funding, costs, interest. The parts add up.", figure=charts.attribution(run)),
+        Section(
+            title="Equity and drawdown",
+            words="The dotted line is the same spot and loan without any perp.",
+            figure=charts.equity(run),
+        ),
+        Section(
+            title="Where the change came from",
+            words="Price of the spot, price of the hedge at mid, funding, costs, interest. The parts add up.",
+            figure=charts.attribution(run),
+        ),
         Section(title="LTV and its rungs", figure=charts.ltv(run)),
         Section(title="Delta against target", figure=charts.delta(run)),
         Section(title="Legs", figure=charts.legs(run)),
-        Section(title="Funding, interest, costs", words="Cumulative; above zero was received.", figure=charts.carry(run)),
+        Section(
+            title="Funding, interest, costs", words="Cumulative; above zero was received.", figure=charts.carry(run)
+        ),
         Section(title="Figures", table=Table(head=("figure", "value"), rows=words.merit_rows(run), is_text=True)),
         Section(
             title="What was done, and why",
@@ -55,7 +66,7 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
             table=Table(head=head, rows=words.log_rows(run), is_text=True, scrolls=True),
         ),
         *_provenance(history, settings, [run.plan.name]),
-    ]  # fmt: skip
+    ]
     span = f"{moment(run.first_ms)} to {moment(run.end_ms)} UTC"
     write_page(path, f"Backtest: {run.name}", f"{run.plan.words.capitalize()}. {span}. {fate}", cards, sections, FOOT)
 
@@ -73,16 +84,25 @@ def comparison_page(
     hardest = min(range(len(bare)), key=lambda i: (figures_of_merit(bare[i])["equity_ratio"], i))
     latest = len(bare) - 1
     cells = [words.summary_cells(row) for row in rows]
-    marked = [[row[0], *(f"!{cell}" if place in (2, 3) and cell != "0 %" else cell for place, cell in enumerate(row[1:], 1))] for row in cells]
+    marked = [
+        [row[0], *(f"!{cell}" if place in (2, 3) and cell != "0 %" else cell for place, cell in enumerate(row[1:], 1))]
+        for row in cells
+    ]
     sections = [
         Section(
             title="Every policy over every window",
-            words="Shares of windows in which LTV reached a level at some moment, or the loan was liquidated; final equity over the start; fees and slippage a year.",
+            words="Shares of windows in which LTV reached a level at some moment, or the loan was liquidated; "
+            "final equity over the start; fees and slippage a year.",
             table=Table(head=words.SUMMARY_HEAD, rows=marked),
         ),
         Section(title="Who came near, who died", figure=charts.survival(rows)),
-        Section(title="What was left", words="Final equity over the start, logarithmic; a point is a window. What keeps the bottom up also keeps the top down.", figure=charts.paths(groups)),
-    ]  # fmt: skip
+        Section(
+            title="What was left",
+            words="Final equity over the start, logarithmic; a point is a window. "
+            "What keeps the bottom up also keeps the top down.",
+            figure=charts.paths(groups),
+        ),
+    ]
     for name, place in (("The hardest window for the unhedged loan", hardest), ("The latest window", latest)):
         runs = [group[place] for group in groups.values()]
         span = f"{moment(runs[0].first_ms)} to {moment(runs[0].end_ms)} UTC, prices scaled to today's"
@@ -91,12 +111,21 @@ def comparison_page(
     sections.append(
         Section(
             title="The policies",
-            table=Table(head=("policy", "what it does"), rows=[(g[0].name, g[0].plan.words) for g in groups.values()], is_text=True),
+            table=Table(
+                head=("policy", "what it does"),
+                rows=[(g[0].name, g[0].plan.words) for g in groups.values()],
+                is_text=True,
+            ),
         )
     )
     sections += _provenance(history, settings, list(groups))
     first = next(iter(groups.values()))
-    cards = [("windows", str(len(first))), ("policies", str(len(groups))), ("spot", f"{first[0].opening.spot_btc:g} BTC"), ("loan", f"{words.usdt(first[0].opening.debt_usdt)} USDT")]
+    cards = [
+        ("windows", str(len(first))),
+        ("policies", str(len(groups))),
+        ("spot", f"{first[0].opening.spot_btc:g} BTC"),
+        ("loan", f"{words.usdt(first[0].opening.debt_usdt)} USDT"),
+    ]
     write_page(path, title, words.answer(rows), cards, sections, FOOT)
 
 
@@ -120,8 +149,24 @@ def stress_page(
     )
     sections = [
         Section(title="Worst LTV by scene and policy", words="✕: liquidated.", figure=charts.heat(stage, rows)),
-        Section(title="The scenes", table=Table(head=("scene", "what happened", "lowest", "highest", "kind"), rows=[(s.name, s.words, f"-{words.percent(max(0.0, s.worst))}", f"+{words.percent(max(0.0, s.best))}", "recorded" if s.real else "made") for s in stage], is_text=True)),
-    ]  # fmt: skip
+        Section(
+            title="The scenes",
+            table=Table(
+                head=("scene", "what happened", "lowest", "highest", "kind"),
+                rows=[
+                    (
+                        s.name,
+                        s.words,
+                        f"-{words.percent(max(0.0, s.worst))}",
+                        f"+{words.percent(max(0.0, s.best))}",
+                        "recorded" if s.real else "made",
+                    )
+                    for s in stage
+                ],
+                is_text=True,
+            ),
+        ),
+    ]
     if missing:
         told = "; ".join(f"{window.name} ({words.percent(window.share)} of it is there)" for window in missing)
         sections.append(Section(title="Not in the data", words=told))
@@ -135,12 +180,22 @@ def stress_page(
 
 def _provenance(history: History, settings: Mapping[str, Any], names: Sequence[str]) -> list[Section]:
     """What is needed to make the same report again."""
-    sources = [(s.name, s.kind, f"{s.rows:,}", moment(s.first_ms), moment(s.last_ms), s.sha256) for s in history.sources]
+    sources = [
+        (s.name, s.kind, f"{s.rows:,}", moment(s.first_ms), moment(s.last_ms), s.sha256) for s in history.sources
+    ]
     flat = [(name, json.dumps(value, default=str)) for name, value in settings.items()]
     return [
-        Section(title="Data", words=" ".join(f"{line[0].upper()}{line[1:]}." for line in words.data_lines(history)), table=Table(head=("file", "kind", "rows", "first", "last", "SHA-256"), rows=sources, is_text=True)),
-        Section(title="Settings", words=f"Played: {', '.join(names)}.", table=Table(head=("setting", "value"), rows=flat, is_text=True, scrolls=True)),
-    ]  # fmt: skip
+        Section(
+            title="Data",
+            words=" ".join(f"{line[0].upper()}{line[1:]}." for line in words.data_lines(history)),
+            table=Table(head=("file", "kind", "rows", "first", "last", "SHA-256"), rows=sources, is_text=True),
+        ),
+        Section(
+            title="Settings",
+            words=f"Played: {', '.join(names)}.",
+            table=Table(head=("setting", "value"), rows=flat, is_text=True, scrolls=True),
+        ),
+    ]
 
 
 # For scripts
@@ -148,15 +203,30 @@ def _provenance(history: History, settings: Mapping[str, Any], names: Sequence[s
 
 def document(runs: Sequence[Outcome], history: History, settings: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """The same as JSON: figures by policy and window, data with hashes, settings. A figure that means nothing is null."""
-    return _clean({
-        "settings": dict(settings),
-        "data": {"sources": [asdict(source) for source in history.sources], "holes": [str(gap) for gap in history.gaps], "notes": list(history.notes)},
-        "runs": [
-            {"policy": run.name, "first_ms": run.first_ms, "end_ms": run.end_ms, "bars": run.bars, "rules": run.plan.rules._asdict(), "strategy": run.plan.policy._asdict(), **figures_of_merit(run)}
-            for run in runs
-        ],
-        **more,
-    })  # fmt: skip
+    whole: dict[str, Any] = _clean(
+        {
+            "settings": dict(settings),
+            "data": {
+                "sources": [asdict(source) for source in history.sources],
+                "holes": [str(gap) for gap in history.gaps],
+                "notes": list(history.notes),
+            },
+            "runs": [
+                {
+                    "policy": run.name,
+                    "first_ms": run.first_ms,
+                    "end_ms": run.end_ms,
+                    "bars": run.bars,
+                    "rules": run.plan.rules._asdict(),
+                    "strategy": run.plan.policy._asdict(),
+                    **figures_of_merit(run),
+                }
+                for run in runs
+            ],
+            **more,
+        }
+    )
+    return whole
 
 
 def _clean(value: Any) -> Any:

@@ -104,12 +104,17 @@ class Scene:
     @property
     def worst(self) -> float:
         """Deepest fall from the start, as a share."""
-        return 1.0 - float(np.min(self.tape.low[self.span.first : self.span.last])) / float(self.tape.open[self.span.first])
+        return 1.0 - float(np.min(self.tape.low[self.span.first : self.span.last])) / float(
+            self.tape.open[self.span.first]
+        )
 
     @property
     def best(self) -> float:
         """Highest rise from the start, as a share."""
-        return float(np.max(self.tape.high[self.span.first : self.span.last])) / float(self.tape.open[self.span.first]) - 1.0
+        return (
+            float(np.max(self.tape.high[self.span.first : self.span.last])) / float(self.tape.open[self.span.first])
+            - 1.0
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +147,10 @@ def scenes(
     found: list[Scene] = []
     missing: list[Missing] = []
     for window in WINDOWS:
-        since, until = (int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000) for text in (window.since, window.until))
+        since, until = (
+            int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+            for text in (window.since, window.until)
+        )
         first, last = int(np.searchsorted(tape.at_ms, since)), int(np.searchsorted(tape.at_ms, until))
         share = (last - first) * tape.bar_ms / (until - since)
         if share < least_share:
@@ -168,7 +176,17 @@ def _made(engines: Engines, shape: Shape, price: float, normal_apr: float) -> Sc
     calm = np.where(np.isnan(sigma), 0.015, sigma)
     regimes = engines.funding_regimes(settle_ms, rates, hours, normal_apr)
     tape = b.Tape(
-        at_ms, opens, np.maximum(opens, closes), np.minimum(opens, closes), closes, calm, settle_ms, rates, hours, regimes, STEP_MS
+        at_ms,
+        opens,
+        np.maximum(opens, closes),
+        np.minimum(opens, closes),
+        closes,
+        calm,
+        settle_ms,
+        rates,
+        hours,
+        regimes,
+        STEP_MS,
     )
     return Scene(
         name=shape.name, words=shape.words, real=False, tape=tape, span=b.Span(0, count), loan_apr=shape.loan_apr
@@ -192,7 +210,9 @@ def verdicts(
                 rules = plan.rules._replace(sample_every_ms=6 * HOUR_MS)
                 if scene.loan_apr is not None:
                     rules = rules._replace(loan_apr=scene.loan_apr)
-                outcomes.append(play(engines, scene.tape, scene.span, opening, replace(plan, rules=rules), log_rows=200))
+                outcomes.append(
+                    play(engines, scene.tape, scene.span, opening, replace(plan, rules=rules), log_rows=200)
+                )
             return outcomes
 
         return run

@@ -20,8 +20,9 @@ from bot.backtest.compiled import Engines
 from bot.backtest.data import DataError
 from bot.backtest.outcome import Outcome, figures_of_merit, play
 from bot.backtest.policies import Plan
+from bot.backtest.quality import moment
 
-__all__ = ["Summary", "one_year_windows", "play_all", "play_windows", "rebased", "summarise"]
+__all__ = ["Summary", "play_all", "play_windows", "rebased", "summarise", "windows"]
 
 DAY_MS = 86_400_000
 
@@ -43,18 +44,31 @@ def rebased(tape: b.Tape, span: b.Span, price: float) -> tuple[b.Tape, b.Span]:
     ), b.Span(0, span.last - span.first)
 
 
-def one_year_windows(tape: b.Tape, *, days: int = 365, least_share: float = 0.75) -> list[b.Span]:
-    """One window for each first of a month that a whole window of data follows; one with less than `least_share` of its bars is none."""
+def windows(
+    tape: b.Tape,
+    *,
+    days: int = 365,
+    since_ms: int | None = None,
+    until_ms: int | None = None,
+    least_share: float = 0.75,
+) -> list[b.Span]:
+    """One window for each first of a month that `days` of data follow; one with less than `least_share` of its bars is none.
+
+    Windows lie whole between `since_ms` and `until_ms`. Raises DataError when there is none.
+    """
+    begin = int(tape.at_ms[0]) if since_ms is None else max(since_ms, int(tape.at_ms[0]))
+    finish = int(tape.at_ms[-1]) + tape.bar_ms
+    finish = finish if until_ms is None else min(until_ms, finish)
     spans = []
-    for start in _month_starts(int(tape.at_ms[0]), int(tape.at_ms[-1])):
+    for start in _month_starts(begin, finish):
         end = start + days * DAY_MS
-        if end > int(tape.at_ms[-1]) + tape.bar_ms:
+        if end > finish:
             break
         first, last = int(np.searchsorted(tape.at_ms, start)), int(np.searchsorted(tape.at_ms, end))
         if last - first >= least_share * (end - start) / tape.bar_ms:
             spans.append(b.Span(first, last))
     if not spans:
-        raise DataError(f"the data holds no whole window of {days} days")
+        raise DataError(f"the data holds no whole window of {days} days between {moment(begin)} and {moment(finish)}")
     return spans
 
 

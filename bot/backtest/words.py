@@ -14,11 +14,31 @@ from bot.backtest.stress import Scene, Verdict
 from bot.backtest.study import Summary
 from bot.strategy import reasons
 
-__all__ = ["SUMMARY_HEAD", "answer", "data_lines", "log_rows", "merit_rows", "percent", "summary_cells", "usdt", "verdict_cells"]
+__all__ = [
+    "SUMMARY_HEAD",
+    "answer",
+    "data_lines",
+    "log_rows",
+    "merit_rows",
+    "moment",
+    "percent",
+    "summary_cells",
+    "usdt",
+    "verdict_cells",
+]
 
 SUMMARY_HEAD = (
-    "policy", "LTV >= 65 %", "LTV >= 85 %", "liquidated", "equity p5", "median", "p95", "worst drawdown", "cost USDT/yr", "variance removed",
-)  # fmt: skip
+    "policy",
+    "LTV >= 65 %",
+    "LTV >= 85 %",
+    "liquidated",
+    "equity p5",
+    "median",
+    "p95",
+    "worst drawdown",
+    "cost USDT/yr",
+    "variance removed",
+)
 
 
 def percent(value: float, digits: int = 0) -> str:
@@ -63,17 +83,25 @@ def answer(rows: Sequence[Summary]) -> str:
         )
         keen = max(safe, key=lambda row: row.ratio_median)
         if keen is not calm:
-            sentences.append(f"Of those that never reached 85 %, {keen.name} kept the most: {keen.ratio_median:.2f} times the equity in the median.")
+            sentences.append(
+                f"Of those that never reached 85 %, {keen.name} kept the most: "
+                f"{keen.ratio_median:.2f} times the equity in the median."
+            )
     return " ".join(sentences)
 
 
 def data_lines(history: History) -> list[str]:
     """What was played, and its holes."""
-    lines = [f"data: {moment(history.first_ms)} to {moment(history.end_ms)} UTC, {len(history.at_ms):,} bars of {history.bar_ms // 60_000} minutes"]
+    lines = [
+        f"data: {moment(history.first_ms)} to {moment(history.end_ms)} UTC, "
+        f"{len(history.at_ms):,} bars of {history.bar_ms // 60_000} minutes"
+    ]
     if history.gaps:
         missing = sum(gap.missing for gap in history.gaps)
         longest = max(history.gaps, key=lambda gap: gap.missing)
-        lines.append(f"holes: {len(history.gaps)}, {missing:,} bars in all, the longest {longest}; price jumps across them, nothing is filled in")
+        lines.append(
+            f"holes: {len(history.gaps)}, {missing:,} bars in all, the longest {longest}; price jumps across them, nothing is filled in"
+        )
     if history.funding_gaps:
         missing = sum(gap.missing for gap in history.funding_gaps)
         lines.append(f"funding: {missing} settlements are missing and were not charged")
@@ -86,10 +114,19 @@ def merit_rows(run: Outcome) -> list[tuple[str, str]]:
     died = "yes" if m["survived"] else f"no: liquidated {moment(m['died_ms'])}"
     return [
         ("survived", died),
-        ("equity, start to end", f"{usdt(m['equity_start_usdt'])} -> {usdt(m['equity_end_usdt'])} USDT ({m['equity_ratio']:.2f} x)"),
-        ("return, CAGR, volatility", f"{percent(m['return_total'], 1)}, {percent(m['return_cagr'], 1)}, {percent(m['return_volatility'], 1)}"),
+        (
+            "equity, start to end",
+            f"{usdt(m['equity_start_usdt'])} -> {usdt(m['equity_end_usdt'])} USDT ({m['equity_ratio']:.2f} x)",
+        ),
+        (
+            "return, CAGR, volatility",
+            f"{percent(m['return_total'], 1)}, {percent(m['return_cagr'], 1)}, {percent(m['return_volatility'], 1)}",
+        ),
         ("Sharpe, Sortino, Calmar", f"{m['return_sharpe']:.2f}, {m['return_sortino']:.2f}, {m['return_calmar']:.2f}"),
-        ("max drawdown (daily, any tick)", f"{percent(m['return_max_drawdown'], 1)}, {percent(m['max_drawdown_ticks'], 1)}"),
+        (
+            "max drawdown (daily, any tick)",
+            f"{percent(m['return_max_drawdown'], 1)}, {percent(m['max_drawdown_ticks'], 1)}",
+        ),
         ("expected shortfall 95 %, a day", percent(m["return_shortfall_95"], 2)),
         ("highest LTV, margin rate", f"{percent(m['max_ltv'], 1)}, {percent(m['max_mm_rate'], 1)}"),
         ("time with LTV below 65 %", percent(m["ltv_below_65_time"], 1)),
@@ -101,10 +138,16 @@ def merit_rows(run: Outcome) -> list[tuple[str, str]]:
         ("funding received, paid", f"{usdt(m['funding_received_usdt'])}, {usdt(m['funding_paid_usdt'])} USDT"),
         ("interest; carry cover", f"{usdt(m['interest_usdt'])} USDT; {m['carry_cover']:.2f}"),
         ("fees, slippage", f"{usdt(m['fees_usdt'])}, {usdt(m['slippage_usdt'])} USDT ({m['slippage_bp']:.2f} bp)"),
-        ("cost a year", f"{usdt(m['cost_per_year_usdt'])} USDT ({percent(m['cost_ratio_per_year'], 2)} of the spot's value)"),
+        (
+            "cost a year",
+            f"{usdt(m['cost_per_year_usdt'])} USDT ({percent(m['cost_ratio_per_year'], 2)} of the spot's value)",
+        ),
         ("orders, hedges, a day", f"{m['orders']}, {m['hedges']}, {m['orders_per_day']:.2f}"),
-        ("sweeps, profits taken, repaid", f"{m['sweeps']}, {m['profits']}, {usdt(m['repaid_usdt'])} USDT ({percent(m['coverage_ratio'], 1)} of the loan)"),
-    ]  # fmt: skip
+        (
+            "sweeps, profits taken, repaid",
+            f"{m['sweeps']}, {m['profits']}, {usdt(m['repaid_usdt'])} USDT ({percent(m['coverage_ratio'], 1)} of the loan)",
+        ),
+    ]
 
 
 def log_rows(run: Outcome, most: int = 500) -> list[list[str]]:
@@ -113,7 +156,11 @@ def log_rows(run: Outcome, most: int = 500) -> list[list[str]]:
     place = {name: i for i, name in enumerate(b.LOG_COLUMNS)}
     for line in run.log[:most]:
         kind = int(line[place["kind"]])
-        why = reasons.text(int(line[place["reason"]])) if kind == b.HEDGE_ROW else f"{usdt(float(line[place['amount']]))} USDT"
+        why = (
+            reasons.text(int(line[place["reason"]]))
+            if kind == b.HEDGE_ROW
+            else f"{usdt(float(line[place['amount']]))} USDT"
+        )
         if kind == b.SALE_ROW:
             why = f"{line[place['amount']]:.3f} BTC"
         stages = "; ".join(
@@ -122,10 +169,18 @@ def log_rows(run: Outcome, most: int = 500) -> list[list[str]]:
             if kind == b.HEDGE_ROW and not math.isnan(line[place[name]])
         )
         moved = f"{line[place['long_change']]:+.3f} / {line[place['short_change']]:+.3f}" if kind == b.HEDGE_ROW else ""
-        rows.append([
-            moment(int(line[0])), b.KIND_NAMES[kind], usdt(float(line[1])), moved, f"{line[place['long']]:.3f} / {line[place['short']]:.3f}",
-            percent(float(line[place["ltv"]]), 1), why, stages,
-        ])  # fmt: skip
+        rows.append(
+            [
+                moment(int(line[0])),
+                b.KIND_NAMES[kind],
+                usdt(float(line[1])),
+                moved,
+                f"{line[place['long']]:.3f} / {line[place['short']]:.3f}",
+                percent(float(line[place["ltv"]]), 1),
+                why,
+                stages,
+            ]
+        )
     return rows
 
 
@@ -140,6 +195,11 @@ def verdict_cells(stage: Sequence[Scene], rows: Sequence[Verdict], policies: Seq
         return f"{percent(row.max_ltv)}{lost}"
 
     return [
-        [scene.name, f"-{percent(max(0.0, scene.worst))}", f"+{percent(max(0.0, scene.best))}", *(cell(by[scene.name, name]) for name in policies)]
+        [
+            scene.name,
+            f"-{percent(max(0.0, scene.worst))}",
+            f"+{percent(max(0.0, scene.best))}",
+            *(cell(by[scene.name, name]) for name in policies),
+        ]
         for scene in stage
     ]
