@@ -106,6 +106,7 @@ def test_open_market_sockets_have_a_limit() -> None:
 
     assert gate.admit("a", 0, open_alike=999)
     assert not gate.admit("a", 0, open_alike=1000)
+    assert not SocketGate(FaceChoices(market_sockets_open=2)).admit("a", 0, open_alike=2)
 
 
 def test_a_session_of_order_entry_has_its_own_limit() -> None:
