@@ -206,9 +206,16 @@ class Daemon:
         symbol = settings.book.symbol
         self._rest = Rest(world.hosts, world.credentials, budget=Budget(), patience=self._patience)
         # A book whose coin lies elsewhere may have a wallet without BTC; any other wallet without it is not believed.
-        must_hold = ("BTC",) if settings.book.spot_source == "wallet" else ()
+        may_be_apart = settings.loan.enabled and settings.loan.structure in ("auto", "crypto_loan")
+        must_hold = ("BTC",) if settings.book.spot_source == "wallet" and not may_be_apart else ()
         reader = Reader(
-            self._rest, self._clock, symbol=symbol, rng=Random(), patience=self._patience, must_hold=must_hold
+            self._rest,
+            self._clock,
+            symbol=symbol,
+            rng=Random(),
+            patience=self._patience,
+            must_hold=must_hold,
+            may_hold=("BTC", "USDT"),
         )
         lender = Lender(self._rest, self._clock, rng=Random(), patience=self._patience)
         self._executor = Executor(

@@ -14,6 +14,7 @@ from bot.domain.orders import TimeInForce
 from bot.domain.payments import (
     BooksCompared,
     DeedAbsent,
+    LoanAdopted,
     PaymentEnded,
     PaymentPlanned,
     PaymentRefused,
@@ -36,6 +37,7 @@ __all__ = [
     "FundingAdopted",
     "HedgeEnded",
     "LegsAdopted",
+    "LoanAdopted",
     "Mode",
     "ModeChanged",
     "MoneyDeed",
@@ -342,6 +344,7 @@ Thought = (
     | PaymentEnded
     | PaymentRefused
     | DeedAbsent
+    | LoanAdopted
     | BooksCompared
     | Note
     | EmergencyEnded

@@ -15,6 +15,7 @@ from bot.domain.loan import Purse, Structure
 __all__ = [
     "BooksCompared",
     "DeedAbsent",
+    "LoanAdopted",
     "PaymentEnded",
     "PaymentPlanned",
     "PaymentRefused",
@@ -93,8 +94,8 @@ class PaymentPlanned:
     """A payment is to be made: written before anything of it leaves, with all that its steps will say.
 
     `amount` is what will be repaid. `to_transfer` moves first (0: nothing has to), from `source`. `debt_before` is the debt it was planned
-    on. `from_pot` of it is cash that realised profit had brought, `from_reserve` of it the reserve; `from_profit` is the realised profit
-    that has had its share with this payment.
+    on, `interest_before` the unpaid interest in it, which is paid first. `from_pot` of it is cash that realised profit had brought,
+    `from_reserve` the reserve; `from_profit` is the realised profit that has had its share with this payment.
     """
 
     number: int
@@ -105,6 +106,7 @@ class PaymentPlanned:
     to_transfer: Decimal
     source: Purse
     debt_before: Decimal
+    interest_before: Decimal
     from_profit: Decimal
     from_pot: Decimal
     from_reserve: Decimal
@@ -137,6 +139,15 @@ class DeedAbsent:
     payment: int
     deed: str
     proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanAdopted:
+    """The loan as it was first seen: where our account of it begins, and what coverage is measured against."""
+
+    structure: Structure
+    principal: Decimal
+    debt: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

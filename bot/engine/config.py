@@ -107,6 +107,11 @@ class LoanRules:
     read_every_ms: int = 30_000
     stale_ms: int = 120_000
 
+    @property
+    def may_hold_btc(self) -> bool:
+        """Whether some of the BTC to hedge may be pledged in a loan, outside of the wallet."""
+        return self.enabled and self.structure in (None, Structure.CRYPTO_LOAN)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:

@@ -151,6 +151,7 @@ class Engine:
         if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):
             return  # these are only looked at on the pulse
         if isinstance(event, LoanRead):
+            yield from loan.adoption(state)
             yield from loan.remarks(state)
         yield from reconciler.absences(state, now_ms)
         yield from treasurer.absences(state, now_ms)

@@ -19,6 +19,7 @@ from bot.domain.commands import (
     FundingAdopted,
     HedgeEnded,
     LegsAdopted,
+    LoanAdopted,
     Mode,
     ModeChanged,
     Note,
@@ -181,6 +182,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             loan.fold_profit(state, record)
         case PaymentPlanned() | PaymentEnded() | PaymentRefused() | DeedAbsent():
             paying.thought(state, record, now_ms)
+        case LoanAdopted():
+            loan.fold_adopted(state.loan, record, now_ms)
         case BooksCompared():
             loan.fold_compared(state, record, now_ms)
         case LegsAdopted():

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bot.domain.commands import BooksCompared, Note, PaymentPlanned, PaymentRefused, ProfitRealised, ReadLoan, Trigger
+from bot.domain.commands import (
+    BooksCompared,
+    LoanAdopted,
+    Note,
+    PaymentPlanned,
+    PaymentRefused,
+    ProfitRealised,
+    ReadLoan,
+    Trigger,
+)
 from bot.domain.loan import LoanReading, Structure
 from bot.domain.money import ZERO
 from bot.engine import ltv
@@ -25,7 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LoanBook",
+    "adoption",
     "compare_books",
+    "fold_adopted",
     "fold_compared",
     "fold_profit",
     "fold_reading",
@@ -54,6 +65,8 @@ class LoanBook:
     urgent: str = ""
     not_before_ms: int = 0
     disagreements: int = 0
+    adopted: Structure | None = None
+    """The structure of the loan that our account is of."""
     first_principal: Decimal = ZERO
     pledge_rumour: Decimal | None = None
     pledge_rumour_ms: int = 0
@@ -139,13 +152,23 @@ def fold_reading(state: State, reading: LoanReading, now_ms: int) -> None:
     if reading.absent and rules.structure is Structure.CRYPTO_LOAN:
         return
     book.see_pledge(reading.pledged_btc, now_ms, state.config.patience.lease_ms)
-    if not book.first_principal:
-        book.first_principal = reading.principal
-    if book.books_debt is None or book.compared_ms is None:
-        book.books_debt, book.books_ms, book.compared_ms = reading.debt, now_ms, now_ms
+    book.disagreements = book.disagreements + 1 if ltv.disagreement(state) > ltv.DISAGREEMENT else 0
+
+
+def adoption(state: State) -> Iterator[LoanAdopted]:
+    """Where our account of the loan begins, once there is one; anew where the debt has moved to the other structure."""
+    book, reading = state.loan, state.loan.reading
+    if reading is None or not reading.principal or reading.absent or book.adopted is reading.structure:
+        return
+    yield LoanAdopted(structure=reading.structure, principal=reading.principal, debt=reading.debt)
+
+
+def fold_adopted(book: LoanBook, record: LoanAdopted, now_ms: int) -> None:
+    """The account of the loan begins."""
+    book.adopted, book.first_principal = record.structure, record.principal
+    book.books_debt, book.books_ms, book.compared_ms = record.debt, now_ms, now_ms
     if book.scheduled_ms is None:
         book.scheduled_ms = now_ms
-    book.disagreements = book.disagreements + 1 if ltv.disagreement(state) > ltv.DISAGREEMENT else 0
 
 
 def fold_profit(state: State, record: ProfitRealised) -> None:
@@ -258,7 +281,7 @@ def note_ended(book: LoanBook, payment: Payment, now_ms: int, *, is_top_up_done:
         return
     book.drops = 0
     amount = payment.plan.amount
-    interest = min(amount, book.reading.interest) if book.reading is not None else ZERO
+    interest = min(amount, payment.plan.interest_before) if payment.plan.structure is Structure.CRYPTO_LOAN else ZERO
     book.paid.append((now_ms, amount))
     book.paid_to_date += amount
     book.paid_interest += interest

@@ -53,6 +53,8 @@ def _not_started(state: State) -> str:
         return "the account is in one-way mode: switch BTCUSDT to hedge mode"
     if state.market.ticker is None:
         return "waiting for the first price"
+    if state.config.loan.may_hold_btc and state.loan.pledged is None:
+        return "waiting for a first reading of the loan: BTC may lie in it"
     for channel, health in state.channels.items():
         if not health.up and health.since_ms == state.started_ms:
             return f"waiting for the {channel.value}"

@@ -298,11 +298,12 @@ class State:
         """The BTC to hedge: the wallet's, and what is pledged in a Crypto Loan; None while one of them has not said."""
         if self.config.fixed_spot is not None:
             return self.config.fixed_spot
-        rules = self.config.loan
-        if not rules.enabled or rules.structure in (Structure.UTA, Structure.NONE):
+        if not self.config.loan.may_hold_btc:
             return self.holding.qty
         if self.holding.qty is None or self.loan.pledged is None:
             return None
+        if self.loan.structure is Structure.UTA and not self.holding.qty:
+            return None  # a debt inside the account and nothing behind it: a reading that left the coin out
         return self.holding.qty + self.loan.pledged
 
     @property

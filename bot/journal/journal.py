@@ -33,7 +33,7 @@ from bot.journal.rows import Row, decoded, refuse_foreign, stamp, told
 
 __all__ = ["BULK", "DEADLINE_S", "MOST_WAITING", "Journal"]
 
-BULK = frozenset({"TickerSeen", "LegSeen", "WalletSeen", "AccountRead", "ReadAccount"})
+BULK = frozenset({"TickerSeen", "LegSeen", "WalletSeen", "AccountRead", "ReadAccount", "LoanRead", "ReadLoan"})
 """Kinds of which only the newest matters to a restart; old ones are pruned."""
 
 DEADLINE_S = 0.25

@@ -236,16 +236,15 @@ _SNAPSHOT_PATHS: dict[str, dict[str, object]] = {
 _WINDOWED = {"/v5/execution/list": "executions", "/v5/account/transaction-log": "log"}
 
 
+_BIRTHS = ("execTime", "createdTime", "transactionTime", "repayTime", "timestamp")
+
+
 def _as_of(reply: VenueReply, moment: int) -> VenueReply:
     """A list without what happened after `moment`."""
     rows = (reply.result or {}).get("list")
     if not isinstance(rows, list):
         return reply
-    kept = [
-        row
-        for row in rows
-        if int(row.get("execTime") or row.get("createdTime") or row.get("transactionTime") or 0) <= moment
-    ]
+    kept = [row for row in rows if int(next((row[name] for name in _BIRTHS if row.get(name)), 0)) <= moment]
     return replace(reply, result={**(reply.result or {}), "list": kept})
 
 

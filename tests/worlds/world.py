@@ -74,6 +74,7 @@ class World:
     """`build` makes the engine: the teeth hand in broken ones. `climate` None: drawn from the seed."""
 
     ACCOUNT = "bot"
+    SHORE: type[Shore] = Shore
 
     def __init__(
         self,
@@ -261,7 +262,7 @@ class World:
         for record, at_ms in self.diary.recover():
             engine.recover(record, at_ms)
         self.engine = engine
-        self.shore = Shore(self)
+        self.shore = self.SHORE(self)
         self.checkers.on_birth()
         if self.latched or engine.state.latched:
             happenings.latch(self, closed=self.latched)
