@@ -350,7 +350,7 @@ def test_every_setting_has_a_reader():
         "rest_url": "endpoints",
         "ws_url": "endpoints",
         "start": "start_ms",
-            "halt_on": "halts",
+        "halt_on": "halts",
         "path": "journal_path",
         **{
             f"{world}_api_{part}": "credentials"
