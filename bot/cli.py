@@ -25,6 +25,7 @@ from bot import __version__
 from bot.cli_backtest import add_to as add_backtest_verbs
 from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
+from bot.cli_loan import add_to as add_loan_verbs
 from bot.cli_publish import add_to as add_publish_verb
 from bot.cli_simulate import add_to as add_simulate_verb
 from bot.exit_codes import ExitCode
@@ -200,6 +201,7 @@ add_publish_verb(app)
 add_journal_verbs(app)
 add_backtest_verbs(app)
 add_desk_verbs(app)
+add_loan_verbs(app)
 
 
 @app.command(short_help="Print what this is made of")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.engine.config import EngineConfig
     from bot.journal.reader import JournalReader
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "open_named"]
 
 File = Annotated[Path | None, typer.Option(help="A journal's file instead of this mode's own", show_default=False)]
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
@@ -106,7 +106,7 @@ def export(
     """
     from bot.journal.export import export as export_tables
 
-    with _open(file, env_file) as reader:
+    with open_named(file, env_file) as reader:
         written = export_tables(reader, out, form.value, since_ms=_moment_ms(reader, since))
     for name, count in written.items():
         typer.echo(f"{out / name}  {count} rows")
@@ -129,7 +129,7 @@ def explain(
 
     if (decision is None) != last:
         raise typer.BadParameter("say which: a decision's number, an order's id, or --last")
-    with _open(file, env_file) as reader:
+    with open_named(file, env_file) as reader:
         document = explained(reader, decision)
         if document is None:
             fail(
@@ -150,7 +150,7 @@ def replay(file: File = None, env_file: EnvFile = None, as_json: AsJson = False)
 
     settings = _settings(env_file)
     config, fingerprint = _config(settings)
-    with _open(file, env_file) as reader:
+    with open_named(file, env_file) as reader:
         found = replay_journal(reader, config, fingerprint)
     if as_json:
         _print_json(found.document())
@@ -216,7 +216,7 @@ def _list(
 ) -> None:
     from bot.terminal import print_rows
 
-    with _open(file, env_file) as reader:
+    with open_named(file, env_file) as reader:
         rows = rows_of(reader, last=last, since_ms=_moment_ms(reader, since))
     if as_json:
         _print_json(rows)
@@ -227,7 +227,7 @@ def _list(
 
 
 @contextmanager
-def _open(file: Path | None, env_file: Path | None) -> Iterator[JournalReader]:
+def open_named(file: Path | None, env_file: Path | None) -> Iterator[JournalReader]:
     """The journal that was named, or the settings' own; one that cannot be read ends the command with its mend."""
     from bot.domain.errors import SetUp
     from bot.journal.reader import open_journal

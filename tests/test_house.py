@@ -59,6 +59,7 @@ DOORS = {
         "cli_backtest.py",
         "cli_data.py",
         "cli_journal.py",
+        "cli_loan.py",
         "cli_desk.py",
         "cli_publish.py",
         "cli_simulate.py",

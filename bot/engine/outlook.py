@@ -14,6 +14,7 @@ from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.domain.view import LoanView, PaymentView, WhatIfView
 from bot.engine import ltv
+from bot.engine.config import EngineConfig
 from bot.engine.repayment import Payment
 from bot.engine.state import State
 from bot.strategy import insurance, ladder
@@ -169,7 +170,7 @@ def _payment(payment: Payment) -> PaymentView:
 def what_if_view(state: State, now_ms: int, moves: Sequence[float] = MOVES) -> tuple[WhatIfView, ...]:
     """The book at other prices, lowest first; empty while something that it needs is unknown."""
     book = what_if_book(state, now_ms)
-    return () if book is None else rows_as_views(what_if(book, policy_of(state), moves))
+    return () if book is None else rows_as_views(what_if(book, policy_of(state.config), moves))
 
 
 def what_if_book(state: State, now_ms: int) -> WhatIfBook | None:
@@ -201,9 +202,9 @@ def what_if_book(state: State, now_ms: int) -> WhatIfBook | None:
     )
 
 
-def policy_of(state: State) -> WhatIfPolicy:
+def policy_of(config: EngineConfig) -> WhatIfPolicy:
     """The ladders and the sweep as they are set."""
-    policy, rules = state.config.policy, state.config.loan
+    policy, rules = config.policy, config.loan
     sweeps = rules.enabled and rules.sweep and not rules.dry_run
     return WhatIfPolicy(
         policy.ltv_monitor,

@@ -18,7 +18,7 @@ from typing import Any
 from bot.domain.commands import Decided
 from bot.domain.errors import SetUp
 from bot.domain.events import AccountRead, BarClosed, TickerSeen
-from bot.journal import reports
+from bot.journal import money, reports
 from bot.journal.reader import JournalReader
 
 __all__ = ["FORMATS", "export"]
@@ -181,6 +181,14 @@ def _accounts(journal: JournalReader, since_ms: int | None) -> Iterator[Row]:
         }
 
 
+def _payments(journal: JournalReader, since_ms: int | None) -> Iterator[Row]:
+    yield from money.payments(journal, since_ms=since_ms)
+
+
+def _cash(journal: JournalReader, since_ms: int | None) -> Iterator[Row]:
+    yield from money.cash(journal, since_ms=since_ms)
+
+
 _TABLES: dict[str, Callable[[JournalReader, int | None], Iterator[Row]]] = {
     "decisions": _decisions,
     "orders": _orders,
@@ -189,5 +197,7 @@ _TABLES: dict[str, Callable[[JournalReader, int | None], Iterator[Row]]] = {
     "bars": _bars,
     "prices": _prices,
     "accounts": _accounts,
+    "payments": _payments,
+    "cash": _cash,
 }
 """Prices and accounts reach back as far as they are kept (journal.keep_tickers_h); the others to the first day."""
