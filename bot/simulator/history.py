@@ -149,12 +149,19 @@ class History:
         self._old_minutes: dict[int, list[Bar]] = {}
         self.trade_count = 0
         self.direction = "ZeroPlusTick"
-        for number, bar in enumerate(self._old):
-            index, mark = source.basis(number)
-            for kind, factor in (("last", 1.0), ("index", index), ("mark", mark)):
-                _append(self._bars[kind], _scaled(bar, factor))
+        self._untold = {"last", "index", "mark"}
         self._last: Decimal | None = Decimal(self._old[-1].close).scaleb(-1) if self._old else None
         self._closed_day: tuple[int, DayFigures | None] = (-1, None)
+
+    def _series(self, kind: str) -> Series:
+        """The bars of a kind, those before the start in front; these are drawn when somebody first asks."""
+        series = self._bars[kind]
+        if kind in self._untold:
+            self._untold.discard(kind)
+            rows = [_scaled(bar, self._factor(number, kind)) for number, bar in enumerate(self._old)]
+            series.times[:0] = [candle.at_ms for candle in rows]
+            series.rows[:0] = [list(candle[1:]) for candle in rows]
+        return series
 
     def on_tick(self, tick: Tick) -> None:
         for kind, price in (("last", tick.last), ("mark", tick.mark), ("index", tick.index)):
@@ -197,13 +204,13 @@ class History:
         parts = (
             self._fine(kind, oldest_ms, newest_ms + INTERVALS[interval])
             if INTERVALS[interval] < self._source.bar_ms
-            else (self._bars[kind].candles(oldest_ms, next_bucket(interval, newest_ms) - 1))
+            else (self._series(kind).candles(oldest_ms, next_bucket(interval, newest_ms) - 1))
         )
         return _fold(interval, parts, newest_ms)[::-1][:limit]
 
     def day(self) -> DayFigures:
         """The last 24 hours, to the bar: the moving figures of a ticker."""
-        series = self._bars["last"]
+        series = self._series("last")
         closed = len(series.times) - 1
         if self._closed_day[0] != series.times[-1]:
             self._closed_day = (series.times[-1], _figures(series, closed))
@@ -333,11 +340,6 @@ def _scaled(bar: Bar, factor: float) -> Candle:
         open_, high, low, close = (Decimal(round(price * 10 * factor)).scaleb(-2) for price in bar[1:5])
     volume = Decimal(bar.volume).scaleb(-3)
     return Candle(bar.at_ms, open_, high, low, close, volume, volume * (open_ + high + low + close) / 4)
-
-
-def _append(series: Series, candle: Candle) -> None:
-    series.times.append(candle.at_ms)
-    series.rows.append(list(candle[1:]))
 
 
 def _figures(series: Series, closed: int) -> DayFigures | None:
