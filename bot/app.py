@@ -166,6 +166,8 @@ class Daemon:
             vitals=self._pulse.vitals,
             archive=archive,
             verbs=self._desk,
+            what_if=self.what_if,
+            more=self._more,
         )
         if settings.web.enabled:
             self._open.push_async_callback(self._web.close)
@@ -194,9 +196,13 @@ class Daemon:
         """What people and machines may see."""
         return picture.view(self._engine.state, self._clock.now_ms(), speed=self._clock.rate)
 
-    def what_if(self) -> tuple[WhatIfView, ...]:
-        """The book at other prices, left alone and defended; empty while something it needs is unknown."""
-        return outlook.what_if_view(self._engine.state, self._clock.now_ms())
+    async def what_if(self) -> tuple[WhatIfView, ...]:
+        """The book at other prices; the book is taken here, the long walk of the price is reckoned in a thread."""
+        state = self._engine.state
+        book, policy = outlook.what_if_book(state, self._clock.now_ms()), outlook.policy_of(state)
+        if book is None:
+            return ()
+        return await asyncio.to_thread(outlook.what_if_rows, book, policy)
 
     # ------------------------------------------------------------------------------------------- wiring
 
@@ -204,7 +210,8 @@ class Daemon:
         settings, world = self._settings, self._world
         self._patience = wiring.exchange_patience(settings)
         symbol = settings.book.symbol
-        self._rest = Rest(world.hosts, world.credentials, budget=Budget(), patience=self._patience)
+        self._budget = Budget()
+        self._rest = Rest(world.hosts, world.credentials, budget=self._budget, patience=self._patience)
         # A book whose coin lies elsewhere may have a wallet without BTC; any other wallet without it is not believed.
         may_be_apart = settings.loan.enabled and settings.loan.structure in ("auto", "crypto_loan")
         must_hold = ("BTC",) if settings.book.spot_source == "wallet" and not may_be_apart else ()
@@ -306,10 +313,15 @@ class Daemon:
         """What stands against trading, one line each."""
         return []
 
+    def _more(self) -> Mapping[str, object]:
+        """What the window shows besides the view."""
+        return {"alerts": self._alerts.document()}
+
     def _queues(self) -> Mapping[str, QueueDepth]:
         return {
             "inbox": QueueDepth(depth=len(self._inbox), limit=INBOX_BOUND),
             "journal": QueueDepth(depth=self._journal.pending, limit=MOST_WAITING),
+            **{name: QueueDepth(depth=used, limit=limit) for name, (used, limit) in self._budget.used().items()},
         }
 
     # ------------------------------------------------------------------------------------------- coming and going

@@ -266,7 +266,7 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthView:
-    """`streams` and `topics` map a name to (up or fresh?, age in ms or None). `bad_inputs` counts what was dropped, by kind."""
+    """`streams` says of each whether it is up, `stream_since_ms` since when it is so. `bad_inputs` counts what was dropped, by kind."""
 
     ready: bool
     reasons: tuple[str, ...]  # why not ready, in words
@@ -275,6 +275,7 @@ class HealthView:
     unknown_orders: int
     bad_inputs: dict[str, int]
     records: int
+    stream_since_ms: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from bot.strategy.what_if import (
     what_if,
 )
 
-__all__ = ["loan_view", "policy_of", "rows_as_views", "what_if_view"]
+__all__ = ["loan_view", "policy_of", "rows_as_views", "what_if_book", "what_if_rows", "what_if_view"]
 
 LTV_RUNGS = {ladder.SAFE: "SAFE", 1: "MONITOR", 2: "WARNING", 3: "CRITICAL", 4: "EMERGENCY"}
 MARGIN_RUNGS = {ladder.MARGIN_CALM: "CALM", 1: "ALERT", 2: "TOP UP", 3: "REDUCE", 4: "CLOSE"}
@@ -171,6 +171,11 @@ def what_if_view(state: State, now_ms: int, moves: Sequence[float] = MOVES) -> t
     """The book at other prices, lowest first; empty while something that it needs is unknown."""
     book = what_if_book(state, now_ms)
     return () if book is None else rows_as_views(what_if(book, policy_of(state.config), moves))
+
+
+def what_if_rows(book: WhatIfBook, policy: WhatIfPolicy, moves: Sequence[float] = MOVES) -> tuple[WhatIfView, ...]:
+    """The same for a book that was taken before: pure, and long enough (a tenth of a second) for a thread of its own."""
+    return rows_as_views(what_if(book, policy, moves))
 
 
 def what_if_book(state: State, now_ms: int) -> WhatIfBook | None:

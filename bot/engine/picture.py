@@ -138,6 +138,7 @@ def _health(state: State, now_ms: int) -> HealthView:
         unknown_orders=sum(1 for o in state.blotter.unsettled() if o.state.value == "unknown"),
         bad_inputs=dict(state.bad_inputs),
         records=state.records,
+        stream_since_ms={channel.value: health.since_ms for channel, health in state.channels.items()},
     )
 
 

@@ -59,6 +59,10 @@ class _Window:
     def note(self, now_s: float) -> None:
         self._left_s.append(now_s)
 
+    def used(self, now_s: float) -> int:
+        """How many left within the span."""
+        return sum(1 for left_s in self._left_s if now_s - left_s < self._span_s)
+
 
 class Budget:
     """Shared by everyone who talks to one account from one address."""
@@ -79,6 +83,15 @@ class Budget:
         for window, _ in self._windows(kind):
             window.note(now_s)
         return 0.0
+
+    def used(self) -> dict[str, tuple[int, int]]:
+        """(used, limit) of each window, by its name."""
+        now_s, of = self._now_s(), self._limits
+        return {
+            "orders in 1 min": (self._orders_60s.used(now_s), of.orders_per_min),
+            "reads in 1 s": (self._reads_1s.used(now_s), of.reads_per_s),
+            "requests in 5 s": (self._all_5s.used(now_s), of.requests_per_5s),
+        }
 
     def ban(self) -> None:
         """The venue has shut the door to this address: nothing leaves for ten minutes."""

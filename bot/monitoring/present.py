@@ -220,6 +220,7 @@ def _health(view: BotView, vitals: Vitals) -> Document:
         "ready": health.ready(view).as_document(),
         "trading": health.trading(view).as_document(),
         "streams": dict(view.health.streams),
+        "stream_since_ms": dict(view.health.stream_since_ms),
         "reconcile_failures": view.health.reconcile_failures,
         "unknown_orders": view.health.unknown_orders,
         "bad_inputs": dict(view.health.bad_inputs),

@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.view import LoanView, PaymentView, WhatIfView
+from bot.monitoring.alerts.rules import Rung, Thresholds
 
 __all__ = ["loan", "what_if"]
 
 Document = dict[str, Any]
+_THRESHOLDS = Thresholds()
 
 
 def loan(view: LoanView) -> Document:
@@ -44,6 +46,7 @@ def loan(view: LoanView) -> Document:
         "distance_up_sigma": _number(view.distance_up_sigma),
         "reserve_usdt": _money(view.reserve),
         "dry_run": view.dry_run,
+        "ladder": {"ltv": _rungs(_THRESHOLDS.ltv), "margin": _rungs(_THRESHOLDS.margin)},
         "payments": [_payment(payment) for payment in view.payments],
     }
 
@@ -71,6 +74,10 @@ def what_if(rows: tuple[WhatIfView, ...]) -> list[Document]:
         }
         for row in rows
     ]
+
+
+def _rungs(rungs: tuple[Rung, ...]) -> list[Document]:
+    return [{"rung": rung.name, "from_ratio": rung.at} for rung in rungs]
 
 
 def _payment(payment: PaymentView) -> Document:

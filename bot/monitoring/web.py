@@ -8,19 +8,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import mimetypes
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
+from typing import Any
 
 from aiohttp import hdrs, web
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
-from bot.domain.view import BotView
-from bot.monitoring import guard, health, present
+from bot.domain.view import BotView, WhatIfView
+from bot.monitoring import guard, health, present, present_loan
 from bot.monitoring.health import Verdict
 from bot.monitoring.listener import Listener, Routes, WebOptions
 from bot.monitoring.metrics import Metrics
+from bot.monitoring.outlook import Outlook
 from bot.monitoring.past import Archive, Past
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.push import Broadcast
@@ -32,6 +34,7 @@ __all__ = ["Web", "WebOptions"]
 _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.5
+_PAGES = ("overview", "charts", "decisions", "orders", "loan", "rates", "health", "verbs")
 _PATIENCE_S = 10.0  # after a look that failed
 
 
@@ -49,11 +52,15 @@ class Web:
         vitals: Callable[[], Vitals],
         archive: Archive | None = None,
         verbs: VerbDesk | None = None,
+        what_if: Callable[[], Awaitable[tuple[WhatIfView, ...]]] | None = None,
+        more: Callable[[], Mapping[str, object]] | None = None,
     ) -> None:
         guard.check_exposure(options.host, options.token)
         self._options = options
         self._view = view
         self._vitals = vitals
+        self._more = more or dict
+        self._outlook = Outlook(what_if or _no_rows)
         self._past = None if archive is None else Past(archive)
         self._verbs = None if verbs is None else Verbs(verbs, view)
         self._trail = Trail()
@@ -148,13 +155,17 @@ class Web:
         view = self._view()
         self._trail.offer(view, elapsed_s())
         self._metrics.see(view)
-        document = present.document(view, self._vitals())
+        document = self._document(view)
         news = present.fingerprints(document)
         changed = [name for name in news if news[name] != told.get(name)]
         if changed:
             sections = {name: present.encode(document[name]) for name in (*present.CLOCKS, *changed)}
             self._broadcast.publish(sections | {"trouble": b"null"})
         return news
+
+    def _document(self, view: BotView) -> dict[str, Any]:
+        """The status document, with what other rooms have to tell."""
+        return {**present.document(view, self._vitals()), **self._more()}
 
     # -- routes: path -> handler ---------------------------------------------------------------------------------
 
@@ -166,6 +177,7 @@ class Web:
             "/api/v1/status": self._status,
             "/api/v1/stream": self._broadcast.serve,
             "/api/v1/trail": self._trail_points,
+            "/api/v1/what-if": self._what_if,
         }
 
     def _checks(self) -> Routes:
@@ -187,10 +199,13 @@ class Web:
         return file.response()
 
     async def _status(self, _request: web.Request) -> web.StreamResponse:
-        return _json(present.document(self._view(), self._vitals()))
+        return _json(self._document(self._view()))
 
     async def _trail_points(self, _request: web.Request) -> web.StreamResponse:
         return _json(self._trail.document())
+
+    async def _what_if(self, _request: web.Request) -> web.StreamResponse:
+        return _json({"rows": present_loan.what_if(await self._outlook.rows())})
 
     async def _overall(self, request: web.Request) -> web.StreamResponse:
         view, vitals = self._view(), self._vitals()
@@ -214,6 +229,10 @@ class Web:
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
 
 
+async def _no_rows() -> tuple[WhatIfView, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
     """One of the page's own files, in memory: no disk on the loop, no path to wander."""
@@ -228,13 +247,16 @@ class _File:
 def _static_files() -> Mapping[str, _File]:
     mimetypes.add_type("text/javascript", ".js")
     folder = resources.files("bot.monitoring") / "static"
-    return {
+    files = {
         entry.name: _File(
             body=entry.read_bytes(), content_type=mimetypes.guess_type(entry.name)[0] or "application/octet-stream"
         )
         for entry in folder.iterdir()
         if entry.is_file()
     }
+    pages = b"\n".join((folder / "pages" / f"{name}.html").read_bytes() for name in _PAGES)
+    index = files["index.html"]
+    return files | {"index.html": replace(index, body=index.body.replace(b"<!-- pages -->", pages))}
 
 
 def _json(value: object, *, status: int = 200) -> web.Response:

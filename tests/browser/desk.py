@@ -6,18 +6,28 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
 
+from bot.archive import JournalArchive
 from bot.domain.clock import MarketClock
 from bot.domain.commands import Outcome
-from bot.domain.view import BotView
+from bot.domain.events import Verb
+from bot.domain.view import BotView, VerbAnswer, VerbOffer, VerbPreview, WhatIfView
+from bot.engine import outlook
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.web import Web
+from bot.strategy.what_if import DEFAULT_POLICY, WhatIfBook
+from tests import past
 from tests.build import NOW_MS, a_decision, a_view, an_order_view
 
 D = Decimal
@@ -86,17 +96,71 @@ class Story:
         )
 
 
+VERB_TOKEN = "a-verb-token-of-the-tests-0123456789"
+
+
+class VerbBook:
+    """Takes verbs as the daemon's desk does, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+
+    def offers(self) -> tuple[VerbOffer, ...]:
+        leaves = VerbPreview(verb="flatten", long=D(0), short=D(0), delta=D("0.27"), ltv=0.5172, liquidation=D(61_578))
+        return (
+            VerbOffer(verb=Verb.PAUSE, what="decide and show, send nothing", needs_reason=True),
+            VerbOffer(verb=Verb.REHEDGE, what="decide now, and trade if the gap is worth an order"),
+            VerbOffer(verb=Verb.FLATTEN, what="cancel, close both legs", confirm="flatten paper", leaves=leaves),
+            VerbOffer(verb=Verb.REPAY, what="repay USDT of the loan", takes_amount=True),
+        )
+
+    async def ask(self, verb: Verb, *, reason: str, confirm: str, who: str, amount: Decimal | None) -> VerbAnswer:
+        self.asked.append((verb.value, reason))
+        if verb is Verb.REPAY and amount is None:
+            return VerbAnswer(accepted=False, text="say how much")
+        return VerbAnswer(accepted=True, text=f"{verb.value}: taken in")
+
+
+async def what_if() -> tuple[WhatIfView, ...]:
+    """A book at other prices, as the strategy reckons it."""
+    book = WhatIfBook(
+        0, 116_000.0, 0.27, 0.051, 115_200.0, 0.321, 115_620.5, 16_200.0, 0.0, 0.0, 1.0, 0.00555, 0.04, 0.95
+    )
+    return outlook.what_if_rows(book, DEFAULT_POLICY, (-0.6, -0.3, -0.1, 0.0, 0.1, 0.3, 0.6, 1.0))
+
+
+@cache
+def a_past() -> Path:
+    """The journal of `tests.past`, written once per process."""
+    path = Path(tempfile.mkdtemp(prefix="hedgelock-past-")) / "journal.sqlite"
+    past.write(path)
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    return path
+
+
 @asynccontextmanager
-async def served(view: Callable[[], BotView], **options: object) -> AsyncIterator[Web]:
-    """The dashboard on a free port, with the vitals of this very loop."""
+async def served(
+    view: Callable[[], BotView], *, verbs: VerbBook | None = None, **options: object
+) -> AsyncIterator[Web]:
+    """The dashboard on a free port, with the vitals of this very loop, a journal of three days and a desk for verbs."""
+    archive = JournalArchive(a_past(), symbol="BTCUSDT")
     pulse = Pulse(lambda: {"inbox": QueueDepth(depth=3, limit=4_096), "executor": QueueDepth(depth=0, limit=64)})
-    web = Web(WebOptions(**{"port": 0, "metrics_port": 0, **options}), view=view, vitals=pulse.vitals)  # type: ignore[arg-type]
+    known = {"port": 0, "metrics_port": 0, "verb_token": VERB_TOKEN, **options}
+    web = Web(
+        WebOptions(**known),  # type: ignore[arg-type]
+        view=view,
+        vitals=pulse.vitals,
+        archive=archive,
+        verbs=verbs or VerbBook(),
+        what_if=what_if,
+    )
     await web.bind()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(pulse.run()), group.create_task(web.run())]
         try:
             yield web
         finally:
+            archive.close()
             for task in tasks:
                 task.cancel()
 

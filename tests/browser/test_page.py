@@ -31,7 +31,7 @@ async def test_one_glance_tells_how_it_stands(open_window: Open) -> None:
     assert await window.text(".market .middle") == "116,000.00 USDT mark"
     assert await window.text(".volatility .middle") == "2.62 % per 24 h"
     assert await window.text(".funding .middle") == "+0.0100 % per 8 h"
-    assert await window.text(".loan .middle") == "51.7 % net LTV"
+    assert await window.text(".loan .middle") == "51.7 % LTV"
     assert "at 120x" in await window.text("#world")
     assert "paper: tape time 2025-10-09 14:0" in await window.text("#world")
 
@@ -170,7 +170,7 @@ async def test_text_from_outside_stays_text(open_window: Open) -> None:
     assert window.complaints == []
 
 
-PAGES = ["#/overview", "#/decisions", "#/orders", "#/health"]
+PAGES = [f"#/{page}" for page in ("overview", "charts", "decisions", "orders", "loan", "rates", "health", "verbs")]
 SCREENS = [("light", 1280), ("dark", 1280), ("light", 768), ("dark", 390), ("light", 320)]
 
 
@@ -251,7 +251,7 @@ async def test_landmarks_and_keys_lead_everywhere(open_window: Open) -> None:
     await page.get_by_role("link", name="Orders", exact=True).press("Enter")
     await playwright.expect(page.get_by_role("heading", name="Orders")).to_be_visible()
     assert await page.get_by_role("link", name="Orders", exact=True).get_attribute("aria-current") == "page"
-    assert await page.get_by_role("row").count() == 7
+    assert await page.get_by_role("region", name="Orders").get_by_role("row").count() == 7
     assert await page.get_by_role("heading", name="Delta").count() == 0
 
 
@@ -262,7 +262,7 @@ async def test_every_number_has_a_unit(open_window: Open) -> None:
 
     bare = await window.page.evaluate("""
         [...document.querySelectorAll('[data-field]')]
-          .filter(e => !['text', 'lower', 'count', 'duration'].includes(e.dataset.as))
+          .filter(e => !['text', 'lower', 'count', 'duration', 'yes'].includes(e.dataset.as))
           .filter(e => !e.parentElement.querySelector('.unit') && !e.closest('[data-unit], .equation'))
           .map(e => e.dataset.field)
     """)

@@ -15,7 +15,6 @@ from random import Random
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 
-from bot.domain.clock import elapsed_s
 from bot.monitoring.alerts.channels import Channel, NotDelivered
 from bot.monitoring.alerts.words import Message, Severity
 
@@ -51,14 +50,13 @@ class Receipt:
 
 @dataclass(slots=True)
 class Standing:
-    """How the post stands. `delivered_s` is elapsed time of the last proof."""
+    """How the post stands."""
 
     channels: tuple[str, ...] = ()
     delivered: int = 0
     undelivered: int = 0
     dropped: int = 0
     waiting: int = 0
-    delivered_s: float | None = None
     errors: dict[str, str] = field(default_factory=dict)
     """Channel -> what it answered last, where that was no proof."""
 
@@ -154,7 +152,6 @@ class Post:
             return Receipt(channel=channel.name, error=error.reason)
         self.standing.errors.pop(channel.name, None)
         self.standing.delivered += 1
-        self.standing.delivered_s = elapsed_s()
         return Receipt(channel=channel.name, proof=proof)
 
     def _forget(self, message: Message) -> None:

@@ -17,7 +17,7 @@ from bot.domain.view import BotView
 from bot.monitoring.alerts.words import Alert, Severity, slug
 from bot.monitoring.pulse import Vitals
 
-__all__ = ["KINDS", "Thresholds", "conditions", "happened", "head"]
+__all__ = ["KINDS", "Rung", "Thresholds", "conditions", "happened", "head"]
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
@@ -61,6 +61,7 @@ _LAG_MS = 1_000.0
 
 KINDS = {
     "halted": "the bot sends nothing until a person resumes it",
+    "emergency": "a person asked to freeze, neutralise or flatten",
     "blind": "the bot does not see well enough to grow a leg",
     "reducing": "the bot may only make the risk smaller",
     "observing": "the bot decides and sends nothing",
@@ -105,6 +106,8 @@ def _mode(view: BotView) -> Iterator[Alert]:
                 title="halted",
                 text=f"It sends nothing until a person resumes it: {why}.",
             )
+        case Mode.EMERGENCY:
+            yield Alert(kind="emergency", severity=CRITICAL, title="an emergency is carried out", text=f"{why}.")
         case Mode.BLIND:
             text = f"It may shrink the risk and grow nothing: {why}."
             yield Alert(

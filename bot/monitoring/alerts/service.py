@@ -82,7 +82,6 @@ class Alerts:
             "dropped": post.dropped,
             "waiting": post.waiting,
             "errors": dict(post.errors),
-            "delivered_age_s": None if post.delivered_s is None else round(elapsed_s() - post.delivered_s, 1),
         }
 
     @property

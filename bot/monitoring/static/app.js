@@ -1,10 +1,16 @@
 // The page, wired: the line to the daemon feeds the store, the store feeds the fields, the drawings and the lists.
 
+import { Charts } from "./charts.js";
 import { gauge, Spark } from "./draw.js";
 import { btc, btcSigned, dateAndClock, duration, FORMATS, UNKNOWN, usdtSigned } from "./format.js";
-import { Decisions, element, keepTables, orders, pair, pairs, verdicts } from "./lists.js";
+import { Decisions, element, keepTables, orders } from "./lists.js";
+import { showHealth } from "./health.js";
+import { Journal } from "./journal.js";
+import { ladder, Loan, toneOfRung } from "./loan.js";
+import { Rates } from "./rates.js";
 import { at, Store } from "./store.js";
 import { Line } from "./stream.js";
+import { VerbPage } from "./verbs.js";
 
 const $ = (id) => document.getElementById(id);
 const store = new Store();
@@ -25,6 +31,16 @@ const line = new Line({
   beat: () => store.heard(performance.now()),
   state: (state, note) => setLink(state, note),
 });
+
+// Each page's own part: rendered when something changed, ticked while it is shown.
+const own = {
+  charts: new Charts(line),
+  loan: new Loan(line),
+  rates: new Rates(line),
+  verbs: new VerbPage(line),
+};
+const journal = new Journal(line);
+const shown = () => document.documentElement.dataset.page;
 
 // -- the line ---------------------------------------------------------------------------------------------------------
 
@@ -73,6 +89,9 @@ function tick() {
   showAges(now);
   showTitle(fresh);
   if (fresh) spark.add(store.doc, store.marketNow(now), now);
+  if (!fresh || document.hidden) return;
+  own[shown()]?.tick?.(now, store.baseMs);
+  journal.tick(shown(), now, store.baseMs);
 }
 
 function showLink(state, now) {
@@ -120,7 +139,9 @@ function showAges(now) {
   const reconciled = store.age("reconciled", now);
   $("reconciled-age").textContent = reconciled === null ? "not yet agreed with the venue" : `agreed with the venue ${duration(reconciled)} ago`;
   $("reconciled-age-2").textContent = reconciled === null ? "not yet" : `${duration(reconciled)} ago`;
-  $("funding-due").textContent = due(store.doc.funding.next_ms, store.marketNow(now));
+  for (const id of ["funding-due", "funding-due-2"]) $(id).textContent = due(store.doc.funding.next_ms, store.marketNow(now));
+  const loan = store.age("loan", now);
+  $("loan-age").textContent = loan === null ? UNKNOWN : `${duration(loan)} ago`;
 }
 
 function due(nextMs, nowMs) {
@@ -141,7 +162,9 @@ function render() {
   showDelta(doc);
   decisions.render(doc.decisions, doc.now_ms);
   orders($("orders"), doc.orders, doc.now_ms);
-  showHealth(doc);
+  showLoan(doc);
+  showHealth(doc, store);
+  own[shown()]?.render?.(doc);
   keepTables();
   tick();
 }
@@ -169,6 +192,7 @@ const MAY = {
   TRADING: "It may hedge.",
   BLIND: "It may shrink the risk, and grow nothing.",
   REDUCING: "It may shrink the risk, and grow nothing.",
+  EMERGENCY: "It carries out what a person asked for, and nothing else.",
   HALTED: "It sends nothing until a person resumes it.",
 };
 
@@ -185,6 +209,13 @@ function showMode(doc) {
     if (announcedMode !== null) announce(`Mode is now ${name}: ${why}`);
     announcedMode = name;
   }
+}
+
+function showLoan({ loan }) {
+  const reckoned = loan.rung !== "UNKNOWN"; // without a rung nothing was reckoned, and "no price" would be a claim
+  for (const field of document.querySelectorAll('[data-as="price-or-never"].none')) field.textContent = reckoned ? "at no price seen" : UNKNOWN;
+  for (const id of ["loan-rung", "loan-rung-2"]) $(id).className = `badge ${toneOfRung(loan.rung)}`;
+  if (shown() === "overview") ladder($("ladder-short"), { value: loan.ltv_ratio, rungs: loan.ladder?.ltv ?? [], end: 1, name: "Loan-to-value" });
 }
 
 function announce(text) {
@@ -210,16 +241,6 @@ function deltaVerdict(doc, delta, target, band) {
   return ["Inside the band", "good"];
 }
 
-function showHealth(doc) {
-  verdicts($("verdicts"), doc.health);
-  const streams = Object.entries(doc.health.streams).map(([name, up]) => pair(name, up ? "up" : "down", up ? "good" : "bad"));
-  pairs($("streams"), streams, "No stream yet.");
-  const queues = Object.entries(doc.process.queues).map(([name, { depth, limit }]) => pair(`Queue: ${name}`, limit === null ? `${depth}` : `${depth} of ${limit}`));
-  pairs($("queues"), queues, "");
-  const bad = Object.entries(doc.health.bad_inputs).map(([kind, count]) => pair(kind, FORMATS.count(count)));
-  pairs($("bad-inputs"), bad, "None since the books began.");
-}
-
 // -- pages ------------------------------------------------------------------------------------------------------------
 
 const links = [...document.querySelectorAll("nav a")];
@@ -237,7 +258,16 @@ function route() {
     if (PAGES[index] === page) anchor.setAttribute("aria-current", "page");
     else anchor.removeAttribute("aria-current");
   });
-  if (store.doc) showDelta(store.doc); // a drawing has no width while it is hidden
+  redraw();
+}
+
+// A drawing has no width while it is hidden.
+function redraw() {
+  if (!store.doc) return;
+  showDelta(store.doc);
+  showLoan(store.doc);
+  own[shown()]?.render?.(store.doc);
+  keepTables();
 }
 
 addEventListener("hashchange", () => {
@@ -245,7 +275,7 @@ addEventListener("hashchange", () => {
   $("main").focus({ preventScroll: true });
   scrollTo(0, 0);
 });
-addEventListener("resize", () => store.doc && showDelta(store.doc));
+addEventListener("resize", redraw);
 route();
 setInterval(tick, 250);
 line.now();

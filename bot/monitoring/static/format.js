@@ -27,6 +27,10 @@ export const btcSigned = number(4, true);
 export const usdt = number(2);
 export const usdtSigned = number(2, true);
 export const price = number(2);
+export const percent1 = percent(1);
+export const percent2 = percent(2);
+export const percent2Signed = percent(2, true);
+const bp = (format) => (value) => (value === null || value === undefined ? UNKNOWN : format(Number(value) * 10_000));
 
 // By name, for `data-as` in the page.
 export const FORMATS = {
@@ -38,6 +42,10 @@ export const FORMATS = {
   "btc-signed": btcSigned,
   "btc-or-none": (value) => (value === null || value === undefined ? "–" : btc(value)), // no hedge in motion
   "usdt": usdt,
+  "usdt-4": number(4),
+  "bp-signed": bp(number(1, true)),
+  "price-or-never": (value) => (value === null || value === undefined ? "at no price seen" : price(value)),
+  "yes": (value) => (value === null || value === undefined ? UNKNOWN : value ? "yes" : "no"),
   "usdt-signed": usdtSigned,
   "usdt-cost": (value) => (value === null || value === undefined ? UNKNOWN : usdtSigned(negated(value))),
   "price": price,

@@ -30,7 +30,7 @@ const STAGE_UNITS = {
   "emergency": "BTC short",
   "manual": "BTC target",
 };
-const OUTCOME_TONES = { hedge: "info", hold: "calm", refuse: "warn" };
+export const OUTCOME_TONES = { hedge: "info", hold: "calm", refuse: "warn" };
 const STATE_TONES = { filled: "good", unknown: "bad", refused: "bad", absent: "warn", cancelled: "calm" };
 
 // Decisions that repeat the one before them in everything a person reads are told once, with their number.

@@ -26,6 +26,7 @@ export class Store {
     this.baseMs = news.now_ms;
     this.baseAt = at;
     if (news.market) this.seenMs.price = since(news.now_ms, news.market.age_ms);
+    if (news.loan) this.seenMs.loan = since(news.now_ms, news.loan.age_ms);
     if (news.book) this.seenMs.reconciled = since(news.now_ms, news.book.reconciled_age_ms);
   }
 
