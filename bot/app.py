@@ -199,7 +199,7 @@ class Daemon:
     async def what_if(self) -> tuple[WhatIfView, ...]:
         """The book at other prices; the book is taken here, the long walk of the price is reckoned in a thread."""
         state = self._engine.state
-        book, policy = outlook.what_if_book(state, self._clock.now_ms()), outlook.policy_of(state)
+        book, policy = outlook.what_if_book(state, self._clock.now_ms()), outlook.policy_of(state.config)
         if book is None:
             return ()
         return await asyncio.to_thread(outlook.what_if_rows, book, policy)
