@@ -147,11 +147,7 @@ class IpGate:
             if self._choices.ip_ban_extends:
                 self._banned_until_ms[ip] = now_ms + self._choices.ip_ban_ms
             return False
-        seen = self._seen.setdefault(ip, deque())
-        while seen and seen[0] <= now_ms - IP_WINDOW_MS:
-            seen.popleft()
-        seen.append(now_ms)
-        if len(seen) > IP_LIMIT:
+        if not _within(self._seen.setdefault(ip, deque()), now_ms, IP_WINDOW_MS, IP_LIMIT):
             self.ban(ip, now_ms)
             return False
         return True
