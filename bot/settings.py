@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     hedge: sections.HedgeSettings = sections.HedgeSettings()
     volatility: sections.VolatilitySettings = sections.VolatilitySettings()
     funding: sections.FundingSettings = sections.FundingSettings()
+    profit: sections.ProfitSettings = sections.ProfitSettings()
     loan: sections_loan.LoanSettings = sections_loan.LoanSettings()
     limits: sections.LimitsSettings = sections.LimitsSettings()
     streams: sections.StreamsSettings = sections.StreamsSettings()

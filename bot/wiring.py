@@ -10,7 +10,16 @@ import hashlib
 from decimal import Decimal
 
 from bot.domain.loan import Structure
-from bot.engine.config import EngineConfig, Execution, Limits, LoanRules, Style, VolatilityWindow
+from bot.engine.config import (
+    EngineConfig,
+    Execution,
+    Limits,
+    LoanRules,
+    ProfitAction,
+    ProfitRules,
+    Style,
+    VolatilityWindow,
+)
 from bot.engine.config import Patience as EnginePatience
 from bot.exchange.patience import Patience as ExchangePatience
 from bot.monitoring.alerts.desk import Options as DeskOptions
@@ -82,6 +91,14 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
         ),
         funding_points=_FUNDING_POINTS,
         halt_on=settings.reconcile.halts,
+        profit=ProfitRules(
+            action=ProfitAction(settings.profit.action),
+            k=settings.profit.k,
+            trail=settings.profit.trail,
+            least_usdt=settings.profit.least_usdt,
+            arm_round_trips=settings.profit.arm_round_trips,
+            gain_round_trips=settings.profit.gain_round_trips,
+        ),
         execution=Execution(
             style=Style(settings.hedge.style),
             chase_ms=_ms(settings.hedge.chase_s),

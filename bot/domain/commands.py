@@ -48,11 +48,13 @@ __all__ = [
     "PaymentPlanned",
     "PaymentRefused",
     "PlaceOrder",
+    "ProfitCycle",
     "ProfitRealised",
     "ReadAccount",
     "ReadHistory",
     "ReadLoan",
     "RealiseWanted",
+    "Realising",
     "Refusal",
     "RepayDebt",
     "SeekOrder",
@@ -224,6 +226,50 @@ class RealiseWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitCycle:
+    """The cycle of perp profit as it stands from now on: begun, armed, at a new peak. The newest one is all that a restart needs. USDT.
+
+    The cycle's P&L is the perps' total (realised + unrealised + funding - fees) less `baseline_usdt`; its cash is their realised +
+    funding - fees less `cash_usdt`. `carry_usdt` and `cash_carry_usdt` are P&L and cash of earlier cycles that no ProfitRealised has
+    reported: a loss there is made good before anything is shared. `peak_usdt` is the highest P&L, kept once `armed`, in steps of a
+    hundredth.
+    """
+
+    number: int
+    anchor_price: Decimal
+    baseline_usdt: Decimal
+    cash_usdt: Decimal
+    carry_usdt: Decimal
+    cash_carry_usdt: Decimal
+    peak_usdt: Decimal
+    armed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Realising:
+    """Profit begins to be turned into cash, by orders of decision `decision`, towards absolute leg sizes in BTC.
+
+    `action` "realise": the leg that gained is taken to its half-way size and back home, delta ends where it began. "close": half-way and
+    home are the same, the perps are closed down to the loan's floor. `gain_usdt` is what closing brings, `cost_usdt` what it is expected
+    to cost, `pnl_usdt` the cycle's net P&L.
+    """
+
+    decision: int
+    cycle: int
+    action: str
+    why: str
+    spot: Decimal
+    long_halfway: Decimal
+    short_halfway: Decimal
+    long_home: Decimal
+    short_home: Decimal
+    pnl_usdt: Decimal
+    gain_usdt: Decimal
+    cost_usdt: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProfitRealised:
     """Profit was turned into cash and delta is back where it was (or, with `action` "close", the perps were closed).
 
@@ -333,6 +379,8 @@ Thought = (
     Decided
     | HedgeEnded
     | RealiseWanted
+    | ProfitCycle
+    | Realising
     | ProfitRealised
     | Refusal
     | ModeChanged

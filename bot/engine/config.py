@@ -14,7 +14,17 @@ from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.strategy.decision import Policy
 
-__all__ = ["EngineConfig", "Execution", "Limits", "LoanRules", "Patience", "Style", "VolatilityWindow"]
+__all__ = [
+    "EngineConfig",
+    "Execution",
+    "Limits",
+    "LoanRules",
+    "Patience",
+    "ProfitAction",
+    "ProfitRules",
+    "Style",
+    "VolatilityWindow",
+]
 
 
 class Style(Enum):
@@ -65,6 +75,34 @@ class Patience:
     """A pulse later than this means that the loop stood still and everything is read anew; 0: not watched."""
     hedge_ms: int
     """How long the orders of one decision may take before it is given up and taken anew."""
+
+
+class ProfitAction(Enum):
+    """What a profit cycle does when it fires."""
+
+    OFF = "off"
+    REALISE = "realise"  # close the leg that gained and open it again: delta is kept
+    CLOSE = "close"  # close the perps, down to the loan's floor, until the next review
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfitRules:
+    """When a profit cycle fires. USDT; rates and shares as fractions."""
+
+    action: ProfitAction = ProfitAction.REALISE
+    k: float = 1.5
+    """Target: price moves k sigma in favour of the net perp."""
+    days: float = 1.0
+    """The sigma of so many days."""
+    trail: float = 0.30
+    """Share of the peak that may be given back."""
+    least_usdt: float = 150.0
+    arm_round_trips: float = 5.0
+    """The stop is armed at a peak of so many round trips, and of the least."""
+    gain_round_trips: float = 3.0
+    """What closing brings must exceed so many round trips; a person's word does not ask."""
+    slippage: float = 0.0001
+    """Expected one way, besides the fee."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +171,7 @@ class EngineConfig:
     execution: Execution = Execution()
     halt_on: frozenset[str] = frozenset()
     """Differences that halt instead of being adopted (see `engine.policies`)."""
+    profit: ProfitRules = ProfitRules()
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""
     loan: LoanRules = field(default_factory=LoanRules)

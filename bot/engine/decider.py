@@ -21,9 +21,9 @@ from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 from bot.strategy import decision as words
 from bot.strategy import pipeline, reasons
-from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory
+from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory, Policy
 
-__all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record_of", "unflatten"]
+__all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record", "record_of", "unflatten"]
 
 _OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
 PATIENT = reasons.EXECUTION_NAMES[words.POST_ONLY_CHASE]
@@ -48,8 +48,12 @@ def decide(state: State, now_ms: int) -> Iterator[Decided]:
     inputs = inputs_of(state, now_ms)
     answer = pipeline.decide(inputs)
     if trigger := _trigger(state, answer, now_ms):
-        number, targets = state.decisions_made + 1, _targets(state, answer)
-        yield record_of(inputs, answer, number=number, trigger=trigger, targets=targets)
+        yield record(state, inputs, answer, trigger)
+
+
+def record(state: State, inputs: DecisionInputs, answer: Decision, trigger: str) -> Decided:
+    """An answer to be written down now, under the next number."""
+    return record_of(inputs, answer, number=state.decisions_made + 1, trigger=trigger, targets=_targets(state, answer))
 
 
 def fold(state: State, record: Decided, now_ms: int) -> None:
@@ -97,9 +101,17 @@ def inputs_of(state: State, now_ms: int) -> DecisionInputs:
         account=_account(state, now_ms),
         instrument=_instrument(state),
         operator=state.hand._replace(urgent_event=int(bool(state.urgent))),
-        policy=state.config.policy,
+        policy=_policy(state, now_ms),
         memory=state.memory,
     )
+
+
+def _policy(state: State, now_ms: int) -> Policy:
+    """The settings; while profit rests after the perps were closed, the bare spot is the target and the loan's floor the limit."""
+    policy, spot = state.config.policy, state.spot
+    if now_ms >= state.profit.resting_until_ms or spot is None:
+        return policy
+    return policy._replace(hedge_mode=words.TARGET, target_delta_btc=float(spot))
 
 
 def _book(state: State) -> Book:

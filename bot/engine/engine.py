@@ -39,7 +39,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, emergency, gate, hearing, hedging, loan, reconciler, resting, sight, treasurer
+from bot.engine import decider, emergency, gate, hearing, hedging, loan, reconciler, resting, sight, taking, treasurer
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -165,8 +165,11 @@ class Engine:
         yield from treasurer.carry_on(state, now_ms)
         yield from hedging.wind_up(state, now_ms)
         if MODES[state.mode].decide and not state.stopping:
+            yield from taking.keep(state, now_ms)
             if state.hedge is None:
                 yield from decider.decide(state, now_ms)
+            if state.hedge is None:
+                yield from taking.take(state, now_ms)
             yield from hedging.next_order(state, now_ms)
 
     # ---------------------------------------------------------------------------------------------------- fold

@@ -28,11 +28,13 @@ from bot.domain.commands import (
     PaymentPlanned,
     PaymentRefused,
     PlaceOrder,
+    ProfitCycle,
     ProfitRealised,
     ReadAccount,
     ReadHistory,
     ReadLoan,
     RealiseWanted,
+    Realising,
     Refusal,
     RepayDebt,
     SeekOrder,
@@ -73,7 +75,7 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.engine import decider, emergency, hedging, loan, paying, policies, reconciler
+from bot.engine import decider, emergency, hedging, loan, paying, policies, reconciler, taking
 from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
 
@@ -177,8 +179,10 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case RealiseWanted():
             state.realise_wanted = record
             state.loan.realise_asked_ms = now_ms
+        case ProfitCycle() | Realising():
+            taking.fold(state, record, now_ms)
         case ProfitRealised():
-            state.realise_wanted = None
+            taking.fold(state, record, now_ms)
             loan.fold_profit(state, record)
         case PaymentPlanned() | PaymentEnded() | PaymentRefused() | DeedAbsent():
             paying.thought(state, record, now_ms)
@@ -187,6 +191,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case BooksCompared():
             loan.fold_compared(state, record, now_ms)
         case LegsAdopted():
+            taking.fold_adopted(state)
             state.ledger.adopt(record)
             state.blotter.write_off()
             state.readings.agreed(now_ms)
@@ -333,6 +338,7 @@ def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
     match record.verb:
         case Verb.PAUSE:
             state.paused = f"paused by {record.who}: {record.reason}"
+            state.realise_wanted = None
         case Verb.RESUME:
             # A person has looked: books that contradicted themselves begin anew from the venue's legs.
             state.paused = state.throttled = ""
@@ -372,3 +378,4 @@ def _start(state: State, record: Started, now_ms: int) -> None:
     state.holding.forget()
     state.cash.new_run()
     state.market.forget_freshness()
+    hedging.fold_started(state, now_ms)

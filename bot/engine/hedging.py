@@ -23,6 +23,7 @@ __all__ = [
     "fold_filled",
     "fold_refused",
     "fold_sent",
+    "fold_started",
     "hopeless",
     "next_order",
     "surroundings",
@@ -46,7 +47,7 @@ def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
     hedge = state.hedge
     if hedge is None or not state.is_settled:
         return
-    if _wish(state, hedge) is None:
+    if _wish(state, hedge) is None and hedge.home is None and not hedge.spoiled:
         yield ended(hedge, now_ms, reached=True, reason="leg targets reached")
     elif reason := hopeless(state, hedge, now_ms):
         yield ended(hedge, now_ms, reached=False, reason=reason)
@@ -103,6 +104,7 @@ def fold_filled(state: State, execution: Execution) -> None:
         state.hedge.has_filled, state.hedge.refusals, state.hedge.attempts = True, 0, 0
         if state.blotter.orders[execution.order_link_id].place.decision == state.hedge.decision:
             state.hedge.tally.add(execution)
+        _turn_home(state, state.hedge)
 
 
 def fold_refused(state: State) -> None:
@@ -118,6 +120,8 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
         return
     if record.filled:
         state.executed.append(record)
+    if hedge.is_for_profit:
+        return  # it came back to where it began: no trade towards a target, and no failure of one
     if hedge.has_filled:
         state.hedges.append((hedge.started_ms, hedge.gap))
     elif not record.reached and _was_turned_away(state, hedge, now_ms):
@@ -135,6 +139,22 @@ def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
             wishes.append(gate.Wish(decision=hedge.decision, leg=leg, act=act, qty=abs(change)))
     wishes.sort(key=lambda wish: (wish.act is not Act.SHRINK, wish.leg is not hedge.first_leg))
     return wishes[0] if wishes else None
+
+
+def _turn_home(state: State, hedge: Hedge) -> None:
+    """The second half of a round trip begins where the first has ended: with the execution that completed it."""
+    if hedge.home is not None and all(state.ledger.legs[leg].qty == target for leg, target in hedge.targets.items()):
+        hedge.targets, hedge.home = hedge.home, None
+
+
+def fold_started(state: State, now_ms: int) -> None:
+    """A new run: a round trip that was interrupted goes home from wherever it is, and the time nobody worked does not count."""
+    hedge = state.hedge
+    if hedge is None or not hedge.is_for_profit:
+        return
+    hedge.started_ms = now_ms
+    if hedge.home is not None:
+        hedge.targets, hedge.home = hedge.home, None
 
 
 def _was_turned_away(state: State, hedge: Hedge, now_ms: int) -> bool:

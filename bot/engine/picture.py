@@ -9,7 +9,6 @@ from bot.domain.money import ZERO
 from bot.domain.view import (
     BookView,
     BotView,
-    ExecutionView,
     HealthView,
     LegView,
     MarketView,
@@ -19,6 +18,7 @@ from bot.domain.view import (
 )
 from bot.engine import outlook, sight
 from bot.engine.ledger import LegBook
+from bot.engine.picture_profit import execution, profit
 from bot.engine.picture_rates import funding, volatility
 from bot.engine.state import State
 
@@ -50,7 +50,8 @@ def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
         health=_health(state, now_ms),
         decisions=tuple(state.decisions)[:SHOWN_DECISIONS],
         orders=_orders(state),
-        execution=_execution(state),
+        profit=profit(state, now_ms),
+        execution=execution(state),
         latch=state.latched,
     )
 
@@ -140,26 +141,6 @@ def _health(state: State, now_ms: int) -> HealthView:
         records=state.records,
         stream_since_ms={channel.value: health.since_ms for channel, health in state.channels.items()},
     )
-
-
-def _execution(state: State) -> ExecutionView:
-    """How well the last hedges were executed, averaged by size."""
-    ended = state.executed
-    last = ended[-1] if ended else None
-    return ExecutionView(
-        style=state.config.execution.style.value,
-        hedges=len(ended),
-        last_slippage=last.slippage_bp / 10_000 if last and last.slippage_bp is not None else None,
-        last_maker_share=last.maker_share if last else None,
-        slippage=_by_size([(e.filled, e.slippage_bp / 10_000) for e in ended if e.slippage_bp is not None]),
-        maker_share=_by_size([(e.filled, e.maker_share) for e in ended if e.maker_share is not None]),
-        fees=sum((e.fees for e in ended), ZERO),
-    )
-
-
-def _by_size(parts: list[tuple[Decimal, float]]) -> float | None:
-    whole = sum((size for size, _ in parts), ZERO)
-    return sum(float(size / whole) * value for size, value in parts) if whole else None
 
 
 def _orders(state: State) -> tuple[OrderView, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.account import AccountFacts, Execution, Wallet
-from bot.domain.commands import Decided, HedgeEnded, Mode, RealiseWanted
+from bot.domain.commands import Decided, HedgeEnded, Mode, ProfitCycle, ProfitRealised, RealiseWanted, Realising
 from bot.domain.events import Channel, OperatorAsked, Verb
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
@@ -23,7 +23,7 @@ from bot.engine.market import MarketBook
 from bot.strategy.decision import Memory, Operator
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
 
-__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "Readings", "State", "Tally"]
+__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "ProfitBook", "Readings", "State", "Tally"]
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
@@ -186,6 +186,9 @@ class Hedge:
     spoiled: str = ""
     """Why its targets no longer mean what they meant."""
     style: Style = Style.IOC
+    home: dict[Leg, Decimal] | None = None
+    """A round trip: where the legs go once the targets are reached."""
+    is_for_profit: bool = False
     tally: Tally = field(default_factory=lambda: Tally())
 
 
@@ -196,6 +199,26 @@ class Emergency:
     verb: Verb
     why: str
     began_ms: int
+
+
+@dataclass(slots=True)
+class ProfitBook:
+    """The cycle of perp profit, and what is being done about it. USDT."""
+
+    cycle: ProfitCycle | None = None
+    began_ms: int | None = None
+    is_unsure: bool = False
+    """Legs were adopted: what the perps earned since the cycle began is not known any more."""
+    taking: Realising | None = None
+    realised_before: Decimal = ZERO
+    fees_before: Decimal = ZERO
+    """Of the ledger, when the taking began."""
+    tried_ms: int | None = None
+    resting_until_ms: int = 0
+    """The perps were closed: until then the bare spot is the target."""
+    shared: Decimal = ZERO
+    last: ProfitRealised | None = None
+    last_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -258,6 +281,7 @@ class State:
     urgent: str = ""
     """What moved a leg without us, until a decision has answered it."""
     asked_to_repay: OperatorAsked | None = None
+    profit: ProfitBook = field(default_factory=ProfitBook)
     realise_wanted: RealiseWanted | None = None
     """Somebody wants profit turned into cash."""
     executed: deque[HedgeEnded] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTED))

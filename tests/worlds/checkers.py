@@ -22,6 +22,7 @@ from bot.domain.commands import (
     Note,
     OrderAbsent,
     PlaceOrder,
+    Realising,
     Refusal,
 )
 from bot.domain.events import (
@@ -95,6 +96,7 @@ class Checkers:
         self._initial_gap: Decimal | None = None
         self._last_place_ms = -1
         self._limited = False
+        self._round_trips: set[int] = set()
 
     def _fail(self, invariant: str, why: str) -> None:
         world = self._world
@@ -263,7 +265,12 @@ class Checkers:
             case OrderAbsent(order_link_id=link):
                 self._absence(link)
             case PlaceOrder():
-                self._last_place_ms = self._world.now
+                if record.decision not in self._round_trips:
+                    self._last_place_ms = self._world.now
+            case Realising():
+                self._round_trips.add(record.decision)
+                away = (record.long_home - record.long_halfway) + (record.short_home - record.short_halfway)
+                self.foreign_path += 2 * away  # there and back, on purpose
             case Decided():
                 self._numbers(record)
             case Refusal(rule="leg limit"):

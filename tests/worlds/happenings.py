@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from random import Random
 from typing import TYPE_CHECKING
 
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
@@ -40,6 +41,10 @@ def plan(world: World) -> None:
         deed = _DEEDS[name]
         for _ in range(times):
             world.at(world.now + rng.randint(1000, max(1001, span - 1000)), lambda deed=deed: deed(world))  # type: ignore[misc]
+    own = Random(world.seed)  # dice of their own: what came later must not change the lives that were lived before
+    if world.climate.happenings and own.random() < 0.3:
+        for _ in range(own.randint(1, 4)):
+            world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _realise(world))
 
 
 def calm_down(world: World) -> None:
@@ -149,6 +154,15 @@ def _latch(world: World) -> None:
 
 def _rehedge(world: World) -> None:
     world.hear(OperatorAsked(verb=Verb.REHEDGE, reason="now", who="operator"))
+
+
+def _realise(world: World) -> None:
+    """The price moves, and somebody wants the profit in cash."""
+    world.tape.gap(-0.01)
+    world.at(
+        world.now + 15_000,
+        lambda: world.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="operator")),
+    )
 
 
 def _foreign_trade(world: World) -> None:

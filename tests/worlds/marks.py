@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections import Counter
 
 from bot.domain.account import ExecKind
-from bot.domain.commands import HedgeEnded, LegsAdopted, Mode, ModeChanged, Note, OrderAbsent, Refusal
+from bot.domain.commands import (
+    HedgeEnded,
+    LegsAdopted,
+    Mode,
+    ModeChanged,
+    Note,
+    OrderAbsent,
+    Refusal,
+)
 from bot.domain.events import AccountRead, ExecutionSeen, FactsLost, OrderAnswered, OrderSeen, OrderSought, ReadFailed
 from bot.domain.orders import ENDED, OrderState, Verdict
 from bot.domain.records import Record

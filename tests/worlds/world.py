@@ -29,7 +29,7 @@ from bot.domain.events import (
 )
 from bot.domain.money import ZERO
 from bot.domain.records import Record
-from bot.engine.config import EngineConfig, Limits, Patience
+from bot.engine.config import EngineConfig, Limits, Patience, Style
 from bot.engine.engine import Engine
 from bot.simulator.faults import FaultPlan
 from bot.simulator.venue import Tick, Venue
@@ -155,7 +155,13 @@ class World:
         )
         base = a_config()
         window = replace(base.volatility, bars=24, min_bars=12)
-        drawn: dict[str, Any] = {"limits": limits, "patience": PATIENCE, "volatility": window}
+        style = Style.IOC if self.seed % 4 == 3 else Style.CHASE
+        drawn: dict[str, Any] = {
+            "limits": limits,
+            "patience": PATIENCE,
+            "volatility": window,
+            "execution": replace(base.execution, style=style),
+        }
         return replace(base, **(drawn | settings))
 
     # -- time -----------------------------------------------------------------------------------------------------------------

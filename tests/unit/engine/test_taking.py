@@ -1,0 +1,297 @@
+"""Profit: the cycle that remembers, what makes it fire, and cash out of a leg that comes back to where it was."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+import pytest
+
+from bot.domain.account import ExecKind
+from bot.domain.commands import (
+    Decided,
+    HedgeEnded,
+    Mode,
+    PlaceOrder,
+    ProfitCycle,
+    ProfitRealised,
+    RealiseWanted,
+    Realising,
+)
+from bot.domain.events import ExecutionSeen, OperatorAsked, OrderSeen, Verb
+from bot.domain.legs import Act, Leg
+from bot.domain.orders import TimeInForce
+from bot.engine import taking
+from bot.engine.config import ProfitAction, ProfitRules
+from bot.engine.engine import Engine
+from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+
+
+def a_hedged_desk(rules: ProfitRules | None = None, *, long: str = "0.051", short: str = "0.321") -> Desk:
+    """The seed book after its hedge: delta 0, entries at 116,000."""
+    desk = Desk(a_config(profit=rules or ProfitRules(k=100.0)))
+    desk.start(reading=a_reading(long, short))
+    desk.pulse(1)
+    return desk
+
+
+def read(desk: Desk) -> None:
+    """The account is read and agrees."""
+    if desk.state.readings.asked_ms is not None:
+        legs = desk.state.ledger.legs
+        desk.answer_reading(a_reading(str(legs[Leg.LONG].qty), str(legs[Leg.SHORT].qty)))
+
+
+def prices(desk: Desk, *path: str) -> None:
+    """The price goes this way, a second apart, until something is ordered."""
+    for price in path:
+        if desk.orders:
+            return
+        desk.pulse(1, price=price)
+        read(desk)
+
+
+def fill(desk: Desk, price: str) -> PlaceOrder:
+    """The newest order fills at `price`."""
+    order = desk.orders[-1]
+    desk.hear(
+        ExecutionSeen(
+            execution=an_execution(
+                f"x{order.order_link_id}", order, price=D(price), fee=order.qty * D(price) * D("0.00055")
+            )
+        )
+    )
+    desk.hear(OrderSeen(order=a_row(order, "Filled", str(order.qty))))
+    return order
+
+
+def test_the_trailing_stop_realises_and_keeps_the_hedge() -> None:
+    """A peak of 1,620, three tenths given back: the short leg is closed and opened again; delta is where it was, profit is cash."""
+    desk = a_hedged_desk()
+    prices(desk, "114000", "110000", "111700", "111900")
+    shrink = fill(desk, "111900")
+    grow = fill(desk, "111900")
+    desk.pulse(1, price="111900")
+
+    assert [(Leg.SHORT, Act.SHRINK, D("0.321")), (Leg.SHORT, Act.GROW, D("0.321"))] == [
+        (o.leg, o.act, o.qty) for o in (shrink, grow)
+    ]
+    assert {TimeInForce.IOC} == {shrink.time_in_force, grow.time_in_force}
+    assert D(0) == desk.state.delta
+    (done,) = desk.diary.of(ProfitRealised)
+    assert (D("1316.10"), "realise", "trailing stop") == (done.realised_usdt, done.action, done.why)
+    assert D("39.51") == done.costs_usdt
+    assert done.amount_usdt == D("1107.00") - D("39.52")
+
+
+@pytest.mark.parametrize(
+    ("path", "fires"),
+    [
+        (("115500", "115000", "115250"), False),  # a peak of 270, a quarter given back
+        (("115900", "115970"), False),  # never armed
+        (("113000", "117000"), True),  # through zero in one jump
+    ],
+)
+def test_when_the_stop_fires(path: tuple[str, ...], fires: bool) -> None:
+    """Armed at a floor, it fires at seven tenths of the peak, also through zero; noise does nothing."""
+    desk = a_hedged_desk()
+    prices(desk, *path)
+
+    begun = [cycle for cycle in desk.diary.of(ProfitCycle) if cycle.number == 2]
+    assert fires == bool(begun or desk.orders)
+
+
+def test_the_target_counts_in_the_net_perps_own_direction() -> None:
+    """1.5 sigma down from the anchor fires for a net short; up never."""
+    up, down = a_hedged_desk(ProfitRules()), a_hedged_desk(ProfitRules())
+    prices(up, "121000")
+    prices(down, "111545", "111530")
+
+    assert [] == up.orders
+    assert "target reached" == down.diary.of(Realising)[0].why
+    assert D("111563.08") == taking.target_price(up.state)
+
+
+def test_the_peak_outlives_the_process() -> None:
+    """A restart remembers anchor, peak and arming: they are records like any other."""
+    desk = a_hedged_desk()
+    prices(desk, "114000", "110000")
+    again = Desk(a_config(profit=ProfitRules(k=100.0)))
+    for record, at_ms in desk.diary.records:
+        again.engine.recover(record, at_ms)
+
+    assert desk.state.profit == again.state.profit
+    assert (True, D("1620")) == (again.state.profit.cycle.armed, again.state.profit.cycle.peak_usdt)
+
+
+def test_a_crash_between_the_two_halves_goes_home() -> None:
+    """The leg is closed, the process dies, and the next one opens it again before anything else: delta is restored, profit told once."""
+    desk = a_hedged_desk()
+    prices(desk, "110000", "111900")
+    fill(desk, "111900")
+    lost = desk.orders[-1]
+    assert Act.GROW is lost.act
+
+    reborn = Desk(a_config(profit=ProfitRules(k=100.0)))
+    reborn.now_ms = desk.now_ms + 3_600_000
+    reborn.diary.records = [(r, at) for r, at in desk.diary.records if r is not lost]
+    for record, at_ms in reborn.diary.records:
+        reborn.engine.recover(record, at_ms)
+    reborn.start(reading=a_reading("0.051", "0"), run="r2")
+    reborn.pulse(1, price="111900")
+    grow = fill(reborn, "111900")
+    reborn.pulse(1, price="111900")
+
+    assert (Leg.SHORT, Act.GROW, D("0.321")) == (grow.leg, grow.act, grow.qty)
+    assert D(0) == reborn.state.delta
+    assert 1 == len(reborn.diary.of(ProfitRealised))
+
+
+def test_a_crash_in_the_first_half_goes_home_too() -> None:
+    """A third of the leg was closed: after a restart it is opened again, not closed further."""
+    desk = a_hedged_desk()
+    prices(desk, "110000", "111900")
+    order = desk.orders[-1]
+    desk.hear(ExecutionSeen(execution=an_execution("p1", order, "0.1", price=D(111_900))))
+    desk.hear(OrderSeen(order=a_row(order, "Cancelled", "0.1")))
+    after = desk.orders[-1]
+    reborn = Desk(a_config(profit=ProfitRules(k=100.0)))
+    reborn.now_ms = desk.now_ms + 5_000
+    reborn.diary.records = [(r, at) for r, at in desk.diary.records if r is not after]
+    for record, at_ms in reborn.diary.records:
+        reborn.engine.recover(record, at_ms)
+    reborn.start(reading=a_reading("0.051", "0.221"), run="r2")
+    reborn.pulse(1, price="111900")
+
+    assert [(Leg.SHORT, Act.GROW, D("0.1"))] == [(o.leg, o.act, o.qty) for o in reborn.orders]
+
+
+def test_another_hand_in_the_middle_leaves_it_to_the_next_decision() -> None:
+    """Deleveraged between the halves: the round trip means nothing any more, the gap is hedged like any other."""
+    desk = a_hedged_desk()
+    prices(desk, "110000", "111900")
+    order = desk.orders[-1]
+    adl = an_execution("adl", kind=ExecKind.ADL, side="Buy", qty="0.1", closed_qty=D("0.1"), price=D(111_900))
+    desk.hear(ExecutionSeen(execution=adl))
+    desk.hear(OrderSeen(order=a_row(order, "Cancelled")))
+    desk.answer_reading(a_reading("0.051", "0.221"))
+    desk.pulse(1, price="111900")
+
+    (given_up,) = desk.diary.of(HedgeEnded)
+    decided = desk.diary.of(Decided)[-1]
+    assert (False, D("0.1")) == (given_up.reached, decided.delta)
+
+
+def test_a_person_realises_by_hand() -> None:
+    """Also where no rule fires: what can be made cash is, without asking whether it pays for itself three times."""
+    desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
+    prices(desk, "115000")
+    desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+
+    assert (Leg.SHORT, Act.SHRINK) == (desk.orders[-1].leg, desk.orders[-1].act)
+    assert "take profit: asked by owner" == desk.diary.of(Decided)[-1].trigger
+
+
+def test_only_as_much_as_is_wanted() -> None:
+    """The loan needs 500: the least of the leg that brings it."""
+    desk = a_hedged_desk()
+    prices(desk, "112000")
+    desk.engine.fold(RealiseWanted(why="LTV sweep", need_usdt=D(500)), desk.now_ms)
+    desk.pulse(1, price="112000")
+
+    assert D("0.125") == desk.orders[-1].qty
+
+
+def test_nothing_to_realise_is_an_answer() -> None:
+    """Who asks is told that there is nothing, and no order is sent."""
+    desk = a_hedged_desk()
+    desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+
+    (done,) = desk.diary.of(ProfitRealised)
+    assert (D(0), [], None) == (done.amount_usdt, desk.orders, desk.state.realise_wanted)
+
+
+def test_profit_is_shared_once_and_losses_are_made_good_first() -> None:
+    """Up 1,000, down 600, up 600: the second gain only makes good for the loss."""
+    desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
+    for price in ("112000", "114000", "112000"):
+        sent = len(desk.orders)
+        desk.pulse(40, price=price)
+        read(desk)
+        desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+        while len(desk.orders) > sent:
+            sent = len(desk.orders)
+            fill(desk, price)
+        desk.pulse(1, price=price)
+
+    amounts = [done.amount_usdt for done in desk.diary.of(ProfitRealised)]
+    assert amounts[0] > D(1000)
+    assert [D(0), D(0)] == amounts[1:]
+
+
+def test_close_returns_to_spot_down_to_the_loans_floor() -> None:
+    """The original's way, for whoever wants it: the perps go, but for what the loan's insurance needs; an hour later the hedge is back."""
+    desk = a_hedged_desk(ProfitRules(k=1.5, action=ProfitAction.CLOSE))
+    prices(desk, "111500")
+    legs: list[tuple[Leg, Act]] = []
+    while not desk.diary.of(ProfitRealised):
+        order = fill(desk, "111500")
+        legs.append((order.leg, order.act))
+        desk.pulse(1, price="111500")
+    floor = desk.state.ledger.legs[Leg.SHORT].qty
+
+    assert [(Leg.LONG, Act.SHRINK), (Leg.SHORT, Act.SHRINK)] == legs
+    assert D("0.070") < floor < D("0.080")
+    sent = len(desk.orders)
+    desk.pulse(600, price="111500")
+    assert sent == len(desk.orders)
+
+    desk.pulse(3_100, price="111500")
+    read(desk)
+    desk.pulse(1, price="111500")
+    assert Act.GROW is desk.orders[-1].act
+
+
+@pytest.mark.parametrize("mode", ["paused", "latched"])
+def test_nothing_is_realised_while_nothing_may_be_traded(mode: str) -> None:
+    """The stop may fire; the desk is closed."""
+    desk = a_hedged_desk()
+    prices(desk, "110000")
+    setattr(desk.state, mode, "a person said so")
+    desk.pulse(1, price="110000")
+    prices(desk, "112500")
+
+    assert ([], []) == (desk.orders, desk.diary.of(Realising))
+
+
+def test_a_round_trip_that_is_turned_down_is_tried_again_later() -> None:
+    """Three refusals: the cycle stands as it stood, and the next attempt waits."""
+    desk = a_hedged_desk()
+    prices(desk, "110000", "111900")
+    for _ in range(3):
+        desk.hear(OrderSeen(order=a_row(desk.orders[-1], "Cancelled")))
+        desk.pulse(2, price="111900")
+        read(desk)
+    while desk.state.hedge is not None:
+        desk.hear(OrderSeen(order=a_row(desk.orders[-1], "Cancelled")))
+        desk.pulse(11, price="111900")
+        read(desk)
+    sent = len(desk.orders)
+    desk.pulse(1, price="111900")
+
+    assert (sent, 1, True) == (len(desk.orders), desk.state.profit.cycle.number, desk.state.profit.cycle.armed)
+    assert [] == desk.diary.of(ProfitRealised)
+
+
+def test_everything_about_profit_is_folded() -> None:
+    """The journal folded again is the state that lived."""
+    desk = a_hedged_desk()
+    prices(desk, "110000", "111900")
+    fill(desk, "111900")
+    fill(desk, "111900")
+    desk.pulse(1, price="111900")
+    again = Engine(desk.state.config, Desk().diary)
+    for record, at_ms in desk.diary.records:
+        again.recover(record, at_ms)
+
+    assert (again.state.profit, again.state.hedge) == (desk.state.profit, None)
+    assert Mode.TRADING is again.state.mode
