@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import sections, sections_loan, sections_people, sections_stream
+from bot import sections, sections_loan, sections_people, sections_profit, sections_stream
 from bot.keys import describe, explain
 from bot.monitoring.alerts.urls import secrets_of
 from bot.sections import key
@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     hedge: sections.HedgeSettings = sections.HedgeSettings()
     volatility: sections.VolatilitySettings = sections.VolatilitySettings()
     funding: sections.FundingSettings = sections.FundingSettings()
-    profit: sections.ProfitSettings = sections.ProfitSettings()
+    profit: sections_profit.ProfitSettings = sections_profit.ProfitSettings()
     loan: sections_loan.LoanSettings = sections_loan.LoanSettings()
     limits: sections.LimitsSettings = sections.LimitsSettings()
     streams: sections.StreamsSettings = sections.StreamsSettings()
