@@ -60,6 +60,8 @@ _STRUCTURES = {
 _VISIBILITY_LAG_S = 12.0
 """The longest we believe that an accepted order or a fill may stay unseen by any read."""
 _CLOCK_SLACK_S = 1.0
+STALL_S = 5.0
+"""A loop that stood still for this long (real time: it is the plant's, at every rate of the clock) has missed what it cannot know."""
 
 
 def engine_config(settings: Settings, rate: float) -> EngineConfig:
@@ -230,6 +232,7 @@ def _engine_patience(settings: Settings, rate: float) -> EnginePatience:
         "seek_every_ms": 2.0,
         "lease_ms": settings.bybit.order_recv_window_ms / 1000 + _CLOCK_SLACK_S + _VISIBILITY_LAG_S,
         "retry_after_ms": 1.0,
+        "stall_ms": STALL_S,
         "hedge_ms": 120.0,
     }
     return EnginePatience(**{name: _ms(seconds * rate) for name, seconds in real.items()})

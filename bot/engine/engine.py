@@ -64,8 +64,7 @@ class Engine:
         """
         commands: list[Command] = []
         try:
-            if isinstance(event, Ticked):
-                self._notice_a_stall(now_ms)
+            self._notice_a_stall(event, now_ms)
             for fact in (*reconciler.unbooked(event, self.state), event):
                 if self._take(fact, now_ms):
                     for remark in reconciler.remarks(self.state, fact):
@@ -102,11 +101,16 @@ class Engine:
         self.fold(record, now_ms)
         return True
 
-    def _notice_a_stall(self, now_ms: int) -> None:
-        """The pulse itself was late: the loop stood still, or the machine slept. As after a reconnect, REST is read first."""
-        before_ms, self._beat_ms = self._beat_ms, now_ms
-        stall_ms = self.state.config.patience.stall_ms
-        if before_ms is None or not stall_ms or now_ms - before_ms <= stall_ms or not self._is_awake:
+    def _notice_a_stall(self, event: Event, now_ms: int) -> None:
+        """The pulse is late: the loop stood still, or the machine slept. As after a reconnect, REST is read first.
+
+        Whatever comes first tells it: after a stall the pulse is only one of many that wake at once.
+        """
+        before_ms, stall_ms = self._beat_ms, self.state.config.patience.stall_ms
+        is_late = before_ms is not None and 0 < stall_ms < now_ms - before_ms
+        if is_late or isinstance(event, Ticked):
+            self._beat_ms = now_ms
+        if before_ms is None or not is_late or not self._is_awake:
             return
         slept = f"the engine stood still for {(now_ms - before_ms) / 1000:.1f} s"
         self._take(Note(severity="warning", kind="stalled", text=slept), now_ms)
