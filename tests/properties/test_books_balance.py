@@ -37,13 +37,17 @@ COIN = st.sampled_from(["BTC", "USDT"])
 AMOUNT = st.sampled_from(["0.00000001", "0.01", "0.123456789", "0.2", "7.77777777", "500", "3000", "16200"])
 MOVE = st.sampled_from([-0.2, -0.05, -0.01, -0.001, -0.0001, 0, 0.0001, 0.001, 0.01, 0.05, 0.2])
 TIF = st.sampled_from(["GTC", "GTC", "IOC", "FOK", "PostOnly"])
+SMP = st.sampled_from(["None", "None", "None", "CancelMaker", "CancelTaker", "CancelBoth"])
 YES_NO = st.booleans()
 
 # kind -> (how often, what it may be told)
 KINDS: dict[str, tuple[int, dict[str, st.SearchStrategy[Any]]]] = {
     "tick": (10, {"moves": st.lists(MOVE, min_size=1, max_size=6), "volume": QTY, "minutes": st.sampled_from([0, 0, 1, 7, 90])}),
-    "market": (5, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "reduceOnly": YES_NO}),
-    "limit": (5, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "away": AWAY, "timeInForce": TIF, "reduceOnly": YES_NO}),
+    "market": (5, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "reduceOnly": YES_NO, "smpType": SMP}),
+    "limit": (
+        5,
+        {"side": SIDE, "qty": QTY, "positionIdx": IDX, "away": AWAY, "timeInForce": TIF, "reduceOnly": YES_NO, "smpType": SMP},
+    ),
     "exits": (3, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "mode": st.sampled_from(["Full", "Partial"])}),
     "trigger": (3, {"side": SIDE, "qty": QTY, "positionIdx": IDX, "away": st.sampled_from([-900, -100, 100, 900]), "close": YES_NO}),
     "trail": (2, {"positionIdx": IDX, "distance": st.sampled_from(["50", "500"])}),
