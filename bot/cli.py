@@ -23,6 +23,7 @@ from typer.core import TyperCommand
 
 from bot import __version__
 from bot.cli_backtest import add_to as add_backtest_verbs
+from bot.cli_data import add_to as add_data_verbs
 from bot.cli_desk import add_to as add_desk_verbs
 from bot.cli_journal import add_to as add_journal_verbs
 from bot.cli_loan import add_to as add_loan_verbs
@@ -200,6 +201,7 @@ add_simulate_verb(app)
 add_publish_verb(app)
 add_journal_verbs(app)
 add_backtest_verbs(app)
+add_data_verbs(app)
 add_desk_verbs(app)
 add_loan_verbs(app)
 

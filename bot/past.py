@@ -6,7 +6,7 @@ Knows settings, wiring and the backtest's rooms. Does not know the command line,
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +18,11 @@ from bot.backtest import data, policies
 from bot.backtest.compiled import Engines, compiled, plain
 from bot.backtest.data import DataError, History
 from bot.backtest.policies import Plan
+from bot.backtest.sweep import Trial
 from bot.settings import Settings
 from bot.wiring import engine_config, fingerprint
 
-__all__ = ["DEFAULT_LTV", "Asked", "Room", "enter", "moment_ms", "ours"]
+__all__ = ["DEFAULT_LTV", "Asked", "Room", "enter", "files_of", "moment_ms", "ours", "workshop"]
 
 DEFAULT_LTV = 0.517
 """Where the loan of the original quick start stands: 16,200 USDT on 0.27 BTC at 116,000."""
@@ -81,7 +82,7 @@ def enter(settings: Settings, asked: Asked) -> Room:
     if not asked.spot_btc > 0 or asked.loan_usdt < 0:
         raise ValueError("the spot must be above 0 BTC and the loan not below 0 USDT")
     engines = plain() if asked.plain else compiled()
-    history = data.load([*_files(asked.files)] or data.sample_files())
+    history = data.load(files_of(asked.files) or data.sample_files())
     if asked.bar_minutes is not None:
         history = data.resampled(history, asked.bar_minutes * MINUTE_MS)
     config = engine_config(settings, 1.0)
@@ -139,6 +140,41 @@ def ours(settings: Settings, asked: Asked, rules: b.Rules) -> Plan:
     )
 
 
+def workshop(env_file: Path | None, asked: Asked) -> tuple[Room, Callable[[dict[str, Any]], Trial]]:
+    """A room, and how values become a trial: section.name is a setting, policy.name and rules.name a field of those."""
+    from bot import launch
+
+    room = enter(launch.load_or_fail(env_file).settings, asked)
+
+    def make(values: dict[str, Any]) -> Trial:
+        settings: dict[str, Any] = {}
+        fields: dict[str, dict[str, Any]] = {"policy": {}, "rules": {}}
+        for name, value in values.items():
+            section, dot, key = name.partition(".")
+            if not dot:
+                raise ValueError(f"{name!r} is not section.name, policy.name or rules.name")
+            if section in fields:
+                fields[section][key] = value
+            else:
+                settings[f"{section}__{key}"] = value
+        plan = ours(launch.load_or_fail(env_file, **settings).settings, asked, room.rules)
+        policy, rules = (
+            _with(getattr(plan, kind), kind, changes)
+            for kind, changes in (("policy", fields["policy"]), ("rules", fields["rules"]))
+        )
+        return Trial(values=values, plan=dataclasses.replace(plan, policy=policy, rules=rules))
+
+    return room, make
+
+
+def _with(numbers: Any, kind: str, changes: dict[str, Any]) -> Any:
+    """A NamedTuple with other figures, each of the kind it was."""
+    unknown = [name for name in changes if name not in numbers._fields]
+    if unknown:
+        raise ValueError(f"{kind}.{unknown[0]} is none of {', '.join(numbers._fields)}")
+    return numbers._replace(**{name: type(getattr(numbers, name))(value) for name, value in changes.items()})
+
+
 def moment_ms(text: str | None) -> int | None:
     """A date or time, UTC unless it says otherwise. Raises ValueError."""
     if text is None:
@@ -150,7 +186,7 @@ def moment_ms(text: str | None) -> int | None:
     return int(when.replace(tzinfo=when.tzinfo or UTC).timestamp() * 1000)
 
 
-def _files(paths: Sequence[Path]) -> list[Path]:
+def files_of(paths: Sequence[Path]) -> list[Path]:
     """Files as they are, folders as the data files in them."""
     found: list[Path] = []
     for path in paths:

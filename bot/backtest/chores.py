@@ -80,7 +80,8 @@ def next_due(tape: b.Tape, n: b.Ints) -> int:
 
 
 def running_rate(tape: b.Tape, place: int, now_ms: int) -> float:
-    """The rate predicted for settlement `place`: a straight line from the one before it, as on the simulator's tape.
+    """The rate predicted for settlement `place`: a straight line from the one before it, as on the simulator's tape. The last tick before a
+    settlement shows exactly what will settle.
 
     Real exchanges publish the rate while it forms, so the line leaks no more than they do. NaN without settlements.
     """
@@ -94,7 +95,8 @@ def running_rate(tape: b.Tape, place: int, now_ms: int) -> float:
         return float(coming)
     last = tape.settle_rate[place - 1]
     interval_ms = tape.settle_hours[place] * HOUR_MS
-    into = min(1.0, max(0.0, (now_ms - (tape.settle_ms[place] - interval_ms)) / interval_ms))
+    next_tick_ms = now_ms + tape.bar_ms // 4
+    into = min(1.0, max(0.0, (next_tick_ms - (tape.settle_ms[place] - interval_ms)) / interval_ms))
     return float(last + (coming - last) * into)
 
 

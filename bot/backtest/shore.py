@@ -1,0 +1,179 @@
+"""The venue's answers as the engine's facts, without a wire between them: rows of the simulated venue become domain values.
+
+A third reading of those rows beside the exchange room's and the worlds', kept small: what the engine does not look at is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from bot.domain.account import AccountFacts, AccountReading, Coin, ExecKind, Execution, Wallet
+from bot.domain.commands import PlaceOrder
+from bot.domain.instrument import Instrument
+from bot.domain.legs import Leg, LegRow, wire_side
+from bot.domain.orders import OrderRow
+from bot.simulator.venue import Venue
+
+__all__ = ["FACTS", "execution_of", "instrument_of", "order_params", "order_row_of", "reading_of", "wallet_of"]
+
+LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
+_KINDS = {kind.value: kind for kind in ExecKind}
+
+FACTS = AccountFacts(
+    uid="1",
+    hedge_mode=True,
+    margin_mode="REGULAR_MARGIN",
+    unified=True,
+    read_only=False,
+    can_withdraw=False,
+    can_trade=True,
+    ip_bound=True,
+    expires_in_days=None,
+    taker_fee=Decimal("0.00055"),
+    maker_fee=Decimal("0.0002"),
+)
+"""An account as it should be."""
+
+
+def order_params(order: PlaceOrder) -> dict[str, object]:
+    """The body of a create request (Bybit: order/create-order)."""
+    said = wire_side(order.leg, order.act)
+    body: dict[str, object] = {
+        **LINEAR,
+        "side": said.side,
+        "positionIdx": said.position_idx,
+        "reduceOnly": said.reduce_only,
+        "qty": f"{order.qty:f}",
+        "orderLinkId": order.order_link_id,
+        "orderType": "Market" if order.limit_price is None else "Limit",
+    }
+    if order.limit_price is not None:
+        body |= {"price": f"{order.limit_price:f}", "timeInForce": order.time_in_force.value}
+    return body
+
+
+def execution_of(row: Mapping[str, Any]) -> Execution:
+    """One execution (Bybit: order/execution)."""
+    return Execution(
+        exec_id=row["execId"],
+        kind=_KINDS.get(row["execType"], ExecKind.UNKNOWN),
+        symbol=row["symbol"],
+        order_id=row["orderId"],
+        order_link_id=row["orderLinkId"],
+        side=row["side"],
+        qty=Decimal(row["execQty"]),
+        price=Decimal(row["execPrice"]),
+        fee=Decimal(row["execFee"]),
+        fee_currency=row.get("feeCurrency") or "USDT",
+        closed_qty=_number(row["closedSize"]),
+        is_maker=row["isMaker"],
+        exec_ms=int(row["execTime"]),
+        seq=row["seq"],
+        raw_kind=row["execType"],
+    )
+
+
+def order_row_of(row: Mapping[str, Any]) -> OrderRow:
+    """One order (Bybit: websocket/private/order)."""
+    return OrderRow(
+        order_id=row["orderId"],
+        order_link_id=row["orderLinkId"],
+        symbol=row["symbol"],
+        side=row["side"],
+        position_idx=row["positionIdx"],
+        reduce_only=row["reduceOnly"],
+        status=row["orderStatus"],
+        qty=Decimal(row["qty"]),
+        filled_qty=_number(row["cumExecQty"]),
+        price=_number(row["price"]) or None,
+        avg_price=_number(row["avgPrice"]) or None,
+        reject_reason=row["rejectReason"],
+        cancel_type=row["cancelType"],
+        created_ms=int(row["createdTime"]),
+        updated_ms=int(row["updatedTime"]),
+    )
+
+
+def wallet_of(row: Mapping[str, Any]) -> Wallet:
+    """The account's totals and coins (Bybit: account/wallet-balance)."""
+    return Wallet(
+        coins=tuple(
+            Coin(
+                coin=coin["coin"],
+                wallet=_number(coin["walletBalance"]),
+                equity=_number(coin["equity"]),
+                spot_borrow=_number(coin["spotBorrow"]),
+                borrowed=_number(coin["borrowAmount"]),
+                unrealised=_number(coin["unrealisedPnl"]),
+                accrued_interest=_number(coin["accruedInterest"]),
+                usd_value=_number(coin["usdValue"]),
+            )
+            for coin in row["coin"]
+        ),
+        total_equity=_number(row["totalEquity"]),
+        margin_balance=_number(row["totalMarginBalance"]),
+        available=_number(row["totalAvailableBalance"]),
+        initial_margin=_number(row["totalInitialMargin"]),
+        maintenance_margin=_number(row["totalMaintenanceMargin"]),
+        im_rate=_number(row["accountIMRate"]),
+        mm_rate=_number(row["accountMMRate"]),
+    )
+
+
+def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> AccountReading:
+    """One whole reading, taken in an instant."""
+    rows = {row["positionIdx"]: row for row in _list(venue, account, "/v5/position/list", LINEAR)}
+    orders = _list(venue, account, "/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50})
+    found = _list(
+        venue,
+        account,
+        "/v5/execution/list",
+        {**LINEAR, "limit": 100, "startTime": max(since_ms, asked_ms - 600_000_000)},
+    )
+    executions = {row["execId"]: execution_of(row) for row in found}
+    return AccountReading(
+        asked_ms=asked_ms,
+        long=_leg(rows[1], Leg.LONG),
+        short=_leg(rows[2], Leg.SHORT),
+        open_orders=tuple(order_row_of(row) for row in orders),
+        executions=tuple(sorted(executions.values(), key=lambda e: (e.exec_ms, e.seq, e.exec_id))),
+        wallet=wallet_of(_list(venue, account, "/v5/account/wallet-balance", {"accountType": "UNIFIED"})[0]),
+    )
+
+
+def instrument_of(venue: Venue) -> Instrument:
+    """The contract's filters (Bybit: market/instrument)."""
+    reply = venue.public("/v5/market/instruments-info", LINEAR)
+    row = (reply.result or {})["list"][0]
+    lot = row["lotSizeFilter"]
+    return Instrument(
+        symbol=row["symbol"],
+        status=row["status"],
+        tick_size=Decimal(row["priceFilter"]["tickSize"]),
+        qty_step=Decimal(lot["qtyStep"]),
+        min_qty=Decimal(lot["minOrderQty"]),
+        min_notional=Decimal(lot["minNotionalValue"]),
+        max_market_qty=Decimal(lot["maxMktOrderQty"]),
+        max_limit_qty=Decimal(lot["maxOrderQty"]),
+        funding_interval_min=row["fundingInterval"],
+        max_leverage=Decimal(row["leverageFilter"]["maxLeverage"]),
+    )
+
+
+def _leg(row: Mapping[str, Any], leg: Leg) -> LegRow:
+    size = _number(row["size"])
+    return LegRow(leg=leg, qty=size, entry_price=_number(row["avgPrice"]) if size else None, seq=row["seq"])
+
+
+def _list(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> list[Any]:
+    reply = venue.request(account, "GET", path, params)
+    rows = (reply.result or {}).get("list")
+    if reply.ret_code or not isinstance(rows, list):
+        raise RuntimeError(f"the simulated venue refused {path}: {reply.ret_code} {reply.ret_msg}")
+    return rows
+
+
+def _number(text: object) -> Decimal:
+    return Decimal(str(text)) if text not in ("", None) else Decimal(0)
