@@ -238,6 +238,30 @@ def test_chance_has_a_seed():
     )
 
 
+def test_only_the_cashier_moves_money():
+    """A wrong payment is impossible to write by accident: money deeds are built in one file, behind every limit."""
+    findings = (
+        f"{source.at(node)} constructs a {name}"
+        for source in sources()
+        for node, name in calls(source)
+        if name.split(".")[-1] in ("TransferCoin", "RepayDebt") and source.name != "engine/cashier.py"
+    )
+    no(findings, "ask engine/cashier.py to admit the wish")
+
+
+def test_the_daemon_has_no_words_for_selling_the_coin():
+    """Bybit's ways of repaying that sell a coin are not among the deeds: what has no name cannot be called."""
+    forbidden = ("account_repay", "quick_repayment", "repay_collateral", "fully_repay", "account/repay\"", "withdraw_create")
+    findings = (
+        f"{source.name} says {word}"
+        for source in sources()
+        if source.room == "exchange"
+        for word in forbidden
+        if word in source.path.read_text(encoding="utf-8")
+    )
+    no(findings, "repay by no-convert-repay or from Funding; nothing else")
+
+
 def test_only_the_gate_makes_an_order():
     """A wrong order is impossible to write by accident: PlaceOrder is built in one file, behind every limit."""
     findings = (

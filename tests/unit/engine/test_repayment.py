@@ -1,0 +1,180 @@
+"""The life of a payment, pair by pair; and the cashier, rule by rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bot.domain.commands import PaymentPlanned, PaymentRefused, RepayDebt, TransferCoin, Trigger
+from bot.domain.errors import IllegalStep
+from bot.domain.loan import LoanReading, Purse, Structure
+from bot.engine import cashier
+from bot.engine.cashier import Surroundings, Wish
+from bot.engine.config import LoanRules
+from bot.engine.repayment import ENDED, NEXT, Payment, Signal, Step, hear
+
+NOW_MS = 1_755_932_400_000
+"""07:00: outside of the refused window."""
+
+
+def a_plan(**changes: Any) -> PaymentPlanned:
+    known: dict[str, Any] = {
+        "number": 7, "trigger": Trigger.LTV, "why": "", "structure": Structure.CRYPTO_LOAN, "amount": D("400.000007"),
+        "to_transfer": D("400.01"), "source": Purse.UNIFIED, "debt_before": D(16200), "interest_before": D(0),
+        "from_profit": D(0), "from_pot": D(400), "from_reserve": D(0),
+    }  # fmt: skip
+    return PaymentPlanned(**(known | changes))
+
+
+@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("signal", Signal)
+def test_every_pair_has_one_answer(step: Step, signal: Signal):
+    """Legal pairs lead where the table says; the others halt the engine and name both."""
+    payment = Payment(plan=a_plan(), planned_ms=NOW_MS, step=step)
+    if signal in NEXT[step]:
+        hear(payment, signal)
+        assert NEXT[step][signal] is payment.step
+    else:
+        with pytest.raises(IllegalStep, match=step.value):
+            hear(payment, signal)
+
+
+def test_no_road_leads_back():
+    """A payment that has ended stays so, and nothing that left is ever told to leave again."""
+    assert all(after in ENDED for step in ENDED for after in NEXT[step].values())
+    senders = {step for step, row in NEXT.items() if Signal.SENT_REPAYMENT in row}
+    assert {Step.PLANNED, Step.MOVED} == senders
+    reached: set[Step] = set()
+    todo = [Step.REPAYING]
+    while todo:
+        step = todo.pop()
+        if step not in reached:
+            reached.add(step)
+            todo += NEXT[step].values()
+    assert not reached & senders
+
+
+def test_a_payment_in_its_steps():
+    """Transfer, then repayment, each once; the names follow from the plan."""
+    payment = Payment(plan=a_plan(), planned_ms=NOW_MS)
+    first = cashier.next_deed(payment, "USDT")
+    again = cashier.next_deed(payment, "USDT")
+
+    assert isinstance(first, TransferCoin)
+    assert first == again
+    assert (Purse.UNIFIED, Purse.FUND, D("400.01")) == (first.source, first.target, first.amount)
+    assert [8, 4, 4, 4, 12] == [len(part) for part in first.transfer_id.split("-")]
+    hear(payment, Signal.SENT_TRANSFER)
+    assert cashier.next_deed(payment, "USDT") is None
+    hear(payment, Signal.DONE)
+    second = cashier.next_deed(payment, "USDT")
+    assert isinstance(second, RepayDebt)
+    assert D("400.000007") == second.amount
+
+
+def test_two_payments_never_bear_the_same_name():
+    """The amounts of equal wishes differ, and so do their transfers."""
+    assert D("399.990007") == cashier.named(D(400), 7)
+    assert cashier.named(D("400.5"), 7) != cashier.named(D("400.5"), 8)
+    one, other = a_plan(), a_plan(number=8)
+    assert cashier.transfer_id(one, NOW_MS) != cashier.transfer_id(other, NOW_MS)
+
+
+RULES = LoanRules(enabled=True)
+READING = LoanReading(
+    asked_ms=NOW_MS, structure=Structure.CRYPTO_LOAN, principal=D(16000), interest=D(200), pledged_btc=D("0.27"),
+    transferable_usdt=D(6000),
+)  # fmt: skip
+AROUND = Surroundings(
+    now_ms=NOW_MS, number=7, rules=RULES, mode="TRADING", may_pay=True, is_fresh=True, reading=READING, debt=D(16200),
+    pot=D(3000), reserve=D(0), spare=5000.0, paid_today=D(0), refused_lately="",
+)  # fmt: skip
+WISH = Wish(trigger=Trigger.LTV, why="", usdt=D("2701.35"))
+UTA = replace(READING, structure=Structure.UTA, repayable_usdt=D(1000))
+IN_WINDOW = NOW_MS + 4 * 60_000
+
+REFUSALS = [
+    # name                              wish changes            surroundings' changes                           rule
+    ("halted", {}, {"may_pay": False, "mode": "HALTED"}, "mode"),
+    ("stale", {}, {"is_fresh": False}, "freshness"),
+    ("after a failure", {}, {"refused_lately": "wait"}, "pause"),
+    ("interest is reckoned", {}, {"reading": UTA, "now_ms": IN_WINDOW}, "window"),
+    ("nothing owed", {}, {"debt": D(0)}, "debt"),
+    ("margin unknown", {}, {"spare": math.nan}, "margin"),
+    ("the day is spent", {}, {"paid_today": D(20000)}, "daily limit"),
+    ("nothing realised", {}, {"pot": D(0)}, "cash"),
+    ("margin must stay", {}, {"spare": 0.0}, "cash"),
+    ("below the smallest", {"usdt": D(49)}, {}, "cash"),
+    ("dry", {}, {"rules": replace(RULES, dry_run=True)}, "dry run"),
+]
+
+
+@pytest.mark.parametrize(("name", "wish", "around", "rule"), REFUSALS, ids=[case[0] for case in REFUSALS])
+def test_refusals_name_their_rule(name: str, wish: dict[str, Any], around: dict[str, Any], rule: str):
+    """Each rule of the cashier alone is enough."""
+    answer = cashier.admit(replace(WISH, **wish), replace(AROUND, **around))
+
+    assert isinstance(answer, PaymentRefused)
+    assert rule == answer.rule
+
+
+AMOUNTS = [
+    # name                               wish changes             surroundings' changes                  amount         transfer
+    ("just enough", {}, {}, "2701.340007", "2701.35"),
+    (
+        "what lies in Funding goes first",
+        {},
+        {"reading": replace(READING, funding_usdt=D(2000))},
+        "2701.340007",
+        "701.35",
+    ),
+    ("only what was realised", {}, {"pot": D(1000)}, "999.990007", "1000.00"),
+    ("own cash where it is urgent", {"from_cash": True}, {"pot": D(0)}, "2701.340007", "2701.35"),
+    ("never the reserve unasked", {"from_cash": True}, {"pot": D(0), "reserve": D(4000)}, "999.990007", "1000.00"),
+    ("the margin stays", {}, {"spare": 700.0}, "699.990007", "700.00"),
+    ("one payment's limit", {}, {"rules": replace(RULES, repay_max_usdt=D(500))}, "499.990007", "500.00"),
+    ("the rest of the day", {}, {"paid_today": D(19900)}, "99.990007", "100.00"),
+    ("never more than is owed", {}, {"debt": D(300)}, "299.990007", "300.00"),
+    ("a small rest is paid whole", {}, {"debt": D("20.5")}, "20.490007", "20.50"),
+    ("inside one account", {}, {"reading": UTA}, "999.990007", "0"),
+]
+
+
+@pytest.mark.parametrize(("name", "wish", "around", "amount", "transfer"), AMOUNTS, ids=[case[0] for case in AMOUNTS])
+def test_amounts(name: str, wish: dict[str, Any], around: dict[str, Any], amount: str, transfer: str):
+    """Inside every limit at once, with the payment's number behind the cents."""
+    answer = cashier.admit(replace(WISH, **wish), replace(AROUND, **around))
+
+    assert isinstance(answer, PaymentPlanned)
+    assert (D(amount), D(transfer)) == (answer.amount, answer.to_transfer)
+
+
+def test_profit_is_shared_once():
+    """Where only a part of a share can be paid, only that part of the profit has had its share."""
+    wish = Wish(trigger=Trigger.PROFIT, why="", usdt=D(500), from_profit=D(1000))
+    answer = cashier.admit(wish, replace(AROUND, pot=D(250)))
+
+    assert isinstance(answer, PaymentPlanned)
+    assert D("499.98") == answer.from_profit.quantize(D("0.01"))
+
+
+def test_the_margin_that_stays_survives_the_rise():
+    """0.27 short at 100,000 with 8,000: a rise of 15 % needs 4,222, so 3,777 may leave; where it hurries, the margin rate decides."""
+    common = {"margin": 8000.0, "maintenance": 150.0, "short_btc": 0.27, "price": 100_000.0, "mm_per_price": 0.00555}
+
+    assert cashier.spare_usdt(**common, rise=0.15, most_rate=0.3) == pytest.approx(3777.67, abs=0.1)
+    assert cashier.spare_usdt(**common, rise=0.0, most_rate=0.5) == pytest.approx(7700.0)
+    assert cashier.spare_usdt(**(common | {"margin": 100.0}), rise=0.15, most_rate=0.3) == 0.0
+
+
+def test_a_top_up_moves_idle_cash_into_the_margin():
+    """From Funding to the unified account, and nothing is repaid."""
+    wish = Wish(trigger=Trigger.TOP_UP, why="", usdt=D(700))
+    answer = cashier.admit(wish, replace(AROUND, reading=replace(READING, funding_usdt=D(700))))
+
+    assert isinstance(answer, PaymentPlanned)
+    assert (D(0), D(700), Purse.FUND) == (answer.amount, answer.to_transfer, answer.source)
