@@ -251,7 +251,14 @@ def test_only_the_cashier_moves_money():
 
 def test_the_daemon_has_no_words_for_selling_the_coin():
     """Bybit's ways of repaying that sell a coin are not among the deeds: what has no name cannot be called."""
-    forbidden = ("account_repay", "quick_repayment", "repay_collateral", "fully_repay", "account/repay\"", "withdraw_create")
+    forbidden = (
+        "account_repay",
+        "quick_repayment",
+        "repay_collateral",
+        "fully_repay",
+        'account/repay"',
+        "withdraw_create",
+    )
     findings = (
         f"{source.name} says {word}"
         for source in sources()
