@@ -154,6 +154,20 @@ def _followed(journal: JournalReader, entry: Entry, decided: Decided) -> Documen
             {"leg": r.leg.name.lower(), "act": r.act.value, "qty": r.qty, "rule": r.rule, "reason": r.reason}
             for r in after.refusals
         ]
+    if (realising := after.realising) is not None:
+        document["profit"] = {
+            "why": realising.why,
+            "action": realising.action,
+            "cycle_pnl": realising.pnl_usdt,
+            "expected_gain": realising.gain_usdt,
+            "expected_cost": realising.cost_usdt,
+        }
+        if (realised := after.realised) is not None:
+            document["profit"] |= {
+                "realised": realised.realised_usdt,
+                "costs": realised.costs_usdt,
+                "to_share": realised.amount_usdt,
+            }
     left: Document = {"hedge": _end(decided, after)}
     if decided.delta is not None and decided.target_delta is not None:
         left["delta"] = decided.delta + after.delta_moved

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, get_type_hints
 
-from bot.domain.commands import Decided, Outcome, Stage
+from bot.domain.commands import Decided, Note, Outcome, Stage
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
@@ -19,8 +19,8 @@ from bot.engine import ltv, throttle
 from bot.engine.config import Style
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
+from bot.strategy import codes, pipeline, reasons
 from bot.strategy import decision as words
-from bot.strategy import pipeline, reasons
 from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory, Policy
 
 __all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record", "record_of", "unflatten"]
@@ -41,7 +41,7 @@ _TRIGGERS = {
 """What it is called when a level that a decision remembers has moved."""
 
 
-def decide(state: State, now_ms: int) -> Iterator[Decided]:
+def decide(state: State, now_ms: int) -> Iterator[Decided | Note]:
     """A decision, if one is worth writing down now. Nothing is decided while anything is in flight."""
     if state.instrument is None or not state.is_settled:
         return
@@ -49,11 +49,27 @@ def decide(state: State, now_ms: int) -> Iterator[Decided]:
     answer = pipeline.decide(inputs)
     if trigger := _trigger(state, answer, now_ms):
         yield record(state, inputs, answer, trigger)
+        if answer.action == words.TRADE and answer.reason == codes.FUNDING_EXIT_TRADE:
+            yield _exposed(inputs, answer)
 
 
 def record(state: State, inputs: DecisionInputs, answer: Decision, trigger: str) -> Decided:
     """An answer to be written down now, under the next number."""
     return record_of(inputs, answer, number=state.decisions_made + 1, trigger=trigger, targets=_targets(state, answer))
+
+
+def _exposed(inputs: DecisionInputs, answer: Decision) -> Note:
+    """What giving the hedge up to extreme funding leaves open, said before it is done."""
+    left, price = answer.delta_after_btc, inputs.market.price
+    tenth = f"a fall of 10 % would cost {0.1 * left * price:,.0f} USDT"
+    return Note(
+        severity="critical",
+        kind="funding exit",
+        text=(
+            f"the book pays {abs(inputs.market.funding_apr):.0%} APR: the hedge goes down to the loan's floor of "
+            f"{answer.ltv_floor.value:.4f} BTC short and leaves delta {left:+.4f} BTC at LTV {answer.ltv:.1%}; {tenth}"
+        ),
+    )
 
 
 def fold(state: State, record: Decided, now_ms: int) -> None:

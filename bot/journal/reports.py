@@ -24,6 +24,8 @@ from bot.domain.commands import (
     Note,
     OrderAbsent,
     PlaceOrder,
+    ProfitRealised,
+    Realising,
     Refusal,
 )
 from bot.domain.errors import IllegalStep
@@ -147,6 +149,8 @@ class Aftermath:
     orders: tuple[OrderStory, ...]
     refusals: tuple[Refusal, ...]
     ended: HedgeEnded | None
+    realising: Realising | None = None
+    realised: ProfitRealised | None = None
 
     @property
     def delta_moved(self) -> Decimal:
@@ -229,6 +233,12 @@ def aftermath(journal: JournalReader, decided: Entry) -> Aftermath:
         orders=tuple(_stories(journal, placed)),
         refusals=tuple({(r.leg, r.act, r.rule): r for r in refusals}.values()),
         ended=next(ends, None),
+        realising=next(
+            (r for _, r in journal.of(Realising, since_number=decided.number) if r.decision == number), None
+        ),
+        realised=next(
+            (r for _, r in journal.of(ProfitRealised, since_number=decided.number) if r.decision == number), None
+        ),
     )
 
 
