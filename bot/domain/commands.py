@@ -201,6 +201,7 @@ class HedgeEnded:
 
     `filled` BTC were traded for `fees` USDT in `took_ms`. `slippage_bp` is the average fill against the mid when its first order was
     made, in basis points, > 0 was worse than the mid; `maker_share` the part of the size that was made, not taken. None: nothing traded.
+    `turned_away`: gate, venue or book would not have it, so that trying the same at once would only repeat it.
     """
 
     decision: int
@@ -211,6 +212,7 @@ class HedgeEnded:
     slippage_bp: float | None = None
     maker_share: float | None = None
     took_ms: int | None = None
+    turned_away: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,8 @@ class CoinBook:
     changes: Decimal = ZERO
     start: Decimal | None = None
     """None: not known yet."""
+    newest_ms: int = 0
+    """When its newest row happened."""
     wallet: Decimal = ZERO
     """As the last reading showed it."""
     rumour: Decimal | None = None
@@ -95,14 +97,19 @@ class CashBook:
         self.newest_ms = max(self.newest_ms or 0, row.at_ms)
         coin = self.coins.setdefault(row.currency, CoinBook())
         coin.changes += row.change
+        coin.newest_ms = max(coin.newest_ms, row.at_ms)
         key = (row.currency, row.kind)
         self.by_kind[key] = self.by_kind.get(key, ZERO) + row.change
         if (which := settlement_of(row, symbol)) is not None:
             seen = self.settlements.setdefault(which, Settlement(at_ms=row.at_ms))
             seen.logged += row.funding or ZERO
 
-    def compare(self, wallet: Wallet, asked_ms: int) -> None:
-        """A reading with the log showed this wallet; every row it brought is booked. A coin that a whole wallet omits is zero."""
+    def compare(self, wallet: Wallet, asked_ms: int, believed_after_ms: int) -> None:
+        """A reading with the log showed this wallet; every row it brought is booked. A coin that a whole wallet omits is zero.
+
+        While a row is so young that a wallet may not show it yet, a difference is no evidence: trades of one size, each shown late, would
+        look like one difference that stays.
+        """
         self.unread, self.read_up_to_ms = 0, max(self.read_up_to_ms or 0, asked_ms)
         for name in {*self.coins, *(coin.coin for coin in wallet.coins)}:
             row = wallet.coin(name)
@@ -110,6 +117,8 @@ class CashBook:
             book.wallet = row.wallet if row else ZERO
             start = book.wallet - book.changes
             if book.start is not None and _same(name, start, book.start):
+                book.drop_rumour()
+            elif asked_ms - book.newest_ms <= believed_after_ms:
                 book.drop_rumour()
             elif book.rumour is None or not _same(name, start, book.rumour):
                 book.rumour, book.rumour_ms, book.rumours = start, asked_ms, 1

@@ -37,7 +37,7 @@ def pursue(state: State, now_ms: int) -> Iterator[HedgeEnded | PlaceOrder | Emer
     if emergency is None or state.mode is not Mode.EMERGENCY:
         return
     if state.hedge is not None:
-        yield hedging.ended(state.hedge, now_ms, reached=False, reason=emergency.why)
+        yield hedging.ended(state, state.hedge, now_ms, reached=False, reason=emergency.why)
     if not state.is_settled or (not state.ledger.is_open and emergency.verb is not Verb.FREEZE):
         return
     wish = _wish(state, emergency.verb)

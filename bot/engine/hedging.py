@@ -48,9 +48,9 @@ def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
     if hedge is None or not state.is_settled:
         return
     if _wish(state, hedge) is None and hedge.home is None and not hedge.spoiled:
-        yield ended(hedge, now_ms, reached=True, reason="leg targets reached")
+        yield ended(state, hedge, now_ms, reached=True, reason="leg targets reached")
     elif reason := hopeless(state, hedge, now_ms):
-        yield ended(hedge, now_ms, reached=False, reason=reason)
+        yield ended(state, hedge, now_ms, reached=False, reason=reason)
         yield Note(severity="warning", kind="hedge given up", text=f"decision {hedge.decision}: {reason}")
 
 
@@ -69,10 +69,10 @@ def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | Hed
         yield answer
     elif answer.rule not in _PASSING_RULES:
         yield answer
-        yield ended(hedge, now_ms, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
+        yield ended(state, hedge, now_ms, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
 
 
-def ended(hedge: Hedge, now_ms: int, *, reached: bool, reason: str) -> HedgeEnded:
+def ended(state: State, hedge: Hedge, now_ms: int, *, reached: bool, reason: str) -> HedgeEnded:
     """The end of a hedge, with what it traded and how well."""
     tally = hedge.tally
     return HedgeEnded(
@@ -84,6 +84,7 @@ def ended(hedge: Hedge, now_ms: int, *, reached: bool, reason: str) -> HedgeEnde
         slippage_bp=tally.slippage_bp,
         maker_share=tally.maker_share,
         took_ms=now_ms - hedge.started_ms,
+        turned_away=not reached and _was_turned_away(state, hedge, now_ms),
     )
 
 
@@ -124,7 +125,7 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
         return  # it came back to where it began: no trade towards a target, and no failure of one
     if hedge.has_filled:
         state.hedges.append((hedge.started_ms, hedge.gap))
-    elif not record.reached and _was_turned_away(state, hedge, now_ms):
+    elif record.turned_away:
         state.given_up += 1
         state.given_up_ms = now_ms
 

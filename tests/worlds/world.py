@@ -51,7 +51,7 @@ SEVEN_O_CLOCK = 1_755_932_400_000
 """2025-08-23 07:00 UTC; funding settles at 08:00."""
 TICK_MS = 5000
 PULSE_MS, QUICK_PULSE_MS = 5000, 1000
-STORM_MS, CALM_MS = 600_000, 330_000
+STORM_MS, CALM_MS = 600_000, 600_000
 LEAST_CALM_MS, LOOK_AGAIN_MS = 150_000, 30_000
 """A calm ends early where everything has converged and stayed quiet; it is looked at first when the operator's word is long heard."""
 KEPT_RECORDS = 30

@@ -39,7 +39,7 @@ def holding(usdt: str, btc: str = "0.27") -> Wallet:
 
 def read(book: CashBook, usdt: str, at_ms: int, btc: str = "0.27") -> list[CashAdopted]:
     """One reading that shows this wallet; what is believed after it is taken over."""
-    book.compare(holding(usdt, btc), at_ms)
+    book.compare(holding(usdt, btc), at_ms, LEASE_MS)
     adopted = list(book.adoptions(at_ms, LEASE_MS))
     for record in adopted:
         book.adopt(record)
@@ -56,7 +56,7 @@ def a_begun_book(usdt: str = "1000") -> CashBook:
 def test_an_account_begins_when_its_wallet_has_stood_still_for_longer_than_a_read_may_lag() -> None:
     """One reading proves nothing: wallet and log are two questions, and either may be late."""
     book = CashBook()
-    book.book(a_row("before", "5"), "BTCUSDT")
+    book.book(a_row("before", "5", at_ms=NOW_MS - 60_000), "BTCUSDT")
 
     assert [] == read(book, "1000", NOW_MS)
     assert [] == read(book, "1000", NOW_MS + 5_000)
@@ -108,6 +108,19 @@ def test_a_difference_that_keeps_changing_is_not_believed() -> None:
     book = a_begun_book()
 
     told = [record for n in range(10) for record in read(book, str(1100 + n), NOW_MS + 60_000 + n * 10_000)]
+
+    assert [] == told
+
+
+def test_trades_of_one_size_each_shown_late_are_no_difference() -> None:
+    """The wallet is one trade behind, again and again: the same figure each time, and never the same cause."""
+    book = a_begun_book()
+
+    told = []
+    for number in range(1, 8):
+        at_ms = NOW_MS + 60_000 + number * 12_000
+        book.book(a_row(f"e{number}", "-10", at_ms=at_ms - 3_000), "BTCUSDT")
+        told += read(book, str(1000 - 10 * (number - 1)), at_ms)
 
     assert [] == told
 
@@ -164,7 +177,7 @@ def test_a_settlement_that_both_tell_is_silence() -> None:
     paid = an_execution("f1", kind=ExecKind.FUNDING, side="Buy", fee=D("0.7"), exec_ms=NOW_MS + 900)
     ledger.book(paid)
     book.settle(ledger.settlements, ledger.adopted_ms)
-    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS)
+    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, LEASE_MS)
 
     assert ({}, []) == (book.settlements, late_words(book, ledger))
 
@@ -173,10 +186,10 @@ def test_a_settlement_that_no_execution_tells_is_booked_by_the_log_after_hours()
     """An execution list may be hours late with funding; then the log is believed, and the late execution changes nothing more."""
     book, ledger = CashBook(), an_open_ledger()
     book.book(a_settlement("s1", "0.9", "Sell"), "BTCUSDT")
-    book.compare(holding("0"), NOW_MS + 2 * HOUR_MS)
+    book.compare(holding("0"), NOW_MS + 2 * HOUR_MS, LEASE_MS)
     assert [] == late_words(book, ledger)
 
-    book.compare(holding("0"), NOW_MS + 4 * HOUR_MS)
+    book.compare(holding("0"), NOW_MS + 4 * HOUR_MS, LEASE_MS)
     (word,) = late_words(book, ledger)
     ledger.adopt_funding(word)
     book.settle(ledger.settlements, ledger.adopted_ms)
@@ -196,6 +209,6 @@ def test_settlements_from_before_the_books_are_nobodys() -> None:
     book, ledger = CashBook(), an_open_ledger()
     book.book(a_settlement("s1", "0.9", "Sell", at_ms=NOW_MS - 10 * HOUR_MS), "BTCUSDT")
     book.settle(ledger.settlements, ledger.adopted_ms)
-    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS)
+    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, LEASE_MS)
 
     assert [] == late_words(book, ledger)
