@@ -116,9 +116,9 @@ class CashBook:
             book = self.coins.setdefault(name, CoinBook())
             book.wallet = row.wallet if row else ZERO
             start = book.wallet - book.changes
-            if book.start is not None and _same(name, start, book.start):
-                book.drop_rumour()
-            elif asked_ms - book.newest_ms <= believed_after_ms:
+            if (
+                book.start is not None and _same(name, start, book.start)
+            ) or asked_ms - book.newest_ms <= believed_after_ms:
                 book.drop_rumour()
             elif book.rumour is None or not _same(name, start, book.rumour):
                 book.rumour, book.rumour_ms, book.rumours = start, asked_ms, 1
