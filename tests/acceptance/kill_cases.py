@@ -1,4 +1,4 @@
-"""One kill under one seeded misfortune: the daemon's state, the machine's trouble, the venue's weather, and what the venue's books say after.
+"""One kill under one seeded misfortune: the daemon's state, the machine's trouble, the venue's weather, and what the venue's books say.
 
 The script runs as a person runs it, as a process over real sockets. What counts is the venue's private truth, never the script's word.
 """
