@@ -19,7 +19,7 @@ import structlog
 from bot import __version__, narrator, paper, premises, wiring
 from bot.archive import JournalArchive
 from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
-from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
+from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.records import Record
 from bot.domain.view import BotView, WhatIfView
@@ -28,6 +28,7 @@ from bot.engine.engine import Engine
 from bot.exchange.budget import Budget
 from bot.exchange.executor import Executor
 from bot.exchange.hosts import Credentials, Hosts
+from bot.exchange.inspector import Inspector
 from bot.exchange.lender import Lender
 from bot.exchange.market_stream import MarketStream
 from bot.exchange.private_stream import PrivateStream
@@ -46,10 +47,11 @@ from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.telegram.control import Control
 from bot.monitoring.web import Web
 from bot.settings import Settings
+from bot.standing_checks import StandingChecks
 from bot.verbs import Desk
 from bot.worlds import Mode
 
-__all__ = ["Daemon", "World", "run"]
+__all__ = ["Daemon", "World", "enter_world", "run"]
 
 _log = structlog.get_logger("hedgelock")
 
@@ -77,7 +79,7 @@ class World:
 async def run(settings: Settings) -> int:
     """Run the daemon until it is told to stop; returns an ExitCode. What went wrong is said in one line, with the mend."""
     try:
-        async with _world(settings) as world, Daemon(settings, world) as daemon:
+        async with enter_world(settings) as world, Daemon(settings, world) as daemon:
             await daemon.live()
     except (HedgeLockError, ExceptionGroup) as error:
         return _say_why(error)
@@ -85,7 +87,8 @@ async def run(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def _world(settings: Settings) -> AsyncIterator[World]:
+async def enter_world(settings: Settings) -> AsyncIterator[World]:
+    """The world that the settings name; a paper venue lives as long as the block."""
     if settings.mode is Mode.PAPER:
         async with paper.open_venue(settings) as venue:
             yield World(hosts=venue.hosts, credentials=venue.credentials, clock=venue.clock, venue=venue)
@@ -159,7 +162,13 @@ class Daemon:
         await self._open.enter_async_context(self._rest)
         archive = JournalArchive(path, symbol=settings.book.symbol)
         self._open.callback(archive.close)
-        self._desk = Desk(self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._preflight)
+        inspector = Inspector(
+            self._rest, self._clock, symbol=settings.book.symbol, rng=Random(), patience=self._patience
+        )
+        self._checks = StandingChecks(settings, inspector, self._inbox)
+        self._desk = Desk(
+            self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._checks.against
+        )
         self._web = Web(
             wiring.web_options(settings, premises.new_verb_token(path)),
             view=self.view,
@@ -183,6 +192,7 @@ class Daemon:
             loop.add_signal_handler(name, self._stop, signal.Signals(name).name)
         self._say_hello()
         self._inbox.put(_started(self._settings))
+        self._checks.hold()
         self._latch_watch.look()  # before anything else is heard: it starts HALTED
         async with asyncio.TaskGroup() as tasks:
             living = [tasks.create_task(task, name=name) for name, task in self._tasks().items()]
@@ -250,6 +260,7 @@ class Daemon:
             "journal": self._keep_journal(),
             "executor": self._executor.run(),
             "latch": self._latch_watch.run(),
+            "preflight": self._checks.run(),
             "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
             "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
             "pulse": self._pulse.run(),
@@ -308,10 +319,6 @@ class Daemon:
 
     async def _watch(self, venue: paper.PaperVenue) -> None:
         raise SetUp(await venue.ended(), "Its own message is above; start again with: hedgelock run")
-
-    async def _preflight(self) -> list[str]:
-        """What stands against trading, one line each."""
-        return []
 
     def _more(self) -> Mapping[str, object]:
         """What the window shows besides the view."""
@@ -384,6 +391,8 @@ def _say_why(error: BaseException) -> ExitCode:
     match error:
         case AlreadyRunning():
             code = ExitCode.OCCUPIED
+        case NotFit():
+            code = next(code for code in ExitCode if code == error.exit_code)
         case SetUp():
             code = ExitCode.EXCHANGE
         case HedgeLockError():

@@ -29,6 +29,7 @@ from bot.cli_journal import add_to as add_journal_verbs
 from bot.cli_loan import add_to as add_loan_verbs
 from bot.cli_publish import add_to as add_publish_verb
 from bot.cli_simulate import add_to as add_simulate_verb
+from bot.cli_verbs import add_to as add_operator_verbs
 from bot.exit_codes import ExitCode
 
 __all__ = ["app", "main"]
@@ -199,6 +200,7 @@ def config(
 
 add_simulate_verb(app)
 add_publish_verb(app)
+add_operator_verbs(app)
 add_journal_verbs(app)
 add_backtest_verbs(app)
 add_data_verbs(app)

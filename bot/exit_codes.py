@@ -21,7 +21,10 @@ class ExitCode(IntEnum):
     SETTINGS = 3, "a setting is unknown, missing or out of range; every problem is named"
     REFUSED = 4, "mainnet is not armed: real money needs HEDGELOCK__ARM_MAINNET=yes-trade-real-money"
     OCCUPIED = 5, "another daemon holds this journal or account"
-    EXCHANGE = 6, "the exchange cannot be reached, or the account is not as the settings say"
+    EXCHANGE = 6, "the exchange cannot be reached, or does not answer as it should"
+    KEY = 7, "the API key is turned down, may withdraw, lacks a right, or is of another account"
+    ACCOUNT = 8, "the account is not set up: mode, margin, collateral, contract; hedgelock doctor has the mend"
+    MACHINE = 9, "this machine is not ready: disk, journal, or the halt latch is closed"
 
     def __new__(cls, code: int, meaning: str) -> ExitCode:
         member = int.__new__(cls, code)

@@ -42,10 +42,10 @@ def require_runnable(loaded: Loaded) -> None:
         fail(ExitCode.SETTINGS, *error.problems)
 
 
-def open_logs(loaded: Loaded) -> None:
-    """Open the logs with every secret hidden; what this process writes or drops is for its owner alone."""
+def open_logs(loaded: Loaded, *, quiet: bool = False) -> None:
+    """Open the logs with every secret hidden; what this process writes or drops is for its owner alone. `quiet`: errors only."""
     log = loaded.settings.log
-    logs.configure(level=log.level, form=log.format, secrets=loaded.settings.secrets())
+    logs.configure(level="error" if quiet else log.level, form=log.format, secrets=loaded.settings.secrets())
     os.umask(0o077)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
 

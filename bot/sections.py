@@ -72,6 +72,7 @@ class BybitSettings(Section):
     demo_api_secret: SecretStr = key(SecretStr(""), "its secret, or an RSA private key (PEM)", room="exchange")
     mainnet_api_key: SecretStr = key(SecretStr(""), "API key of the real account; no withdrawal right", room="exchange")
     mainnet_api_secret: SecretStr = key(SecretStr(""), "its secret, or an RSA private key (PEM)", room="exchange")
+    expected_uid: str = key("", "the account's UID; a key of any other account is refused", room="app")
     rest_url: str = key("", "another REST host of the same world; empty = Bybit's own", room="exchange")
     ws_url: str = key("", "another stream host of the same world; empty = Bybit's own", room="exchange")
     order_recv_window_ms: int = key(

@@ -56,6 +56,8 @@ DOORS = {
     "confluent_kafka": ("stream/kafka.py",),
     "typer": (
         "cli.py",
+        "cli_verbs.py",
+        "doctor.py",
         "cli_backtest.py",
         "cli_data.py",
         "cli_journal.py",

@@ -17,6 +17,7 @@ __all__ = [
     "HedgeLockError",
     "IllegalStep",
     "JournalFailed",
+    "NotFit",
     "OutcomeUnknown",
     "Refused",
     "SetUp",
@@ -70,6 +71,14 @@ class SetUp(HedgeLockError):
         super().__init__(f"{problem}. {mend}")
         self.problem = problem
         self.mend = mend
+
+
+class NotFit(SetUp):
+    """A check of the preflight failed with which no daemon should run. `exit_code` is the class of the check."""
+
+    def __init__(self, problem: str, mend: str, exit_code: int) -> None:
+        super().__init__(problem, mend)
+        self.exit_code = exit_code
 
 
 class AlreadyRunning(SetUp):

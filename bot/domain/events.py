@@ -24,6 +24,7 @@ __all__ = [
     "CashSeen",
     "Channel",
     "ChannelChanged",
+    "ChecksRun",
     "Event",
     "ExecutionSeen",
     "FactsLost",
@@ -305,6 +306,13 @@ class JournalSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChecksRun:
+    """The preflight was run: what stands against trading, one line each. Empty: nothing does."""
+
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAsked:
     """`amount` is the USDT of a REPAY; None: what a sweep would pay now."""
 
@@ -339,5 +347,6 @@ Event = (
     | FactsLost
     | JournalSeen
     | LatchSeen
+    | ChecksRun
     | OperatorAsked
 )

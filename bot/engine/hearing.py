@@ -51,6 +51,7 @@ from bot.domain.events import (
     CashSeen,
     Channel,
     ChannelChanged,
+    ChecksRun,
     Event,
     ExecutionSeen,
     FactsLost,
@@ -129,6 +130,8 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.unwritable = "" if record.writable else record.reason
         case LatchSeen():
             emergency.fold_latch(state, record, now_ms)
+        case ChecksRun():
+            state.held = f"preflight: {'; '.join(record.against)}" if record.against else ""
         case OperatorAsked():
             _operator(state, record, now_ms)
         case Ticked() | LegSeen():

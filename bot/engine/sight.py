@@ -64,8 +64,8 @@ def _not_started(state: State) -> str:
 
 
 def _observing(state: State) -> str:
-    if state.paused:
-        return state.paused
+    if state.paused or state.held:
+        return state.paused or state.held
     if state.facts is not None and state.facts.read_only:
         return "the API key is read-only"
     if state.facts is not None and not state.facts.can_trade:

@@ -252,6 +252,8 @@ class State:
     throttled: str = ""
     """We traded and traded and came no nearer: halted until a person resumes."""
     paused: str = ""
+    held: str = ""
+    """What the preflight found against trading; empty: nothing, or nobody ran it."""
     stopping: str = ""
 
     run: str = ""

@@ -135,6 +135,10 @@ class Reader:
             raise Unavailable("EXECUTIONS: rows of another order where one was asked for")
         return OrderSought(order_link_id=command.order_link_id, order=order, executions=_once_each(rows))
 
+    async def read_instrument(self) -> Instrument:
+        """The contract's filters. Raises Unavailable, Refused."""
+        return await self._instrument()
+
     async def _instrument(self) -> Instrument:
         return await self._parsed(
             Ask.INSTRUMENTS, self._of_symbol(), lambda page: wire_rest.instrument(page, self._symbol)

@@ -70,6 +70,8 @@ class Ask(Enum):
     LOAN_POSITION = "private_get_v5_crypto_loan_common_position"
     LOAN_TIERS = "public_get_v5_crypto_loan_common_collateral_data"
     LOAN_ONGOING = "private_get_v5_crypto_loan_flexible_ongoing_coin"
+    AUTO_REPAY = "private_get_v5_spot_margin_trade_get_auto_repay_mode"
+    DISCONNECT_PROTECTION = "private_get_v5_account_query_dcp_info"
     LOAN_REPAYMENTS = "private_get_v5_crypto_loan_flexible_repayment_history"
 
 
@@ -80,6 +82,7 @@ class Tell(Enum):
     CANCEL_ORDER = "private_post_v5_order_cancel"
     TRANSFER = "private_post_v5_asset_transfer_inter_transfer"
     REPAY_UTA = "private_post_v5_account_no_convert_repay"
+    SWITCH_MODE = "private_post_v5_position_switch_mode"
     REPAY_LOAN = "private_post_v5_crypto_loan_flexible_repay"
 
 
@@ -89,6 +92,7 @@ _KIND = {
     Tell.TRANSFER: Kind.MONEY,
     Tell.REPAY_UTA: Kind.MONEY,
     Tell.REPAY_LOAN: Kind.MONEY,
+    Tell.SWITCH_MODE: Kind.MONEY,
 }
 
 
@@ -189,6 +193,11 @@ class Rest:
     def clock(self) -> ClockReading | None:
         """What is known of the venue's time; None before the first good look."""
         return self._clock.reading
+
+    @property
+    def banned_for_s(self) -> float:
+        """How long the venue's ban still lasts; 0: there is none."""
+        return self._budget.banned_for_s()
 
     def server_ms(self) -> int:
         """The venue's wall time in UTC milliseconds, as well as we know it."""

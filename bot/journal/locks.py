@@ -10,7 +10,22 @@ from pathlib import Path
 
 from bot.domain.errors import AlreadyRunning
 
-__all__ = ["hold"]
+__all__ = ["hold", "holder"]
+
+
+def holder(path: Path) -> str:
+    """The process that holds the lock file, "" for nobody, "unknown" where it does not say. Takes nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _pid(descriptor)
+    finally:
+        os.close(descriptor)
+    return ""
 
 
 @contextmanager
@@ -26,9 +41,8 @@ def hold(path: Path, what: str, note: str = "") -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(descriptor, 32).decode(errors="replace").partition("\n")[0].strip() or "unknown"
             raise AlreadyRunning(
-                f"another HedgeLock (process {holder}) holds {what} ({path})",
+                f"another HedgeLock (process {_pid(descriptor)}) holds {what} ({path})",
                 "Stop it first, or give this one a journal and an account of its own",
             ) from None
         os.ftruncate(descriptor, 0)
@@ -36,3 +50,7 @@ def hold(path: Path, what: str, note: str = "") -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _pid(descriptor: int) -> str:
+    return os.pread(descriptor, 32, 0).decode(errors="replace").partition("\n")[0].strip() or "unknown"

@@ -195,8 +195,8 @@ def the_daemon(state: str, venue: Venue, folder: Path) -> Iterator[None]:
                 yield
         case _:
             with a_daemon(folder, venue=venue, WEB__ENABLED="false") as daemon:
-                wait_for(lambda: daemon.said("run"), seconds=60, what="the daemon")
-                wait_for(lambda: daemon.said("decision"), seconds=60, what="its first decision")
+                wait_for(lambda: daemon.said("run"), seconds=110, what="the daemon")
+                wait_for(lambda: daemon.said("decision"), seconds=110, what="its first decision")
                 if state == "stopped":
                     daemon.process.send_signal(signal.SIGSTOP)
                 yield
@@ -240,7 +240,7 @@ def a_storm_of_restarts(venue: Venue, folder: Path) -> Iterator[None]:
         "while True:\n"
         "    child = subprocess.Popen([sys.executable, '-m', 'bot'])\n"
         "    try:\n"
-        "        child.wait(3)\n"
+        "        child.wait(12)\n"
         "    except subprocess.TimeoutExpired:\n"
         "        child.kill(); child.wait()\n"
     )
@@ -255,7 +255,7 @@ def a_storm_of_restarts(venue: Venue, folder: Path) -> Iterator[None]:
             start_new_session=True,
         )
         try:
-            wait_for(lambda: (folder / "var/paper/daemon.json").exists(), seconds=60, what="its first daemon")
+            wait_for(lambda: (folder / "var/paper/daemon.json").exists(), seconds=110, what="its first daemon")
             yield
         finally:
             os.killpg(storm.pid, signal.SIGKILL)

@@ -1,0 +1,57 @@
+"""A look at this machine for the preflight: disk, journal, locks, latch, proxies. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from bot.journal import locks
+from bot.journal.latch import Latch
+from bot.preflight import Machine
+
+__all__ = ["look"]
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def look(journal: Path) -> Machine:
+    """The machine as it is now, for a journal at that path."""
+    folder = _nearest(journal.parent)
+    latch = Latch(journal).state()
+    return Machine(
+        free_mb=_free_mb(folder),
+        journal_problem=_problem(journal, folder),
+        writer=locks.holder(journal.with_suffix(".lock")),
+        latch=latch.reason if latch.closed else "",
+        proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
+    )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _free_mb(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free // (1 << 20)
+    except OSError:
+        return None
+
+
+def _problem(journal: Path, folder: Path) -> str:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder} cannot be written"
+    if not journal.exists():
+        return ""
+    if not os.access(journal, os.R_OK | os.W_OK):
+        return f"{journal} cannot be written"
+    try:
+        with journal.open("rb") as stream:
+            head = stream.read(16)
+    except OSError as error:
+        return f"{journal} cannot be read: {error.strerror}"
+    return "" if not head or head == b"SQLite format 3\0" else f"{journal} is no journal"

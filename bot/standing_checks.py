@@ -1,0 +1,62 @@
+"""The preflight of a running daemon: run before anything may trade, again until every fact is known, and every hour after that."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from bot import machine
+from bot.checks import CHECKS
+from bot.domain.errors import NotFit
+from bot.domain.events import ChecksRun
+from bot.domain.ports import Inbox
+from bot.exchange.inspector import Inspector
+from bot.preflight import Facts, Finding, Grade, against, findings, stopping
+from bot.settings import Settings
+
+__all__ = ["StandingChecks"]
+
+_log = structlog.get_logger("hedgelock")
+
+AGAIN_S = 10.0
+EVERY_S = 3600.0
+
+
+class StandingChecks:
+    """`hold` before the tasks start, `run` as one of them: it raises NotFit for what no daemon should run with."""
+
+    def __init__(self, settings: Settings, inspector: Inspector, inbox: Inbox) -> None:
+        self._settings, self._inspector, self._inbox = settings, inspector, inbox
+
+    def hold(self) -> None:
+        """Nothing trades until the checks have been run."""
+        self._inbox.put(ChecksRun(against=("under way",)))
+
+    async def run(self) -> None:
+        """Check until cancelled."""
+        told: list[str] = []
+        while True:
+            found = await self._findings()
+            if (finding := stopping(found)) is not None:
+                raise NotFit(f"preflight, {finding.name}: {finding.line}", finding.mend, int(finding.code))
+            for finding in found:
+                line = f"{finding.name}: {finding.line}"
+                if finding.grade is not Grade.PASS and line not in told:
+                    told.append(line)
+                    level = _log.info if finding.grade is Grade.WARN else _log.warning
+                    level(
+                        "preflight", check=finding.name, grade=finding.grade.value, says=finding.line, mend=finding.mend
+                    )
+            reasons = against(found)
+            self._inbox.put(ChecksRun(against=tuple(reasons)))
+            await asyncio.sleep(AGAIN_S if reasons else EVERY_S)
+
+    async def against(self) -> list[str]:
+        """What stands against trading now, looked at anew."""
+        return against(await self._findings())
+
+    async def _findings(self) -> list[Finding]:
+        account = await self._inspector.inspect()
+        here = machine.look(self._settings.journal_path)
+        return findings(CHECKS, Facts(settings=self._settings, machine=here, account=account))
