@@ -8,9 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
 
@@ -18,7 +17,7 @@ import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
 from bot.archive import JournalArchive
-from bot.domain.clock import Clock, MarketClock, elapsed_s, wall_ms
+from bot.domain.clock import elapsed_s, wall_ms
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.records import Record
@@ -27,7 +26,6 @@ from bot.engine import outlook, picture
 from bot.engine.engine import Engine
 from bot.exchange.budget import Budget
 from bot.exchange.executor import Executor
-from bot.exchange.hosts import Credentials, Hosts
 from bot.exchange.inspector import Inspector
 from bot.exchange.lender import Lender
 from bot.exchange.market_stream import MarketStream
@@ -49,9 +47,9 @@ from bot.monitoring.web import Web
 from bot.settings import Settings
 from bot.standing_checks import StandingChecks
 from bot.verbs import Desk
-from bot.worlds import Mode
+from bot.world import World, enter_world
 
-__all__ = ["Daemon", "World", "enter_world", "run"]
+__all__ = ["Daemon", "run"]
 
 _log = structlog.get_logger("hedgelock")
 
@@ -66,16 +64,6 @@ LEAVE_S = 4.0
 INBOX_BOUND = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """Where the bot is: hosts, keys and time. `venue` is the paper world's own process."""
-
-    hosts: Hosts
-    credentials: Credentials
-    clock: Clock
-    venue: paper.PaperVenue | None
-
-
 async def run(settings: Settings) -> int:
     """Run the daemon until it is told to stop; returns an ExitCode. What went wrong is said in one line, with the mend."""
     try:
@@ -84,22 +72,6 @@ async def run(settings: Settings) -> int:
     except (HedgeLockError, ExceptionGroup) as error:
         return _say_why(error)
     return ExitCode.OK
-
-
-@asynccontextmanager
-async def enter_world(settings: Settings) -> AsyncIterator[World]:
-    """The world that the settings name; a paper venue lives as long as the block."""
-    if settings.mode is Mode.PAPER:
-        async with paper.open_venue(settings) as venue:
-            yield World(hosts=venue.hosts, credentials=venue.credentials, clock=venue.clock, venue=venue)
-        return
-    key, secret = settings.bybit.credentials(settings.mode)
-    yield World(
-        hosts=Hosts(**settings.endpoints()._asdict()),
-        credentials=Credentials(api_key=key.get_secret_value(), api_secret=secret.get_secret_value()),
-        clock=MarketClock(),
-        venue=None,
-    )
 
 
 class Scribe:

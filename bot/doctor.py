@@ -13,7 +13,6 @@ from random import Random
 import typer
 
 from bot import machine, wiring
-from bot.app import enter_world
 from bot.checks import CHECKS
 from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, SetUp
 from bot.exchange.budget import Budget
@@ -21,6 +20,7 @@ from bot.exchange.inspector import Inspector
 from bot.exchange.rest import Rest
 from bot.preflight import Facts, Finding, Grade, against, exit_code, findings
 from bot.settings import Settings
+from bot.world import enter_world
 
 __all__ = ["reasons_against", "run"]
 

@@ -19,10 +19,11 @@ def look(journal: Path) -> Machine:
     """The machine as it is now, for a journal at that path."""
     folder = _nearest(journal.parent)
     latch = Latch(journal).state()
+    writer = locks.holder(journal.with_suffix(".lock"))
     return Machine(
         free_mb=_free_mb(folder),
         journal_problem=_problem(journal, folder),
-        writer=locks.holder(journal.with_suffix(".lock")),
+        writer="" if writer == str(os.getpid()) else writer,
         latch=latch.reason if latch.closed else "",
         proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
     )

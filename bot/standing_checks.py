@@ -19,7 +19,8 @@ __all__ = ["StandingChecks"]
 
 _log = structlog.get_logger("hedgelock")
 
-AGAIN_S = 10.0
+SOON_S, AGAIN_S = 1.5, 10.0
+"""After facts that could not be had, and after failures that a person must mend."""
 EVERY_S = 3600.0
 
 
@@ -50,7 +51,8 @@ class StandingChecks:
                     )
             reasons = against(found)
             self._inbox.put(ChecksRun(against=tuple(reasons)))
-            await asyncio.sleep(AGAIN_S if reasons else EVERY_S)
+            is_unknown = any(finding.grade is Grade.UNKNOWN for finding in found)
+            await asyncio.sleep(SOON_S if is_unknown else AGAIN_S if reasons else EVERY_S)
 
     async def against(self) -> list[str]:
         """What stands against trading now, looked at anew."""
