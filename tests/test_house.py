@@ -68,7 +68,7 @@ DOORS = {
         "terminal.py",
         "launch.py",
     ),
-    "rich": ("terminal.py",),
+    "rich": ("terminal.py", "top.py"),
     "requests": (),
     "time": ("domain/clock.py",),
     "numba": ("backtest/",),

@@ -209,11 +209,14 @@ class Web:
 
     async def _overall(self, request: web.Request) -> web.StreamResponse:
         view, vitals = self._view(), self._vitals()
-        verdict = health.overall(view, vitals)
+        verdict, trading = health.overall(view, vitals), health.trading(view)
         about: dict[str, object] = {"service": "hedgelock", "version": view.version}
         if request[guard.AUTHORISED]:
-            about |= {"world": view.world, "mode": view.mode.value, "trading": health.trading(view).ok}
-        return _verdict(request, verdict, about | {"up_s": round(vitals.up_s, 1)})
+            about |= {"world": view.world, "mode": view.mode.value, "trading": trading.ok}
+        about |= {"up_s": round(vitals.up_s, 1)}
+        if verdict.ok and not trading.ok:  # well enough for a supervisor, and not hedging: said, with the reasons
+            return _verdict(request, trading, about, status=200, word="degraded")
+        return _verdict(request, verdict, about)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         return _verdict(request, health.live(self._vitals()))
@@ -263,9 +266,16 @@ def _json(value: object, *, status: int = 200) -> web.Response:
     return web.Response(body=present.encode(value), status=status, content_type="application/json", charset="utf-8")
 
 
-def _verdict(request: web.Request, verdict: Verdict, about: Mapping[str, object] | None = None) -> web.Response:
-    """200 or 503. The reasons are for those who may read."""
-    document: dict[str, object] = {"status": "ok" if verdict.ok else "unwell", **(about or {})}
+def _verdict(
+    request: web.Request,
+    verdict: Verdict,
+    about: Mapping[str, object] | None = None,
+    *,
+    status: int | None = None,
+    word: str = "unwell",
+) -> web.Response:
+    """200 or 503 (or `status`). The reasons are for those who may read."""
+    document: dict[str, object] = {"status": "ok" if verdict.ok else word, **(about or {})}
     if request[guard.AUTHORISED]:
         document["reasons"] = list(verdict.reasons)
-    return _json(document, status=200 if verdict.ok else 503)
+    return _json(document, status=status or (200 if verdict.ok else 503))

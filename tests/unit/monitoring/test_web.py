@@ -175,7 +175,9 @@ async def test_halted_is_healthy_and_not_trading(open_desk: Open) -> None:
     desk = await open_desk()
     desk.seen = replace(desk.seen, mode=Mode.HALTED, why="the latch is closed")
 
-    assert (await desk.get("/health"))[0] == 200
+    status, text = await desk.get("/health")
+    assert (status, json.loads(text)["status"]) == (200, "degraded")
+    assert json.loads(text)["reasons"] == ["mode is HALTED: the latch is closed"]
     status, text = await desk.get("/health/trading")
 
     assert (status, json.loads(text)["reasons"]) == (503, ["mode is HALTED: the latch is closed"])

@@ -1,0 +1,44 @@
+"""Ask a running daemon over its own API, from another process of this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, Request, build_opener
+
+__all__ = ["Asked"]
+
+_PATIENCE_S = 5
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+
+
+class Asked:
+    """One daemon by its address. Every failure is a ConnectionError with the reason in words."""
+
+    def __init__(self, host: str, port: int, token: str) -> None:
+        self.url = f"http://{_ANY.get(host, host)}:{port}"
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    def text(self, path: str) -> str:
+        """The body of an answer, whatever its status of health: 503 is an answer too."""
+        request = Request(self.url + path, headers=self._headers)
+        try:
+            with build_opener(ProxyHandler({})).open(request, timeout=_PATIENCE_S) as answer:
+                return str(answer.read().decode())
+        except HTTPError as error:
+            if error.code == 503:
+                return error.read().decode(errors="replace")
+            raise ConnectionError(f"it answered {error.code}") from None
+        except (URLError, OSError) as error:
+            raise ConnectionError(str(getattr(error, "reason", error))) from None
+
+    def status(self) -> dict[str, Any]:
+        """The status document."""
+        try:
+            found = json.loads(self.text("/api/v1/status"))
+        except ValueError:
+            raise ConnectionError("it did not answer in HedgeLock's words") from None
+        if not isinstance(found, dict) or "mode" not in found:
+            raise ConnectionError("it did not answer in HedgeLock's words")
+        return found
