@@ -179,6 +179,11 @@ class BookSettings(Section):
 class HedgeSettings(Section):
     """How much is hedged, with which leg, and how often."""
 
+    rules: Literal["professional", "original"] = key(
+        "professional",
+        "original: the quick start's own, its volatility formula too; outranks every other rule of hedge, funding and LTV",
+        room="strategy",
+    )
     mode: Literal["split", "coverage", "target"] = key(
         "split",
         "split: h shares the change between legs; coverage: h is the hedged share; target: delta as set",

@@ -32,7 +32,7 @@ from bot.sections_people import chats_of
 from bot.settings import Settings
 from bot.strategy import decision, funding
 from bot.strategy.decision import Policy
-from bot.strategy.pipeline import DEFAULT_POLICY
+from bot.strategy.pipeline import DEFAULT_POLICY, ORIGINAL_POLICY
 
 __all__ = ["alert_options", "engine_config", "exchange_patience", "fingerprint", "telegram_options", "web_options"]
 
@@ -90,6 +90,7 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             bars=volatility.window_bars,
             min_bars=max(1, int(volatility.min_hours * 60 / volatility.bar_minutes)),
             halflife_hours=volatility.ewma_halflife_h,
+            is_original=_is_original(settings),
         ),
         funding_points=_FUNDING_POINTS,
         halt_on=settings.reconcile.halts,
@@ -102,13 +103,15 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             gain_round_trips=settings.profit.gain_round_trips,
         ),
         execution=Execution(
-            style=Style(settings.hedge.style),
+            style=Style.IOC if _is_original(settings) else Style(settings.hedge.style),
             chase_ms=_ms(settings.hedge.chase_s),
             repeg_ms=_ms(settings.hedge.repeg_s),
         ),
         loan=_loan_rules(settings, rate),
         funding_normal_apr=(
-            funding.ORIGINAL_NORMAL_APR if settings.funding.multiplier == "seed" else funding.NORMAL_APR
+            funding.ORIGINAL_NORMAL_APR
+            if settings.funding.multiplier == "seed" or _is_original(settings)
+            else funding.NORMAL_APR
         ),
     )
 
@@ -166,8 +169,17 @@ def telegram_options(settings: Settings) -> TelegramOptions | None:
     )
 
 
+def _is_original(settings: Settings) -> bool:
+    return settings.hedge.rules == "original"
+
+
 def _policy(settings: Settings, rate: float) -> Policy:
     hedge, loan = settings.hedge, settings.loan
+    if _is_original(settings):
+        return ORIGINAL_POLICY._replace(
+            rehedge_interval_ms=_ms(hedge.rehedge_every_s),
+            price_stale_after_ms=_ms(settings.streams.stale_ticker_ms / 1000 * rate),
+        )
     return DEFAULT_POLICY._replace(
         hedge_mode=_HEDGE_MODES[hedge.mode],
         target_delta_btc=float(hedge.target_delta_btc),

@@ -113,6 +113,8 @@ class VolatilityWindow:
     bars: int
     min_bars: int
     halflife_hours: float
+    is_original: bool = False
+    """Parity: the closes of the window by the original quick start's formula, unsmoothed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,6 +130,8 @@ class MarketBook:
     @property
     def sigma_24h(self) -> float:
         """The smoothed volatility by which the regime is judged; NaN while unknown."""
+        if self.window.is_original:
+            return volatility.original_sigma([float(bar.close) for bar in self.window_bars])
         return math.nan if math.isnan(self.raw_sigma_24h) else streaming.ewma_sigma_24h(self._smoothed)
 
     @property
