@@ -217,6 +217,15 @@ class HedgeEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmergencyEnded:
+    """An emergency verb (its name) is carried out, or given up because another hand took over. The halt that came with it stays."""
+
+    verb: str
+    done: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The gate said no to an order that a decision asked for."""
 

@@ -82,12 +82,3 @@ class ProfitRealised:
     costs_usdt: Decimal
     pnl_usdt: Decimal
     price: Decimal
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmergencyEnded:
-    """An emergency verb (its name) is carried out, or given up because another hand took over. The halt that came with it stays."""
-
-    verb: str
-    done: bool
-    reason: str
