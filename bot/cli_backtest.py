@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,6 +43,13 @@ EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script, and write no page")]
 
 
+class Fidelity(StrEnum):
+    """At which speed the past is played."""
+
+    KERNEL = "kernel"
+    FULL = "full"
+
+
 def add_to(app: typer.Typer) -> None:
     """Give the command these verbs."""
     app.command(short_help="One policy over the past, in full")(backtest)
@@ -66,6 +74,9 @@ def backtest(
     every: Every = 60.0,
     slippage: Slippage = 1.0,
     profit: Annotated[bool, typer.Option("--profit", help="Take profits and repay with half of them")] = False,
+    fidelity: Annotated[
+        Fidelity, typer.Option(help="full: through the engine and a simulated venue, order by order")
+    ] = Fidelity.KERNEL,
     plain: Annotated[bool, typer.Option("--plain", help="Uncompiled, for a debugger")] = False,
     html: Html = Path("var/backtest.html"),
     csv: Csv = None,
@@ -89,6 +100,8 @@ def backtest(
         plan = _plan(room, policy)
         tape, span = study.rebased(room.tape, _span(room), room.price)
         run = play(room.engines, tape, span, room.opening, plan)
+        if fidelity is Fidelity.FULL:
+            run = _lived(room, tape, span, plan, env_file, quiet=as_json)
         if csv is not None:
             report.write_csv(csv, [run])
         if as_json:
@@ -233,6 +246,22 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
     from bot import launch, past
 
     return past.enter(launch.load_or_fail(env_file).settings, asked)
+
+
+def _lived(room: Room, tape: Any, span: Any, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
+    """The same stretch through the live engine and the simulated venue. Repayment is the kernel's to play."""
+    from bot import launch
+    from bot.backtest import book, replay
+    from bot.terminal import counting
+    from bot.wiring import engine_config
+
+    if room.rules.structure != book.UTA:
+        raise ValueError("full fidelity plays a unified account; take --structure uta")
+    config = engine_config(launch.load_or_fail(env_file).settings, 1.0)
+    config = replay.same_subset(config, plan.policy, plan.rules)
+    with counting("bars", span.last - span.first, quiet=quiet) as done:
+        lived = replay.live(tape, span, room.opening, plan.rules, config, keep=False, done=done)
+    return lived.outcome(plan, room.opening, span.last - span.first)
 
 
 def _plan(room: Room, name: str) -> Any:

@@ -150,7 +150,6 @@ def sweep(
         from bot import past
         from bot.backtest import study
         from bot.backtest import sweep as sweeping
-        from bot.terminal import counting
 
         if goal not in sweeping.GOALS:
             raise ValueError(f"no goal is called {goal!r}; there are: {', '.join(sweeping.GOALS)}")
@@ -163,27 +162,48 @@ def sweep(
         train, test = sweeping.split(spans, 1.0 - held_back)
         course = sweeping.Course(tape=room.tape, train=train, test=test, opening=room.opening, price=room.price)
         drawn = [sweeping.parse_axis(text) for text in axes]
-        if trials:
-            with counting("trials", trials, quiet=as_json) as done:
-                scores = sweeping.search(
-                    room.engines,
-                    course,
-                    drawn,
-                    make,
-                    goal,
-                    trials=trials,
-                    seed=seed,
-                    memory=memory,
-                    done=lambda _: done(),
-                )
-        else:
-            jobs = [make(values) for values in sweeping.grid(drawn)]
-            with counting("trials", len(jobs), quiet=as_json) as done:
-                scores = sweeping.run_trials(
-                    room.engines, course, jobs, goal, memory=memory, scheduler=scheduler,
-                    threads=threads or os.cpu_count() or 1, done=lambda _: done(),
-                )  # fmt: skip
+        scores = _run(room, course, make, drawn, goal, trials, seed, memory, scheduler, threads, as_json)
         _tell(scores, goal, len(train), len(test), as_json)
+
+
+def _run(
+    room: Any,
+    course: Any,
+    make: Any,
+    drawn: list[Any],
+    goal: str,
+    trials: int,
+    seed: int,
+    memory: Path | None,
+    scheduler: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> list[Any]:
+    """Search, or walk the grid."""
+    from bot.backtest import sweep as sweeping
+    from bot.terminal import counting
+
+    if trials:
+        with counting("trials", trials, quiet=quiet) as done:
+            scores = sweeping.search(
+                room.engines,
+                course,
+                drawn,
+                make,
+                goal,
+                trials=trials,
+                seed=seed,
+                memory=memory,
+                done=lambda _: done(),
+            )
+    else:
+        jobs = [make(values) for values in sweeping.grid(drawn)]
+        with counting("trials", len(jobs), quiet=quiet) as done:
+            scores = sweeping.run_trials(
+                room.engines, course, jobs, goal, memory=memory, scheduler=scheduler,
+                threads=threads or os.cpu_count() or 1, done=lambda _: done(),
+            )  # fmt: skip
+    return scores
 
 
 def _tell(scores: list[Any], goal: str, train: int, test: int, as_json: bool) -> None:

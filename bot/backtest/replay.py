@@ -9,26 +9,25 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from random import Random
 from typing import Any
 
-import numpy as np
-
 from bot.backtest import book as b
-from bot.backtest import chores, kernel, shore
-from bot.domain.commands import CancelOrder, Command, Decided, Outcome, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.backtest import kernel, shore
+from bot.backtest.candles import Candles
+from bot.backtest.lived import Balance, Faults, Lived, MemoryDiary
+from bot.domain.account import ExecKind
+from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
 from bot.domain.events import (
     AccountRead,
-    Bar,
     BarClosed,
     Channel,
     ChannelChanged,
     Event,
     ExecutionSeen,
-    FundingPoint,
     HistoryRead,
     OrderAnswered,
     OrderSeen,
@@ -40,68 +39,20 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import Verdict
-from bot.domain.records import Record
-from bot.engine.config import EngineConfig
+from bot.engine.config import EngineConfig, ProfitAction
 from bot.engine.engine import Engine
 from bot.simulator.rules import VenueRules
 from bot.simulator.venue import Fate, Tick, Venue
+from bot.strategy.decision import Policy
 
-__all__ = ["Faults", "Lived", "MemoryDiary", "live"]
+__all__ = ["live", "same_subset"]
 
 ACCOUNT = "bot"
-MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-TENTH, CENT = Decimal("0.1"), Decimal("0.01")
+HOUR_MS = 3_600_000
+TENTH = Decimal("0.1")
+CALM = Faults()
 MOST_ROUNDS = 60
 """Pulses that one tick may lead to while orders are in motion; more would be a loop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
-    """Misfortunes of orders, drawn by seed: shares of all orders."""
-
-    seed: int = 1
-    partial: float = 0.0
-    reject: float = 0.0
-    latency_ms: int = 0
-    """One way, to the venue; an order meets the first tick that is due then."""
-
-
-class MemoryDiary:
-    """Where the engine writes; `keep` False remembers decisions and words for people only."""
-
-    def __init__(self, *, keep: bool = True) -> None:
-        self.records: list[tuple[Record, int]] = []
-        self.decisions: list[tuple[int, Decided]] = []
-        self._keep, self._count = keep, 0
-
-    def append(self, record: Record, now_ms: int) -> int:
-        if isinstance(record, Decided):
-            self.decisions.append((now_ms, record))
-        if self._keep:
-            self.records.append((record, now_ms))
-        self._count += 1
-        return self._count
-
-    def commit(self) -> None:
-        """Memory is durable enough here."""
-
-
-@dataclass(slots=True)
-class Lived:
-    """What came of it. `equity` rows are (time, price, equity, long, short, cash, debt) at the sampling times."""
-
-    diary: MemoryDiary
-    equity: list[tuple[int, float, float, float, float, float, float]] = field(default_factory=list)
-    ticks: int = 0
-    fills: int = 0
-    fees: Decimal = Decimal(0)
-    is_dead: bool = False
-    mode: str = ""
-
-    @property
-    def hedges(self) -> list[tuple[int, Decided]]:
-        """The decisions that traded."""
-        return [(at_ms, decided) for at_ms, decided in self.diary.decisions if decided.outcome is Outcome.HEDGE]
 
 
 def live(
@@ -111,7 +62,7 @@ def live(
     rules: b.Rules,
     config: EngineConfig,
     *,
-    faults: Faults = Faults(),
+    faults: Faults = CALM,
     keep: bool = True,
     done: Callable[[], None] = lambda: None,
 ) -> Lived:
@@ -120,6 +71,12 @@ def live(
     The engine's patience with the plant is stretched to the tape's ticks: between two of them nothing can arrive.
     """
     return _World(tape, span, opening, rules, config, faults, keep).run(done)
+
+
+def same_subset(config: EngineConfig, policy: Policy, rules: b.Rules) -> EngineConfig:
+    """The engine's configuration for what this kernel's rules also do: profit as they say, and no payments to a lender."""
+    profit = config.profit if rules.profit == 1 else replace(config.profit, action=ProfitAction.OFF)
+    return replace(config, policy=policy, profit=profit, loan=replace(config.loan, enabled=False))
 
 
 def _stretched(config: EngineConfig, tick_ms: int) -> EngineConfig:
@@ -155,17 +112,18 @@ class _World:
         self.tape, self.span, self.opening, self.rules, self.faults = tape, span, opening, rules, faults
         self.tick_ms = tape.bar_ms // kernel.TICKS
         self.now = int(tape.at_ms[span.first])
-        self.settled = int(np.searchsorted(tape.settle_ms, self.now, side="right"))
         self.diary = MemoryDiary(keep=keep)
         self.engine = Engine(_stretched(config, self.tick_ms), self.diary)
-        self.lived = Lived(diary=self.diary)
         self.rng = Random(faults.seed)
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = count()
         self._moved = True
-        self._closed: Bar | None = None
-        self._sampling_ms = max(config.volatility.minutes * MINUTE_MS, tape.bar_ms)
+        self._charged = 0
+        self._ended: int | None = None
+        """The bar that has just closed a candle."""
+        self.candles = Candles(tape, config.volatility.minutes)
         self._open_venue()
+        self.lived = Lived(diary=self.diary, first=self._balance(self.now))
 
     def _open_venue(self) -> None:
         rules, opening = self.rules, self.opening
@@ -193,15 +151,13 @@ class _World:
     def _tick(self, price: float, at_ms: int) -> Tick:
         last = Decimal(repr(price)).quantize(TENTH)
         return Tick(
-            at_ms=at_ms, last=last, mark=last, index=last, volume=Decimal(1000), funding_rate=self._running_rate(at_ms)
+            at_ms=at_ms,
+            last=last,
+            mark=last,
+            index=last,
+            volume=Decimal(1000),
+            funding_rate=self.candles.running_rate(at_ms),
         )
-
-    def _running_rate(self, at_ms: int) -> Decimal | None:
-        """The rate in force from this tick on; at the last one before a settlement it is exactly what will settle."""
-        if len(self.tape.settle_ms) == 0:
-            return None
-        place = int(np.searchsorted(self.tape.settle_ms, at_ms, side="right"))
-        return Decimal(f"{chores.running_rate(self.tape, place, at_ms):.12f}")
 
     # -- time ------------------------------------------------------------------------------------------------------------
 
@@ -216,16 +172,19 @@ class _World:
                 self.price = kernel.tick_price(self.tape, i, k, rises)
                 self._pass_tick()
                 if self.now >= next_sample:
-                    self._sample(self.now)
+                    self.lived.sample(self._balance(self.now))
                     next_sample = (self.now // self.rules.sample_every_ms + 1) * self.rules.sample_every_ms
-            self._close_bar(i)
+                if self.lived.died_ms is not None:
+                    break
+            self._ended = i if self.candles.closes_one(i) else None
             done()
-            if self.lived.is_dead:
+            if self.lived.died_ms is not None:
                 break
         end_ms = int(self.tape.at_ms[self.span.last - 1]) + self.tape.bar_ms
-        if not self.lived.is_dead:
+        if self.lived.died_ms is None:
             self.venue.advance(end_ms - 1)
-        self._sample(end_ms)
+            self._note_interest()
+        self.lived.sample(self._balance(end_ms if self.lived.died_ms is None else self.now))
         self.lived.mode = self.engine.state.mode.value
         return self.lived
 
@@ -242,9 +201,9 @@ class _World:
         self.venue.step(tick)
         self.hear(self._ticker(tick))
         self._watch()
-        if self._closed is not None:
-            closed, self._closed = self._closed, None
-            self.hear(BarClosed(bar=closed))
+        if self._ended is not None:
+            ended, self._ended = self._ended, None
+            self.hear(BarClosed(bar=self.candles.ending_with(ended)))
         self._deliver()
         for _ in range(MOST_ROUNDS):
             if not self.hear(Ticked()) and not self._busy():
@@ -256,11 +215,8 @@ class _World:
         return moved
 
     def _ticker(self, tick: Tick) -> TickerSeen:
-        place = int(np.searchsorted(self.tape.settle_ms, self.now, side="right"))
-        known = place < len(self.tape.settle_ms)
-        hours = (
-            self.tape.settle_hours[min(place, len(self.tape.settle_hours) - 1)] if len(self.tape.settle_hours) else 8
-        )
+        next_ms, hours = self.candles.next_settlement(self.now)
+        market = self.venue.state.market
         return TickerSeen(
             at_ms=self.now,
             last=tick.last,
@@ -268,34 +224,9 @@ class _World:
             index=tick.index,
             bid=tick.last - TENTH,
             ask=tick.last + TENTH,
-            funding_rate=self.venue.state.market.funding_rate,
-            next_funding_ms=int(self.tape.settle_ms[place]) if known else self.venue.state.market.next_funding_ms,
-            funding_interval_h=int(hours),
-        )
-
-    def _close_bar(self, i: int) -> None:
-        """The candle that ended, where it is one of the engine's length or longer; it is told after the next bar's first price."""
-        end_ms = int(self.tape.at_ms[i]) + self.tape.bar_ms
-        if end_ms % self._sampling_ms and self.tape.bar_ms < self._sampling_ms:
-            return
-        self._closed = self._bar(i)
-
-    def _bar(self, i: int) -> Bar:
-        """The engine's candle that bar i closes: its times are the candle's, its close the bar's."""
-        tape = self.tape
-        start_ms = (int(tape.at_ms[i]) + tape.bar_ms - 1) // self._sampling_ms * self._sampling_ms
-        first = int(np.searchsorted(tape.at_ms, start_ms))
-        part = slice(first, i + 1)
-        o, h, low, c = tape.open[first], tape.high[part].max(), tape.low[part].min(), tape.close[i]
-        prices = [Decimal(repr(float(price))) for price in (o, h, low, c)]
-        return Bar(
-            start_ms=start_ms,
-            minutes=self._sampling_ms // MINUTE_MS,
-            open=prices[0],
-            high=prices[1],
-            low=prices[2],
-            close=prices[3],
-            volume=Decimal(0),
+            funding_rate=market.funding_rate,
+            next_funding_ms=market.next_funding_ms if next_ms is None else next_ms,
+            funding_interval_h=hours,
         )
 
     # -- the engine ------------------------------------------------------------------------------------------------------
@@ -333,6 +264,7 @@ class _World:
         heapq.heappush(self._due, (self.now + after_ms, next(self._numbers), thing))
 
     def _place(self, order: PlaceOrder) -> None:
+        self.lived.orders += 1
         draw = self.rng.random()
         if draw < self.faults.partial:
             self.venue.doom(ACCOUNT, Fate(kind="partial", share=Decimal("0.5"), reason="EC_NoImmediateQtyToFill"))
@@ -368,22 +300,10 @@ class _World:
 
     def _history(self, command: ReadHistory) -> HistoryRead:
         """What lies before this moment on the tape."""
-        tape, per_bar = self.tape, max(1, self._sampling_ms // self.tape.bar_ms)
-        last = int(np.searchsorted(tape.at_ms + tape.bar_ms, self.now, side="right"))
-        closing = [
-            i
-            for i in range(max(0, last - command.bars * per_bar), last)
-            if (int(tape.at_ms[i]) + tape.bar_ms) % self._sampling_ms == 0 or tape.bar_ms >= self._sampling_ms
-        ]
-        settled = int(np.searchsorted(tape.settle_ms, self.now))
-        known = range(max(0, settled - command.funding_points), settled) if command.funding_points else ()
         return HistoryRead(
             instrument=shore.instrument_of(self.venue),
-            bars=tuple(self._bar(i) for i in closing[-command.bars :]) if command.bars else (),
-            funding=tuple(
-                FundingPoint(at_ms=int(tape.settle_ms[k]), rate=Decimal(repr(float(tape.settle_rate[k]))))
-                for k in known
-            ),
+            bars=self.candles.before(self.now, command.bars),
+            funding=self.candles.settled(self.now, command.funding_points),
         )
 
     # -- the venue -------------------------------------------------------------------------------------------------------
@@ -403,28 +323,44 @@ class _World:
 
     def _filled(self, execution: Any) -> None:
         self._moved = True
+        lived = self.lived
         if execution.kind.moves_legs:
-            self.lived.fills += 1
-            self.lived.fees += execution.fee
+            value = float(execution.qty * execution.price)
+            lived.fills += 1
+            lived.fees += execution.fee
+            lived.turnover += value
+            lived.maker += value if execution.is_maker else 0.0
+        elif execution.kind is ExecKind.FUNDING:
+            lived.received += max(Decimal(0), -execution.fee)
+            lived.paid += max(Decimal(0), execution.fee)
         self.hear(ExecutionSeen(execution=execution))
 
     def _watch(self) -> None:
         """The wallet moves with every price although the venue only pushes it on changes; live it is read every few seconds."""
-        row = (
-            self.venue.request(ACCOUNT, "GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}).result or {}
-        )["list"][0]
-        self.hear(WalletSeen(wallet=shore.wallet_of(row)))
-        kept = self.venue.state.accounts[ACCOUNT].purses["BTC"].balance
-        self.lived.is_dead |= kept < Decimal(repr(self.opening.spot_btc))  # only a liquidation sells the spot
+        wallet = shore.wallet_now(self.venue, ACCOUNT)
+        self.hear(WalletSeen(wallet=wallet))
+        self._note_interest()
+        now = self._balance(self.now)
+        self.lived.see(now, float(wallet.mm_rate or 0))
+        if now.spot < self.opening.spot_btc and self.lived.died_ms is None:
+            self.lived.died_ms = self.now  # only a liquidation sells the spot
 
-    def _sample(self, at_ms: int) -> None:
+    def _note_interest(self) -> None:
+        rows = self.venue.state.accounts[ACCOUNT].interest
+        while self._charged < len(rows):
+            self.lived.interest += rows[self._charged].cost
+            self._charged += 1
+
+    def _balance(self, at_ms: int) -> Balance:
         account = self.venue.state.accounts[ACCOUNT]
-        purse = account.purses["USDT"]
-        mark = self.venue.state.market.mark
-        gain = sum((leg.unrealised(mark) for leg in account.legs.values()), Decimal(0))
-        spot = account.purses["BTC"].balance
-        equity = spot * mark + purse.balance - purse.spot_borrow + gain
-        self.lived.equity.append((
-            at_ms, float(mark), float(equity), float(account.legs[1].size), float(account.legs[2].size),
-            float(purse.balance), float(purse.spot_borrow),
-        ))  # fmt: skip
+        purse, mark = account.purses["USDT"], self.venue.state.market.mark
+        return Balance(
+            at_ms=at_ms,
+            price=float(mark),
+            spot=float(account.purses["BTC"].balance),
+            long=float(account.legs[1].size),
+            short=float(account.legs[2].size),
+            cash=float(purse.balance),
+            debt=float(purse.spot_borrow),
+            unrealised=float(sum((leg.unrealised(mark) for leg in account.legs.values()), Decimal(0))),
+        )

@@ -16,7 +16,16 @@ from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.orders import OrderRow
 from bot.simulator.venue import Venue
 
-__all__ = ["FACTS", "execution_of", "instrument_of", "order_params", "order_row_of", "reading_of", "wallet_of"]
+__all__ = [
+    "FACTS",
+    "execution_of",
+    "instrument_of",
+    "order_params",
+    "order_row_of",
+    "reading_of",
+    "wallet_now",
+    "wallet_of",
+]
 
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
 _KINDS = {kind.value: kind for kind in ExecKind}
@@ -139,8 +148,13 @@ def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> Acco
         short=_leg(rows[2], Leg.SHORT),
         open_orders=tuple(order_row_of(row) for row in orders),
         executions=tuple(sorted(executions.values(), key=lambda e: (e.exec_ms, e.seq, e.exec_id))),
-        wallet=wallet_of(_list(venue, account, "/v5/account/wallet-balance", {"accountType": "UNIFIED"})[0]),
+        wallet=wallet_now(venue, account),
     )
+
+
+def wallet_now(venue: Venue, account: str) -> Wallet:
+    """The wallet at this moment."""
+    return wallet_of(_list(venue, account, "/v5/account/wallet-balance", {"accountType": "UNIFIED"})[0])
 
 
 def instrument_of(venue: Venue) -> Instrument:

@@ -7,6 +7,7 @@ import pytest
 
 from bot.backtest import book as b
 from bot.backtest import policies, replay
+from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
 from bot.engine.config import Style
 from bot.strategy import decision, pipeline
@@ -35,7 +36,7 @@ def a_tape(engines, seed, bars, sigma_24h=0.06):
 def both(engines, tape, policy):
     """The same span at both speeds."""
     span = b.Span(WARM, len(tape.at_ms))
-    config = a_config(policy=policy)
+    config = replay.same_subset(a_config(), policy, RULES)
     config = replace(config, execution=replace(config.execution, style=Style.IOC))
     fast = play(engines, tape, span, BOOK, policies.Plan(name="p", words="", policy=policy, rules=RULES))
     return fast, replay.live(tape, span, BOOK, RULES, config)
@@ -65,18 +66,23 @@ def test_both_speeds_agree(engines, name):
     engine = [(at_ms, float(decided.long_target), float(decided.short_target)) for at_ms, decided in full.hedges]
     assert kernel == engine
     assert "TRADING" == full.mode
-    assert fast.equity[-1] == pytest.approx(full.equity[-1][2], abs=5.0)
+    assert fast.equity[-1] == pytest.approx(full.samples[-1][2], abs=5.0)
     assert fast.figures["fees"] == pytest.approx(float(full.fees), abs=0.5)
+    assert fast.figures["interest"] == pytest.approx(float(full.interest), abs=0.05)
+    whole = full.outcome(policies.Plan(name="p", words="", policy=policy), BOOK, 288)
+    assert whole.equity[-1] - full.first.equity == pytest.approx(sum(whole.attribution().values()), abs=1e-6)
 
 
 def test_partial_fills_and_refusals_end_at_the_same_legs(engines):
     """Half of the orders fill in part, a fifth are refused: the hedge gets there all the same."""
     policy = pipeline.DEFAULT_POLICY._replace(hedge_mode=decision.COVERAGE)
     tape = a_tape(engines, 11, 100)
-    span, config = b.Span(WARM, len(tape.at_ms)), a_config(policy=policy)
+    span, config = b.Span(WARM, len(tape.at_ms)), replay.same_subset(a_config(), policy, RULES)
     config = replace(config, execution=replace(config.execution, style=Style.IOC))
     calm = replay.live(tape, span, BOOK, RULES, config)
-    storm = replay.live(tape, span, BOOK, RULES, config, faults=replay.Faults(seed=3, partial=0.5, reject=0.2))
+    storm = replay.live(tape, span, BOOK, RULES, config, faults=Faults(seed=3, partial=0.5, reject=0.2))
 
     assert storm.fills > calm.fills
-    assert calm.equity[-1][4] - calm.equity[-1][3] == pytest.approx(storm.equity[-1][4] - storm.equity[-1][3], abs=0.02)
+    assert calm.samples[-1][7] - calm.samples[-1][6] == pytest.approx(
+        storm.samples[-1][7] - storm.samples[-1][6], abs=0.02
+    )

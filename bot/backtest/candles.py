@@ -1,0 +1,79 @@
+"""The tape as the engine reads it: closed candles of its own length, settled and running funding. Knows no venue."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+
+from bot.backtest import book as b
+from bot.backtest import chores
+from bot.domain.events import Bar, FundingPoint
+
+__all__ = ["Candles"]
+
+MINUTE_MS = 60_000
+
+
+class Candles:
+    """Candles of `minutes`, or of the tape's bars where those are longer."""
+
+    def __init__(self, tape: b.Tape, minutes: int) -> None:
+        self._tape = tape
+        self.length_ms = max(minutes * MINUTE_MS, tape.bar_ms)
+
+    def closes_one(self, i: int) -> bool:
+        """Whether bar i is the last of a candle."""
+        end_ms = int(self._tape.at_ms[i]) + self._tape.bar_ms
+        return self._tape.bar_ms >= self.length_ms or end_ms % self.length_ms == 0
+
+    def ending_with(self, i: int) -> Bar:
+        """The candle that bar i closes."""
+        tape = self._tape
+        start_ms = (int(tape.at_ms[i]) + tape.bar_ms - 1) // self.length_ms * self.length_ms
+        first = int(np.searchsorted(tape.at_ms, start_ms))
+        part = slice(first, i + 1)
+        prices = (tape.open[first], tape.high[part].max(), tape.low[part].min(), tape.close[i])
+        o, h, low, c = (Decimal(repr(float(price))) for price in prices)
+        return Bar(
+            start_ms=start_ms,
+            minutes=self.length_ms // MINUTE_MS,
+            open=o,
+            high=h,
+            low=low,
+            close=c,
+            volume=Decimal(0),
+        )
+
+    def before(self, now_ms: int, count: int) -> tuple[Bar, ...]:
+        """The last candles that have closed, oldest first."""
+        if not count:
+            return ()
+        per_candle = max(1, self.length_ms // self._tape.bar_ms)
+        last = int(np.searchsorted(self._tape.at_ms + self._tape.bar_ms, now_ms, side="right"))
+        closing = [i for i in range(max(0, last - count * per_candle), last) if self.closes_one(i)]
+        return tuple(self.ending_with(i) for i in closing[-count:])
+
+    def settled(self, now_ms: int, count: int) -> tuple[FundingPoint, ...]:
+        """The last settlements up to and including this moment, oldest first."""
+        times, rates = self._tape.settle_ms, self._tape.settle_rate
+        last = int(np.searchsorted(times, now_ms, side="right"))
+        return tuple(
+            FundingPoint(at_ms=int(times[k]), rate=Decimal(repr(float(rates[k]))))
+            for k in range(max(0, last - count), last)
+        )
+
+    def next_settlement(self, now_ms: int) -> tuple[int | None, int]:
+        """(when, interval in hours) of the settlement after this moment; None beyond the data."""
+        times, hours = self._tape.settle_ms, self._tape.settle_hours
+        place = int(np.searchsorted(times, now_ms, side="right"))
+        if not len(times):
+            return None, 8
+        return (int(times[place]) if place < len(times) else None), int(hours[min(place, len(hours) - 1)])
+
+    def running_rate(self, now_ms: int) -> Decimal | None:
+        """The rate in force from this tick on; at the last one before a settlement it is exactly what will settle."""
+        if len(self._tape.settle_ms) == 0:
+            return None
+        place = int(np.searchsorted(self._tape.settle_ms, now_ms, side="right"))
+        return Decimal(f"{chores.running_rate(self._tape, place, now_ms):.12f}")

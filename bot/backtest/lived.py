@@ -1,0 +1,147 @@
+"""What a full-fidelity run leaves behind: the diary, the samples, and the same outcome that the kernel gives. Knows no venue."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from bot.backtest import book as b
+from bot.backtest.outcome import Outcome
+from bot.backtest.policies import Plan
+
+from bot.domain.commands import Decided, Outcome as Verdict  # isort: skip
+from bot.domain.records import Record
+
+__all__ = ["Balance", "Faults", "Lived", "MemoryDiary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """Misfortunes of orders, drawn by seed: shares of all orders."""
+
+    seed: int = 1
+    partial: float = 0.0
+    reject: float = 0.0
+    latency_ms: int = 0
+    """One way, to the venue; an order meets the first tick that is due then."""
+
+
+class MemoryDiary:
+    """Where the engine writes; `keep` False remembers the decisions alone."""
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self.records: list[tuple[Record, int]] = []
+        self.decisions: list[tuple[int, Decided]] = []
+        self._keep, self._count = keep, 0
+
+    def append(self, record: Record, now_ms: int) -> int:
+        if isinstance(record, Decided):
+            self.decisions.append((now_ms, record))
+        if self._keep:
+            self.records.append((record, now_ms))
+        self._count += 1
+        return self._count
+
+    def commit(self) -> None:
+        """Memory is durable enough here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The account at a moment, as the venue's books say."""
+
+    at_ms: int
+    price: float
+    spot: float
+    long: float
+    short: float
+    cash: float
+    debt: float
+    unrealised: float
+
+    @property
+    def equity(self) -> float:
+        return self.spot * self.price + self.cash - self.debt + self.unrealised
+
+
+@dataclass(slots=True)
+class Lived:
+    """What came of it; money in USDT."""
+
+    diary: MemoryDiary
+    first: Balance
+    samples: list[list[float]] = field(default_factory=list)
+    ticks: int = 0
+    fills: int = 0
+    orders: int = 0
+    maker: float = 0.0
+    turnover: float = 0.0
+    fees: Decimal = Decimal(0)
+    received: Decimal = Decimal(0)
+    paid: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+    max_ltv: float = 0.0
+    max_mm_rate: float = 0.0
+    peak: float = 0.0
+    max_drawdown: float = 0.0
+    ltv: float = math.nan
+    mm_rate: float = math.nan
+    died_ms: int | None = None
+    mode: str = ""
+
+    @property
+    def hedges(self) -> list[tuple[int, Decided]]:
+        """The decisions that traded."""
+        return [(at_ms, decided) for at_ms, decided in self.diary.decisions if decided.outcome is Verdict.HEDGE]
+
+    def see(self, now: Balance, mm_rate: float) -> None:
+        """Keep the worst of what a tick shows."""
+        owed = max(0.0, -(now.cash + now.unrealised - now.debt))
+        value = now.spot * now.price
+        self.ltv, self.mm_rate = (owed / value if value > 0 else math.nan), mm_rate
+        self.max_ltv, self.max_mm_rate = max(self.max_ltv, self.ltv), max(self.max_mm_rate, mm_rate)
+        self.peak = max(self.peak, now.equity)
+        if self.peak > 0:
+            self.max_drawdown = max(self.max_drawdown, 1.0 - now.equity / self.peak)
+
+    def sample(self, now: Balance) -> None:
+        """A row in the kernel's columns. Slippage is inside the hedge's price here: a book has no mid to be measured from."""
+        funding, fees, interest = float(self.received - self.paid), float(self.fees), float(self.interest)
+        moved = (now.cash + now.unrealised - now.debt) - (self.first.cash + self.first.unrealised - self.first.debt)
+        hedge = moved - funding + fees + interest if now.spot == self.first.spot else math.nan
+        target = self.diary.decisions[-1][1].target_delta if self.diary.decisions else None
+        self.samples.append([
+            now.at_ms, now.price, now.equity, now.cash, now.debt, now.spot, now.long, now.short,
+            math.nan if target is None else float(target), self.ltv, self.mm_rate, now.unrealised,
+            hedge, funding, -fees, 0.0, -interest, 0.0, 0.0, 0.0,
+        ])  # fmt: skip
+
+    def outcome(self, plan: Plan, opening: b.Opening, bars: int) -> Outcome:
+        """The same shape as the kernel's, so that every report can show it."""
+        last = self.samples[-1]
+        figures = dict.fromkeys(b.FIGURES, 0.0) | {
+            "price": last[1], "cash": last[3], "debt": last[4], "spot": last[5], "fees": float(self.fees),
+            "funding_received": float(self.received), "funding_paid": float(self.paid), "interest": float(self.interest),
+            "turnover": self.turnover, "maker_turnover": self.maker, "max_ltv": self.max_ltv, "max_mm_rate": self.max_mm_rate,
+            "max_drawdown": self.max_drawdown, "ltv": self.ltv, "mm_rate": self.mm_rate, "opening_equity": self.first.equity,
+            "spot_gain": self.first.spot * (last[1] - self.first.price),
+        }  # fmt: skip
+        counts = dict.fromkeys(b.COUNTS, 0) | {
+            "death_ms": -1 if self.died_ms is None else self.died_ms, "orders": self.orders, "hedges": len(self.hedges),
+            "decisions": len(self.diary.decisions),
+        }  # fmt: skip
+        return Outcome(
+            plan=plan,
+            opening=opening,
+            first_ms=self.first.at_ms,
+            end_ms=int(last[0]),
+            bars=bars,
+            samples=np.array(self.samples),
+            log=np.zeros((0, len(b.LOG_COLUMNS))),
+            log_rows=0,
+            figures=figures,
+            counts=counts,
+        )
