@@ -161,7 +161,7 @@ def _base(settings: Settings) -> str:
 def _token(settings: Settings) -> str:
     from bot.premises import verb_token_path
 
-    if own := settings.web.token.get_secret_value():
+    if own := settings.web.operate_token.get_secret_value() or settings.web.token.get_secret_value():
         return own
     try:
         return verb_token_path(settings.journal_path).read_text(encoding="utf-8").strip()

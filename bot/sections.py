@@ -377,11 +377,20 @@ class WebSettings(Section):
     token: SecretStr = key(
         SecretStr(""), "asked of everyone who wants more than /health; needed beyond loopback", room="monitoring"
     )
+    operate_token: SecretStr = key(
+        SecretStr(""),
+        "asked of who wants a verb, and may read too; empty = the token above does both",
+        room="monitoring",
+    )
     allowed_hosts: str = key(
         "", "further names the dashboard is called by, with port, comma-separated (hedgelock:9096)", room="monitoring"
     )
 
-    @field_validator("token")
+    def secrets(self) -> list[str]:
+        """Both tokens, for the logs to hide."""
+        return [self.token.get_secret_value(), self.operate_token.get_secret_value()]
+
+    @field_validator("token", "operate_token")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         text = value.get_secret_value()

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Every secret text that is set, for the logs to hide."""
-        texts = [*self.bybit.secrets(), self.web.token.get_secret_value(), self.telegram.token.get_secret_value()]
+        texts = [*self.bybit.secrets(), *self.web.secrets(), self.telegram.token.get_secret_value()]
         for url in (self.alerts.first_url, self.alerts.second_url):
             texts += secrets_of(url.get_secret_value())
         return [text for text in texts if text]

@@ -140,7 +140,7 @@ def web_options(settings: Settings, verb_token: str) -> WebOptions:
         port=web.port,
         metrics_port=web.metrics_port,
         token=web.token.get_secret_value() or None,
-        verb_token=web.token.get_secret_value() or verb_token,
+        verb_token=web.operate_token.get_secret_value() or web.token.get_secret_value() or verb_token,
         allowed_hosts=tuple(name.strip() for name in web.allowed_hosts.split(",") if name.strip()),
     )
 

@@ -185,11 +185,12 @@ def _token_guard(token: str | None, verb_token: str | None) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if verb_token is not None and _is_verb(request):
-            if _shows(request, verb_token, lockout):
+            if _shows(request, lockout, verb_token):
                 request[AUTHORISED] = True
                 return await handler(request)
             raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
-        request[AUTHORISED] = token is None or _shows(request, token, lockout)
+        # Who may operate may read: two scopes, one inside the other.
+        request[AUTHORISED] = token is None or _shows(request, lockout, token, verb_token)
         if request[AUTHORISED] or request.path == "/" or request.path.startswith(OPEN_PATHS):
             return await handler(request)
         raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
@@ -201,15 +202,15 @@ def _is_verb(request: web.Request) -> bool:
     return request.method == hdrs.METH_POST and request.path.startswith(VERB_PATHS)
 
 
-def _shows(request: web.Request, token: str, lockout: Lockout) -> bool:
-    """Is the right bearer token shown? A wrong one is remembered against its address; raises 429 while that is locked out."""
+def _shows(request: web.Request, lockout: Lockout, *tokens: str | None) -> bool:
+    """Is one of these bearer tokens shown? A wrong one is remembered against its address; raises 429 while that is locked out."""
     shown = request.headers.get(hdrs.AUTHORIZATION, "")
     if not shown:
         return False
     address = request.remote or ""
     if lockout.locked(address, elapsed_s()):
         raise web.HTTPTooManyRequests(text="Too many wrong tokens; wait a minute.\n", headers={hdrs.RETRY_AFTER: "60"})
-    if hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()):
+    if any(hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()) for token in tokens if token):
         return True
     lockout.failed(address, elapsed_s())
     return False

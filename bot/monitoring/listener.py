@@ -90,7 +90,7 @@ class Listener:
     def _application(self, routes: Routes, posts: Routes) -> web.Application:
         options = self._options
         app = web.Application(
-            middlewares=guard.guards(lambda: self._hosts, options.token, options.verb_token if posts else None),
+            middlewares=guard.guards(lambda: self._hosts, options.token, options.verb_token),
             client_max_size=_MAX_BODY_BYTES,
         )
         app.on_response_prepare.append(guard.put_headers)
