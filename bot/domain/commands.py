@@ -202,7 +202,7 @@ class HedgeEnded:
 
     `filled` BTC were traded for `fees` USDT in `took_ms`. `slippage_bp` is the average fill against the mid when its first order was
     made, in basis points, > 0 was worse than the mid; `maker_share` the part of the size that was made, not taken. None: nothing traded.
-    `turned_away`: gate, venue or book would not have it, so that trying the same at once would only repeat it.
+    `turned_away`: gate, venue or book would not have it; the same again at once would only repeat it.
     """
 
     decision: int
@@ -262,10 +262,7 @@ class LegsAdopted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CashAdopted:
-    """A coin's wallet less everything the transaction log explains, taken over as where our account of it begins.
-
-    `explained` is the sum of the changes known so far. `was` is the beginning believed until now; None: there was none.
-    """
+    """A coin's wallet less `explained`, the changes that the log told so far: where our account of it begins. `was`: until now."""
 
     coin: str
     wallet: Decimal

@@ -68,10 +68,16 @@ def calm_down(world: World) -> None:
 
 
 def _operator_looks(world: World) -> None:
-    if world.latched:
-        latch(world, closed=False)
+    _lift(world)
     world.checkers.on_operator(Verb.RESUME)
     world.hear(OperatorAsked(verb=Verb.RESUME, reason="the storm is over", who="operator"))
+
+
+def _lift(world: World) -> None:
+    """A person lifts what is closed, and looks again: a trade of the storm that is heard late closes a lifted latch once more."""
+    if world.latched or (world.engine is not None and world.engine.state.latched):
+        latch(world, closed=False)
+    world.at(world.now + 60_000, lambda: _lift(world))
 
 
 def latch(world: World, *, closed: bool) -> None:
