@@ -168,7 +168,7 @@ def _book(view: BotView) -> Iterator[Metric]:
 
 def _rates(view: BotView) -> Iterator[Metric]:
     volatility, funding = view.volatility, view.funding
-    sigmas: dict[str, Number] = {"raw": volatility.raw, "smoothed": volatility.smoothed}
+    sigmas: dict[str, Number] = {"raw": volatility.raw, "smoothed": volatility.smoothed, **volatility.estimators}
     yield _gauges("volatility_ratio", "Volatility per 24 h, as a fraction", "kind", sigmas)
     readings: dict[str, Number] = {**volatility.estimators}
     yield _gauges("volatility_estimate_ratio", "Volatility per 24 h by estimator, as a fraction", "estimator", readings)
@@ -202,6 +202,13 @@ def _money(view: BotView) -> Iterator[Metric]:
     yield _gauge("loan_interest_per_day_usdt", "Interest per day at the present rate", loan.interest_per_day)
     yield _gauge("maintenance_margin_ratio", "Maintenance margin rate of the account; 1 is liquidation", loan.mm_rate)
     yield _gauge("equity_usdt", "Equity of the account", loan.equity)
+    yield _gauges("loan_rung", "1 for the present rung of the LTV ladder", "rung", {loan.rung: 1})
+    yield _gauges("margin_rung", "1 for the present rung of the margin ladder", "rung", {loan.margin_rung: 1})
+    prices: dict[str, Number] = {"below": loan.liquidation_down, "above": loan.liquidation_up}
+    away: dict[str, Number] = {"below": loan.distance_down, "above": loan.distance_up}
+    yield _gauges("liquidation_price_usdt", "Price at which something is liquidated, all else as it is", "side", prices)
+    yield _gauges("liquidation_distance_ratio", "How far away that is, of the present price", "side", away)
+    yield _gauge("loan_paid_usdt", "Repaid to date", loan.paid_to_date)
     parts: dict[str, Number] = {
         "realised": pnl.realised,
         "unrealised": pnl.unrealised,
@@ -234,6 +241,7 @@ def _wellbeing(view: BotView, vitals: Vitals) -> Iterator[Metric]:
         "ready": health.ready(view).ok,
         "trading": health.trading(view).ok,
     }
+    yield _gauge("latch_closed", "1 while the halt latch is closed", bool(view.latch))
     yield _gauges("health", "1 when the verdict is well", "verdict", verdicts)
     yield _gauges("stream_up", "1 when the stream is connected and fresh", "stream", {**state.streams})
     yield _gauge("unknown_orders", "Orders that left and that nobody has answered for", state.unknown_orders)
