@@ -130,7 +130,7 @@ def _owner_sees(venue: Venue, path: str) -> dict[str, Any]:
 
 
 def fees(truth: dict[str, Any]) -> D:
-    return sum((D(row["fee"]) for row in truth["executions"] if row["kind"] != "Funding"), D(0))
+    return sum((D(row["fee"]) for row in truth["executions"] if row["exec_type"] != "Funding"), D(0))
 
 
 def was_liquidated(truth: dict[str, Any]) -> bool:
