@@ -144,7 +144,8 @@ def go(venue: Venue, daemon: Daemon) -> None:
     wait_for(lambda: daemon.status()["mode"]["name"] == "TRADING", seconds=60, what="TRADING")
 
 
-SETTINGS = {"HEDGE__MODE": "target", "HEDGE__STYLE": "ioc", "FUNDING__MULTIPLIER": "off"}
+SETTINGS = {"HEDGE__MODE": "target", "FUNDING__MULTIPLIER": "off", "PROFIT__ACTION": "off"}
+"""The whole spot is hedged and nothing but the loan asks for profit."""
 
 
 @pytest.mark.campaign
