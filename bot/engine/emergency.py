@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from bot.domain.account import ExecKind, Execution
 from bot.domain.commands import EmergencyEnded, HedgeEnded, Mode, Note, PlaceOrder
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
@@ -98,11 +99,14 @@ def fold_latch(state: State, record: LatchSeen, now_ms: int) -> None:
         state.latched, state.emergency, state.lifted_ms = "", None, now_ms
 
 
-def fold_foreign(state: State, now_ms: int) -> None:
-    """Another hand moved a leg. Soon after a person lifted the latch that means that whoever filled the account is still at it."""
-    if state.lifted_ms is None or state.latched:
+def fold_foreign(state: State, execution: Execution) -> None:
+    """Another hand moved a leg. Soon after a person lifted the latch that means that whoever filled the account is still at it.
+
+    What counts is when it traded, not when we heard; and what the venue itself does to a leg is nobody's hand.
+    """
+    if state.lifted_ms is None or state.latched or execution.kind is not ExecKind.TRADE:
         return
-    if now_ms - state.lifted_ms <= WATCHED_HEDGES * state.config.patience.hedge_ms:
+    if 0 < execution.exec_ms - state.lifted_ms <= WATCHED_HEDGES * state.config.patience.hedge_ms:
         state.latched = "another hand traded soon after the latch was lifted"
 
 

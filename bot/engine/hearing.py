@@ -232,7 +232,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
     state.readings.want("an execution that is not ours", now_ms)
     if state.ledger.is_open:
         state.urgent = f"{execution.kind.value} by another hand"
-    emergency.fold_foreign(state, now_ms)
+    emergency.fold_foreign(state, execution)
     if state.hedge is not None:
         state.hedge.spoiled = f"{execution.kind.value} by another hand moved a leg"
     difference = reconciler.difference_of(state, execution)

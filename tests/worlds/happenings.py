@@ -65,6 +65,13 @@ def calm_down(world: World) -> None:
             world.venue.request(world.ACCOUNT, "POST", "/v5/order/cancel", params)
     world.venue_moved()
     world.at(world.now + 60_000, lambda: _operator_looks(world))
+    world.at(world.now + 180_000, lambda: _operator_looks_again(world))
+
+
+def _operator_looks_again(world: World) -> None:
+    """What another hand did in the storm may be heard of only now, and close the latch once more: a person lifts that too."""
+    if world.latched:
+        _operator_looks(world)
 
 
 def _operator_looks(world: World) -> None:

@@ -41,6 +41,7 @@ EXPECTED = frozenset(
         "foreign trade",
         "funding execution",
         "halted and resumed",
+        "latched itself",
         "hedge given up",
         "hidden order sought",
         "killed after ack",

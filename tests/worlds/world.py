@@ -22,6 +22,7 @@ from bot.domain.events import (
     Event,
     ExecutionSeen,
     FactsLost,
+    LatchSeen,
     OrderAnswered,
     Started,
     Ticked,
@@ -323,7 +324,7 @@ class World:
     def _turn(self, event: Event) -> None:
         engine = self.engine
         assert engine is not None
-        self._hearing = event
+        self._hearing, was_latched = event, engine.state.latched
         try:
             commands = engine.turn(event, self.engine_ms)
         except Killed:
@@ -334,6 +335,9 @@ class World:
             self.die()
             return
         self.checkers.after_turn(event)
+        if engine.state.latched and not was_latched and not isinstance(event, LatchSeen):
+            self.latched = True  # closed by the engine itself: the daemon writes that to the disk
+            self.marks["latched itself"] += 1
         life = self.life
         for command in commands:
             if self.life == life:
