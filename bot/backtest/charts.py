@@ -85,7 +85,7 @@ def equity(run: Outcome) -> Any:
     fall = np.where(peak > 0, marks / np.where(peak > 0, peak, 1) - 1, 0)
     figure.add_trace(go.Scatter(x=x, y=fall, name="drawdown", fill="tozeroy", line={"color": BAD, "width": 1}), 2, 1)
     figure.update_yaxes(title_text="USDT", row=1, col=1)
-    figure.update_yaxes(title_text="drawdown", tickformat=".0%", row=2, col=1)
+    figure.update_yaxes(title_text="drawdown", tickformat=".1%", row=2, col=1)
     return figure
 
 

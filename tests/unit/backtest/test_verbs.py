@@ -1,0 +1,105 @@
+"""The verbs as a person calls them: what they print and write, and how they refuse."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from bot.backtest import stress
+from bot.cli import app
+from tests.unit.backtest.tapes import a_walk
+
+
+def call(*words):
+    return CliRunner().invoke(app, [*map(str, words)], prog_name="hedgelock")
+
+
+def test_compare_writes_a_page_that_needs_nothing(engines, tmp_path):
+    """Half hedged lives, unhedged dies in a quarter of the years; the page holds its own plotly and asks no host."""
+    page = tmp_path / "compare.html"
+    told = call("compare", "--since", "2021-10-01", "--until", "2023-01-01", "--every", 1440, "--html", page)
+
+    assert 0 == told.exit_code, told.output
+    rows = {line[:26].strip(): line[26:].split("%") for line in told.output.splitlines() if "%" in line}
+    assert "0" == rows["static 50 %"][2].strip()
+    assert int(rows["unhedged"][2]) >= 20
+    text = page.read_text()
+    assert "static 50 %" in text
+    assert "<script src=" not in text
+    assert "SHA-256" in text
+
+
+def test_backtest_in_json_and_csv(engines, tmp_path):
+    """The parts of the attribution add up in the document too."""
+    told = call(
+        "backtest",
+        "--policy",
+        "static 50 %",
+        "--since",
+        "2022-05-01",
+        "--until",
+        "2022-07-01",
+        "--json",
+        "--csv",
+        tmp_path,
+    )
+    document = json.loads(told.stdout)
+
+    (run,) = document["runs"]
+    assert run["equity_end_usdt"] - run["equity_start_usdt"] == pytest.approx(
+        sum(run["attribution_usdt"].values()), abs=1e-6
+    )
+    assert 0.75 == pytest.approx(run["effectiveness"], abs=0.02)
+    assert {"figures.csv", "samples.csv", "log.csv"} == {path.name for path in tmp_path.iterdir()}
+    assert 64 == len(document["data"]["sources"][0]["sha256"])
+
+
+def test_full_fidelity_through_the_verb(engines, tmp_path):
+    """Two days of hourly bars through engine and venue: the same report."""
+    told = call(
+        "backtest", "--policy", "static 100 %", "--since", "2025-09-01", "--until", "2025-09-03", "--fidelity", "full",
+        "--html", tmp_path / "full.html",
+    )  # fmt: skip
+
+    assert 0 == told.exit_code, told.output
+    assert "survived                            yes" in told.output
+
+
+REFUSALS = [
+    (("backtest", "--policy", "clever"), 2, "no policy is called 'clever'"),
+    (("backtest", "--since", "yesterday"), 2, "is not a date"),
+    (("backtest", "--since", "2035-01-01"), 1, "holds 0 bars"),
+    (("compare", "--structure", "bank"), 2, "is none of uta, loan"),
+    (("compare", "--spot", "0"), 2, "must be above 0 BTC"),
+    (("compare", "--data", "no/such/file.csv"), 1, "there is no such file"),
+    (("sweep", "policy.nothing=1,2", "--days", "60"), 2, "policy.nothing is none of"),
+    (("sweep", "nonsense"), 2, "is not name=value"),
+    (("data", "fetch", "--since", "2025-01-01", "--minutes", "7"), 2, "no bars of 7 minutes"),
+]
+
+
+@pytest.mark.parametrize(("words", "code", "reason"), REFUSALS, ids=[" ".join(words) for words, *_ in REFUSALS])
+def test_refusals(engines, words, code, reason):
+    """A sentence and an exit code, no traceback."""
+    told = call(*words)
+
+    assert code == told.exit_code, told.output
+    assert reason in " ".join(told.output.split())
+
+
+def test_data_check_tells_the_sample():
+    """Files, rows, holes."""
+    told = call("data", "check")
+
+    assert 0 == told.exit_code
+    assert "51,925" in told.output
+    assert "2024-07-25 00:00 to 2024-08-26 00:00 (768 missing)" in told.output
+
+
+def test_a_window_that_is_not_whole_is_named(engines):
+    """Only what the data holds is played; the others are said to be missing."""
+    stage, missing = stress.scenes(engines, a_walk(1, 50), 100_000.0, normal_apr=0.15)
+
+    assert {shape.name for shape in stress.SHAPES} == {scene.name for scene in stage}
+    assert {window.name for window in stress.WINDOWS} == {window.name for window in missing}
+    assert 0.35 == pytest.approx(next(scene for scene in stage if scene.name == "gap -35 %").worst)
