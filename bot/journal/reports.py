@@ -36,6 +36,7 @@ from bot.domain.events import (
     OperatorAsked,
     OrderAnswered,
     OrderSeen,
+    OrderSought,
     Started,
     Stopping,
 )
@@ -61,6 +62,7 @@ Row = dict[str, Any]
 
 _SATOSHI = Decimal("0.00000001")
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_OF_ORDERS = (OrderAnswered, OrderSeen, OrderSought, OrderAbsent, ExecutionSeen, Started)
 _TELLING = (
     Note,
     ModeChanged,
@@ -86,6 +88,8 @@ class OrderStory:
     state: OrderState = OrderState.INTENDED
     reason: str = ""
     executions: list[Execution] = field(default_factory=list)
+    number: int = 0
+    """Of its record in the journal."""
 
     @property
     def filled(self) -> Decimal:
@@ -113,6 +117,11 @@ class OrderStory:
                 self._step(signal_of_verdict(record.verdict), "" if accepted else record.reason)
             case OrderSeen():
                 self._step(signal_of_status(record.order.status), record.order.reject_reason)
+            case OrderSought(order=row) if row is not None:
+                self._step(signal_of_status(row.status), row.reject_reason)
+            case Started():
+                if self.state is OrderState.INTENDED:
+                    self._step(Signal.NO_ANSWER, "the run that sent it ended before an answer")
             case OrderAbsent():
                 self._step(Signal.PROVED_ABSENT, record.proof)
             case ExecutionSeen():
@@ -248,18 +257,22 @@ def _stories(journal: JournalReader, placed: Iterable[tuple[Entry, PlaceOrder]])
     first = None
     for entry, place in placed:
         first = entry.number if first is None else first
-        stories[place.order_link_id] = OrderStory(entry.at_ms, place)
+        stories[place.order_link_id] = OrderStory(entry.at_ms, place, number=entry.number)
     if first is None:
         return
-    for entry in journal.entries((OrderAnswered, OrderSeen, OrderAbsent, ExecutionSeen), since_number=first):
-        if (story := stories.get(_link_of(entry.record))) is not None:
+    for entry in journal.entries(_OF_ORDERS, since_number=first):
+        if isinstance(entry.record, Started):
+            for earlier in stories.values():
+                if earlier.number < entry.number:
+                    earlier.hear(entry.record)
+        elif (story := stories.get(_link_of(entry.record))) is not None:
             story.hear(entry.record)
     yield from stories.values()
 
 
 def _link_of(record: Record) -> str:
     match record:
-        case OrderAnswered() | OrderAbsent():
+        case OrderAnswered() | OrderAbsent() | OrderSought():
             return record.order_link_id
         case OrderSeen():
             return record.order.order_link_id
