@@ -14,6 +14,7 @@ import typer
 
 from bot import machine, wiring
 from bot.checks import CHECKS
+from bot.domain.clock import wall_ms
 from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, SetUp
 from bot.exchange.budget import Budget
 from bot.exchange.inspector import Inspector
@@ -69,7 +70,7 @@ async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[s
                     rest,
                     world.clock,
                     symbol=settings.book.symbol,
-                    rng=Random(),
+                    rng=Random(wall_ms()),
                     patience=wiring.exchange_patience(settings),
                 )
                 account = await inspector.inspect()

@@ -14,7 +14,6 @@ from bot.domain.commands import (
     BooksCompared,
     Decided,
     DeedAbsent,
-    EmergencyEnded,
     HedgeEnded,
     LegsAdopted,
     ModeChanged,
@@ -42,6 +41,7 @@ from bot.domain.events import (
 )
 from bot.domain.orders import Verdict
 from bot.domain.records import Record
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded
 
 __all__ = ["tell"]
 
@@ -122,6 +122,8 @@ def _tell_thought(record: Thought, now_ms: int) -> None:
             {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
                 record.text, kind=record.kind
             )
+        case BreakerMoved():
+            _log.warning("breaker", name=record.name, tripped=record.tripped, why=record.reason)
         case EmergencyEnded():
             _log.warning("emergency ended", verb=record.verb, done=record.done, why=record.reason)
         case ProfitRealised():

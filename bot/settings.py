@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import sections, sections_loan, sections_people, sections_profit, sections_stream
+from bot import sections, sections_breakers, sections_loan, sections_people, sections_profit, sections_stream
 from bot.keys import describe, explain
 from bot.monitoring.alerts.urls import secrets_of
 from bot.sections import key
@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     profit: sections_profit.ProfitSettings = sections_profit.ProfitSettings()
     loan: sections_loan.LoanSettings = sections_loan.LoanSettings()
     limits: sections.LimitsSettings = sections.LimitsSettings()
+    breakers: sections_breakers.BreakerSettings = sections_breakers.BreakerSettings()
     streams: sections.StreamsSettings = sections.StreamsSettings()
     reconcile: sections.ReconcileSettings = sections.ReconcileSettings()
     journal: sections.JournalSettings = sections.JournalSettings()

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from bot.domain.loan import Structure
 from bot.engine.config import (
+    BreakerLimits,
     EngineConfig,
     Execution,
     Limits,
@@ -83,6 +84,13 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             slippage_cap_bp=Decimal(str(settings.hedge.slippage_cap_bp)),
             max_orders_per_minute=limits.max_orders_per_minute,
             max_orders_per_day=limits.max_orders_per_day,
+        ),
+        breakers=BreakerLimits(
+            daily_loss=settings.breakers.daily_loss,
+            drawdown=settings.breakers.drawdown,
+            funding_cost=settings.breakers.funding_cost,
+            volatility=settings.breakers.volatility,
+            rejects=settings.breakers.rejects,
         ),
         patience=_engine_patience(settings, rate),
         volatility=VolatilityWindow(

@@ -26,6 +26,7 @@ from bot.domain.payments import (
     Trigger,
 )
 from bot.domain.profit import ProfitCycle, ProfitRealised, RealiseWanted, Realising
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded
 
 __all__ = [
     "BooksCompared",
@@ -34,7 +35,6 @@ __all__ = [
     "Command",
     "Decided",
     "DeedAbsent",
-    "EmergencyEnded",
     "FundingAdopted",
     "HedgeEnded",
     "LegsAdopted",
@@ -217,15 +217,6 @@ class HedgeEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmergencyEnded:
-    """An emergency verb (its name) is carried out, or given up because another hand took over. The halt that came with it stays."""
-
-    verb: str
-    done: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """The gate said no to an order that a decision asked for."""
 
@@ -320,5 +311,6 @@ Thought = (
     | BooksCompared
     | Note
     | EmergencyEnded
+    | BreakerMoved
 )
 """The engine's own records: journalled and folded like events, but they leave nothing."""

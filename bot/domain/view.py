@@ -16,6 +16,7 @@ from bot.domain.money import ZERO
 __all__ = [
     "BookView",
     "BotView",
+    "BreakerView",
     "ExecutionView",
     "FundingView",
     "HealthView",
@@ -279,6 +280,18 @@ class HealthView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerView:
+    """One breaker: its figure (None: unknown) against its limit, and what resets it once tripped."""
+
+    name: str
+    tripped: bool
+    figure: float | None
+    limit: float
+    unit: str
+    resets: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerbPreview:
     """What an emergency verb would leave behind, at the present price. `liquidation` None: at no price, or not known."""
 
@@ -341,4 +354,5 @@ class BotView:
     orders: tuple[OrderView, ...]  # newest first
     profit: ProfitView = ProfitView()
     execution: ExecutionView = ExecutionView()
+    breakers: tuple[BreakerView, ...] = ()
     latch: str = ""  # why the halt latch is closed; empty: it is open

@@ -58,6 +58,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerLimits:
+    """Where breakers trip: shares of equity as fractions, volatility per 24 h, refusals in a row."""
+
+    daily_loss: float = 0.30
+    drawdown: float = 0.50
+    funding_cost: float = 0.02
+    volatility: float = 0.30
+    rejects: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long the engine waits, in market milliseconds."""
 
@@ -177,3 +188,4 @@ class EngineConfig:
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""
     loan: LoanRules = field(default_factory=LoanRules)
+    breakers: BreakerLimits = BreakerLimits()

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from bot.domain.account import ExecKind, Execution
-from bot.domain.commands import EmergencyEnded, HedgeEnded, Mode, Note, PlaceOrder
+from bot.domain.commands import HedgeEnded, Mode, Note, PlaceOrder
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
+from bot.domain.thoughts import EmergencyEnded
 from bot.domain.view import VerbPreview
 from bot.engine import gate, hedging
 from bot.engine.state import Emergency, State

@@ -39,7 +39,20 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
-from bot.engine import decider, emergency, gate, hearing, hedging, loan, reconciler, resting, sight, taking, treasurer
+from bot.engine import (
+    breakers,
+    decider,
+    emergency,
+    gate,
+    hearing,
+    hedging,
+    loan,
+    reconciler,
+    resting,
+    sight,
+    taking,
+    treasurer,
+)
 from bot.engine.config import EngineConfig
 from bot.engine.modes import MODES
 from bot.engine.state import State
@@ -158,6 +171,7 @@ class Engine:
             yield from loan.adoption(state)
             yield from loan.remarks(state)
         yield from reconciler.absences(state, now_ms)
+        yield from breakers.changes(state, now_ms)
         yield from treasurer.absences(state, now_ms)
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)

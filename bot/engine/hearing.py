@@ -15,7 +15,6 @@ from bot.domain.commands import (
     Command,
     Decided,
     DeedAbsent,
-    EmergencyEnded,
     FundingAdopted,
     HedgeEnded,
     LegsAdopted,
@@ -76,7 +75,8 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.engine import decider, emergency, hedging, loan, paying, policies, reconciler, taking
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded
+from bot.engine import breakers, decider, emergency, hedging, loan, paying, policies, reconciler, taking
 from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
 
@@ -203,6 +203,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case FundingAdopted():
             state.ledger.adopt_funding(record)
             state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
+        case BreakerMoved():
+            breakers.fold_moved(state, record)
         case EmergencyEnded():
             state.emergency = None
         case OrderAbsent():
@@ -242,6 +244,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
 
 def _answered(state: State, record: OrderAnswered, now_ms: int) -> None:
     state.blotter.hear(record.order_link_id, signal_of_verdict(record.verdict), now_ms, record.reason)
+    breakers.fold_answer(state, record.verdict, record.code)
     if record.verdict is Verdict.ACCEPTED:
         return
     state.readings.want(f"order {record.verdict.value}", now_ms)
@@ -269,6 +272,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     for row in reading.open_orders:
         state.blotter.see(row, now_ms)
     state.see_wallet(reading.wallet, now_ms)
+    breakers.fold_wallet(state, reading.wallet, now_ms)
     if record.facts is not None:
         state.facts = record.facts
     hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
@@ -345,6 +349,7 @@ def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
         case Verb.RESUME:
             # A person has looked: books that contradicted themselves begin anew from the venue's legs.
             state.paused = state.throttled = ""
+            breakers.fold_resumed(state)
             state.hedges.clear()
             state.given_up = 0
             if state.broken:

@@ -16,7 +16,7 @@ from bot.domain.view import (
     PnlView,
     Target,
 )
-from bot.engine import outlook, sight
+from bot.engine import breakers, outlook, sight
 from bot.engine.ledger import LegBook
 from bot.engine.picture_profit import execution, profit
 from bot.engine.picture_rates import funding, volatility
@@ -53,6 +53,7 @@ def view(state: State, now_ms: int, *, speed: float = 1.0) -> BotView:
         profit=profit(state, now_ms),
         execution=execution(state),
         latch=state.latched,
+        breakers=breakers.view(state),
     )
 
 

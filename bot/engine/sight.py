@@ -101,6 +101,8 @@ def _reducing(state: State) -> str:
         return f"stopping: {state.stopping}"
     if state.unwritable:
         return state.unwritable
+    if state.tripped:
+        return "; ".join(state.tripped.values())
     if state.instrument is not None and state.instrument.status != "Trading":
         return f"the contract is {state.instrument.status}, not Trading"
     return ""

@@ -192,6 +192,18 @@ class Hedge:
     tally: Tally = field(default_factory=lambda: Tally())
 
 
+@dataclass(slots=True)
+class Measures:
+    """What the breakers measure by. Equity in USD, funding in USDT; zero: not known yet."""
+
+    day: int = -1
+    equity: Decimal = ZERO
+    equity_at_dawn: Decimal = ZERO
+    equity_peak: Decimal = ZERO
+    funding_at_dawn: Decimal = ZERO
+    rejects: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emergency:
     """An emergency verb that is being carried out."""
@@ -251,6 +263,9 @@ class State:
     """The journal takes no records: nothing may leave but what takes risk away."""
     throttled: str = ""
     """We traded and traded and came no nearer: halted until a person resumes."""
+    tripped: dict[str, str] = field(default_factory=dict)
+    """Breakers that are tripped, by name, and why."""
+    measures: Measures = field(default_factory=Measures)
     paused: str = ""
     held: str = ""
     """What the preflight found against trading; empty: nothing, or nobody ran it."""

@@ -41,6 +41,17 @@ def document(view: BotView, vitals: Vitals) -> Document:
         "speed": view.speed,
         "symbol": view.symbol,
         "mode": {"name": view.mode.value, "why": view.why},
+        "breakers": [
+            {
+                "name": b.name,
+                "tripped": b.tripped,
+                "figure": None if b.figure is None else _number(b.figure),
+                "limit": b.limit,
+                "unit": b.unit,
+                "resets": b.resets,
+            }
+            for b in view.breakers
+        ],
         "latch": {"closed": bool(view.latch), "why": view.latch},
         "market": _market(view),
         "book": _book(view.book),

@@ -6,9 +6,10 @@ from decimal import Decimal as D
 
 import pytest
 
-from bot.domain.commands import EmergencyEnded, Mode, Note, Outcome, PlaceOrder
+from bot.domain.commands import Mode, Note, Outcome, PlaceOrder
 from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
+from bot.domain.thoughts import EmergencyEnded
 from bot.engine import emergency
 from tests.unit.engine.desk import Desk, an_execution
 

@@ -50,7 +50,8 @@ def test_the_names_are_a_promise() -> None:
     doc = present.document(a_view(), VITALS)
 
     assert {
-        "schema", "now_ms", "started_ms", "run", "version", "world", "speed", "symbol", "mode", "latch", "market", "book", "target",
+        "schema", "now_ms", "started_ms", "run", "version", "world", "speed", "symbol", "mode", "latch",
+        "breakers", "market", "book", "target",
         "volatility", "funding", "loan", "pnl", "profit", "execution", "health", "process", "decisions", "orders",
     } == set(doc)  # fmt: skip
     assert doc["mode"] == {"name": "TRADING", "why": "streams are fresh and the books agree"}

@@ -1,0 +1,95 @@
+"""Breakers: what trips each, that no leg grows meanwhile, and what resets it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+import pytest
+
+from bot.domain.commands import Mode, Note
+from bot.domain.events import AccountRead, OperatorAsked, OrderAnswered, Verb
+from bot.domain.orders import Verdict
+from bot.engine import breakers
+from bot.engine.config import BreakerLimits
+from tests.unit.engine.desk import Desk, a_config, a_reading
+
+DAY_MS = 86_400_000
+
+
+def a_desk(**limits: float) -> Desk:
+    desk = Desk(a_config(breakers=BreakerLimits(**limits)))  # type: ignore[arg-type]
+    desk.start()
+    desk.pulse(1)
+    return desk
+
+
+def read(desk: Desk, equity: str) -> None:
+    reading = a_reading("0.213", "0.213")
+    wallet = replace(reading.reading.wallet, total_equity=D(equity))
+    desk.hear(AccountRead(reading=replace(reading.reading, wallet=wallet, asked_ms=desk.now_ms)))
+    desk.pulse(1)
+
+
+def refuse(desk: Desk) -> None:
+    desk.hear(OrderAnswered(order_link_id="nobody", verdict=Verdict.REFUSED, code=110007, reason="no margin"))
+
+
+def test_a_days_loss_trips_and_the_next_day_resets() -> None:
+    """Ten per cent is gone since this morning's first reading; tomorrow begins with what there is."""
+    desk = a_desk(daily_loss=0.1)
+    read(desk, "10000")
+    read(desk, "8900")
+
+    assert "daily loss" in desk.state.tripped
+    assert Mode.REDUCING is desk.state.mode
+    assert "breaker tripped" in [note.kind for note in desk.diary.of(Note)]
+
+    desk.now_ms += DAY_MS
+    read(desk, "8900")
+    assert {} == desk.state.tripped
+
+
+def test_a_drawdown_waits_for_a_person() -> None:
+    """From the highest equity ever read; it does not heal by itself, and resuming begins anew from here."""
+    desk = a_desk(drawdown=0.2)
+    read(desk, "10000")
+    read(desk, "7000")
+    desk.now_ms += 2 * DAY_MS
+    read(desk, "7100")
+    assert ["drawdown"] == list(desk.state.tripped)
+
+    desk.hear(OperatorAsked(verb=Verb.RESUME, reason="looked", who="operator"))
+    desk.pulse(1)
+
+    assert {} == desk.state.tripped
+
+
+@pytest.mark.parametrize(("name", "limits"), [("volatility", {"volatility": 0.02})], ids=["volatility"])
+def test_a_wild_market_trips(name: str, limits: dict[str, float]) -> None:
+    """2.6 % in 24 h against a limit of 2 %."""
+    assert [name] == list(a_desk(**limits).state.tripped)
+
+
+def test_refusals_in_a_row_trip_and_one_that_is_taken_starts_the_count_anew() -> None:
+    """Three, with an accepted one between, are not three in a row."""
+    desk = a_desk(rejects=3)
+    for _ in range(2):
+        refuse(desk)
+    desk.hear(OrderAnswered(order_link_id="nobody", verdict=Verdict.ACCEPTED, code=0, reason="taken"))
+    refuse(desk)
+    desk.pulse(1)
+    assert {} == desk.state.tripped
+
+    for _ in range(2):
+        refuse(desk)
+    desk.pulse(1)
+    assert ["rejects"] == list(desk.state.tripped)
+
+
+def test_every_breaker_is_shown() -> None:
+    """A limit nobody can see is a surprise."""
+    shown = {breaker.name: breaker for breaker in breakers.view(a_desk().state)}
+
+    assert {"daily loss", "drawdown", "funding cost", "volatility", "rejects"} == set(shown)
+    assert not any(breaker.tripped for breaker in shown.values())
