@@ -45,6 +45,9 @@ def plan(world: World) -> None:
     if world.climate.happenings and own.random() < 0.3:
         for _ in range(own.randint(1, 4)):
             world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _realise(world))
+    if world.climate.happenings and own.random() < 0.3:
+        for _ in range(own.randint(1, 4)):
+            world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _small_deposit(world))
 
 
 def calm_down(world: World) -> None:
@@ -167,6 +170,15 @@ def _latch(world: World) -> None:
 
 def _rehedge(world: World) -> None:
     world.hear(OperatorAsked(verb=Verb.REHEDGE, reason="now", who="operator"))
+
+
+def _small_deposit(world: World) -> None:
+    """Enough to leave the band and no hurry: the hedge rests as a maker."""
+    world.venue.advance(world.now)
+    world.before_foreign()
+    world.venue.deposit(world.ACCOUNT, "BTC", D("0.018"), "UNIFIED")
+    world.after_foreign()
+    world.venue_moved()
 
 
 def _realise(world: World) -> None:

@@ -9,12 +9,14 @@ from collections import Counter
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import (
+    CancelOrder,
     HedgeEnded,
     LegsAdopted,
     Mode,
     ModeChanged,
     Note,
     OrderAbsent,
+    ProfitRealised,
     Refusal,
 )
 from bot.domain.events import AccountRead, ExecutionSeen, FactsLost, OrderAnswered, OrderSeen, OrderSought, ReadFailed
@@ -38,6 +40,7 @@ EXPECTED = frozenset(
         "facts lost",
         "fill of an unknown order",
         "fill while the private stream was down",
+        "filled as a maker",
         "foreign trade",
         "funding execution",
         "halted and resumed",
@@ -53,6 +56,7 @@ EXPECTED = frozenset(
         "late fill after the end",
         "paused and resumed",
         "process frozen",
+        "profit realised",
         "read failed",
         "reading stale",
         "records lost at a crash",
@@ -60,6 +64,7 @@ EXPECTED = frozenset(
         "rejected after the ack",
         "request never left",
         "request refused as late",
+        "resting order asked to leave",
         "spot moved by a deposit",
         "stream cut",
         "stream half open",
@@ -91,6 +96,12 @@ def of_record(state: State, record: Record, marks: Counter[str]) -> None:
             marks["hidden order sought"] += 1
         case HedgeEnded(reached=False):
             marks["hedge given up"] += 1
+        case HedgeEnded(maker_share=share) if share:
+            marks["filled as a maker"] += 1
+        case CancelOrder():
+            marks["resting order asked to leave"] += 1
+        case ProfitRealised(action="realise"):
+            marks["profit realised"] += 1
         case LegsAdopted(reason=reason) if "first" not in reason:
             marks["legs adopted anew"] += 1
         case ModeChanged(before=Mode.HALTED, after=after) if after is not Mode.HALTED:
