@@ -181,7 +181,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             hedging.fold_ended(state, record, now_ms)
         case RealiseWanted():
             state.realise_wanted = record
-            state.loan.realise_asked_ms = now_ms
+            loan.fold_wanted(state.loan, record, now_ms)
         case ProfitCycle() | Realising():
             taking.fold(state, record, now_ms)
         case ProfitRealised():

@@ -20,6 +20,7 @@ from bot.domain.commands import (
     PaymentRefused,
     ProfitRealised,
     ReadLoan,
+    RealiseWanted,
     Trigger,
 )
 from bot.domain.loan import LoanReading, Structure
@@ -40,6 +41,7 @@ __all__ = [
     "fold_compared",
     "fold_profit",
     "fold_reading",
+    "fold_wanted",
     "note_ended",
     "note_planned",
     "questions",
@@ -97,6 +99,8 @@ class LoanBook:
     """When the standing order was last carried out, or began to run."""
     refused: PaymentRefused | None = None
     refused_ms: int = 0
+    is_sweeping: bool = False
+    """Gains were asked for because of the LTV, and have not been repaid yet."""
     realise_asked_ms: int | None = None
     """When profit was last asked for, and none has come since."""
     compared_ms: int | None = None
@@ -185,6 +189,12 @@ def fold_profit(state: State, record: ProfitRealised) -> None:
     book.want("profit was realised")
 
 
+def fold_wanted(book: LoanBook, record: RealiseWanted, now_ms: int) -> None:
+    """Profit was asked for."""
+    book.realise_asked_ms = now_ms
+    book.is_sweeping |= record.why.startswith(f"{Trigger.LTV.value}:")
+
+
 def questions(state: State, now_ms: int) -> Iterator[ReadLoan]:
     """When the loan should be read."""
     book, rules, patience = state.loan, state.config.loan, state.config.patience
@@ -256,6 +266,8 @@ def note_planned(book: LoanBook, plan: PaymentPlanned, now_ms: int) -> None:
     book.refused = None
     if plan.trigger is Trigger.SCHEDULE:
         book.scheduled_ms = now_ms
+    if plan.trigger is Trigger.LTV:
+        book.is_sweeping = False
     take(book, plan, 1)
 
 

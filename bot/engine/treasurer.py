@@ -118,6 +118,8 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
     figures = ltv.figures(state, now_ms)
     level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, figures.ltv)
     target = ladder.sweep_target_ltv(level, figures.ltv, rules.sweep_from, rules.sweep_to, rules.warning_to)
+    if math.isnan(target) and state.loan.is_sweeping:
+        target = rules.sweep_to  # what was realised for the loan goes there, though the price came back a little
     if math.isnan(target) or figures.ltv <= target:
         return None
     need = _need(state, figures, target)

@@ -189,7 +189,7 @@ class Network:
 
     def _shown(self, call: Call, as_of: int) -> tuple[object, ...] | None:
         """What an answer to a windowed list depends on: its first and last row and their number. None: it cannot be told so simply."""
-        if call.path not in _WINDOWED or "orderLinkId" in call.params or "cursor" in call.params:
+        if call.path not in _WINDOWED or {"orderLinkId", "cursor", "type"} & call.params.keys():
             return None
         since, most = int(str(call.params["startTime"])), int(str(call.params["limit"]))
         serials = []
