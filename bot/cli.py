@@ -45,6 +45,7 @@ Try:
   hedgelock explain --last       why it did what it did, stage by stage
   hedgelock journal orders       orders, decisions, fills, notes of the past
   hedgelock run --speed 600      the same day, faster
+  hedgelock compare              what every policy would have done with your book, year by year
   hedgelock config               what is in force, and where each value came from
   hedgelock run --mode testnet   the same bot on Bybit testnet; needs testnet keys
 

@@ -10,6 +10,7 @@ from bot.backtest import policies, replay
 from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
 from bot.engine.config import Style
+from bot.replay import difference, retake
 from bot.strategy import decision, pipeline
 from tests.unit.backtest.tapes import a_walk
 from tests.unit.engine.desk import a_config
@@ -86,3 +87,13 @@ def test_partial_fills_and_refusals_end_at_the_same_legs(engines):
     assert calm.samples[-1][7] - calm.samples[-1][6] == pytest.approx(
         storm.samples[-1][7] - storm.samples[-1][6], abs=0.02
     )
+
+
+def test_what_was_lived_can_be_taken_again(engines):
+    """The diary of a full-fidelity run holds what a journal holds: each decision comes out the same from its recorded inputs."""
+    policy = pipeline.DEFAULT_POLICY._replace(hedge_mode=decision.COVERAGE)
+    tape = a_tape(engines, 13, 60)
+    lived = replay.live(tape, b.Span(WARM, len(tape.at_ms)), BOOK, RULES, replay.same_subset(a_config(), policy, RULES))
+
+    assert len(lived.diary.decisions) > 3
+    assert [""] * len(lived.diary.decisions) == [difference(d, retake(d)[0]) for _, d in lived.diary.decisions]
