@@ -241,7 +241,7 @@ def _pausing(state: State, now_ms: int) -> str:
     """Why nothing is planned just now: the last payment came to nothing, or what we know is older than it."""
     book, patience = state.loan, state.config.patience
     if book.drops:
-        pause_ms = patience.hedge_ms * 2 ** min(book.drops - 1, _MOST_PAUSE)
+        pause_ms = patience.seek_every_ms * 2 ** min(book.drops, _MOST_PAUSE)
         if now_ms - book.dropped_ms < pause_ms:
             return f"{book.drops} payment(s) came to nothing; the next is tried {pause_ms / 1000:.0f} s after the last"
     if book.ended_ms:

@@ -27,6 +27,7 @@ class Kind(Enum):
     CANCEL = "cancel"
     READ = "read"
     MONEY = "money"
+    REPAY = "repay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Limits:
     orders_per_min: int = 120
     requests_per_5s: int = 300
     reads_per_s: int = 25
-    money_per_min: int = 30  # Bybit: 60 transfers a minute, one repayment a second
+    money_per_min: int = 30  # Bybit: 60 transfers a minute
     cancel_share: float = 0.2
 
 
@@ -72,6 +73,7 @@ class Budget:
         self._now_s = now_s
         self._orders_1s, self._orders_60s = _Window(1.0), _Window(60.0)
         self._reads_1s, self._all_5s, self._money_60s = _Window(1.0), _Window(5.0), _Window(60.0)
+        self._repaid_1s = _Window(1.2)
         self._banned_until_s: float | None = None
 
     def take(self, kind: Kind) -> float:
@@ -110,6 +112,8 @@ class Budget:
         of = self._limits
         if kind is Kind.READ:
             return (self._reads_1s, of.reads_per_s), (self._all_5s, of.requests_per_5s - of.orders_per_s * 5)
+        if kind is Kind.REPAY:
+            return (self._repaid_1s, 1), (self._all_5s, of.requests_per_5s)  # Bybit: one repayment a second
         if kind is Kind.MONEY:
             return (self._money_60s, of.money_per_min), (self._all_5s, of.requests_per_5s)
         share = 1.0 if kind is Kind.CANCEL else 1.0 - of.cancel_share

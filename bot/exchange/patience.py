@@ -24,6 +24,7 @@ class Patience:
     question_deadline_s: float = 30.0  # one whole reading: many endpoints, many pages
     cash_deadline_s: float = 8.0  # the transaction log, which a reading can do without
     order_wait_s: float = 1.0  # how long an order may wait for our own budget before it is refused unsent
+    money_wait_s: float = 5.0  # the same for a transfer or a repayment
     last_words_s: float = 2.0  # when we are told to stop: how long an order already sent is still listened for
     clock_every_s: float = 600.0  # how old our knowledge of the venue's clock may grow
     answer_age_ms: int = 60_000  # an answer dated further away than this is not of now

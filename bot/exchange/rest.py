@@ -90,8 +90,8 @@ _KIND = {
     Tell.CREATE_ORDER: Kind.PLACE,
     Tell.CANCEL_ORDER: Kind.CANCEL,
     Tell.TRANSFER: Kind.MONEY,
-    Tell.REPAY_UTA: Kind.MONEY,
-    Tell.REPAY_LOAN: Kind.MONEY,
+    Tell.REPAY_UTA: Kind.REPAY,
+    Tell.REPAY_LOAN: Kind.REPAY,
     Tell.SWITCH_MODE: Kind.MONEY,
 }
 
@@ -293,7 +293,8 @@ class Rest:
             raise Unavailable("our own request budget is spent", retry_after_s=wait_s)
 
     async def _wait_to_write(self, kind: Kind) -> None:
-        patience_ends_s = elapsed_s() + self._patience.order_wait_s
+        waits_s = self._patience.money_wait_s if kind in (Kind.MONEY, Kind.REPAY) else self._patience.order_wait_s
+        patience_ends_s = elapsed_s() + waits_s
         while (wait_s := self._budget.take(kind)) > 0:
             if elapsed_s() + wait_s > patience_ends_s:
                 raise Refused(NEVER_LEFT, f"it never left: our own {kind.value} budget is spent for {wait_s:.1f} s")
