@@ -9,7 +9,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /opt/hedgelock
 COPY requirements.lock ./
 RUN python -m venv venv \
-    && venv/bin/python -m pip --require-virtualenv install -qq --no-cache-dir --only-binary :all: --require-hashes -r requirements.lock \
+    && venv/bin/python -m pip --require-virtualenv install -qq --no-cache-dir --only-binary :all: --no-deps --require-hashes -r requirements.lock \
     && venv/bin/python -m pip uninstall -qq -y pip setuptools
 COPY bot bot
 COPY scripts/kill_switch.py scripts/kill_switch.py
