@@ -25,6 +25,7 @@ from bot import __version__
 from bot.cli_backtest import add_to as add_backtest_verbs
 from bot.cli_data import add_to as add_data_verbs
 from bot.cli_desk import add_to as add_desk_verbs
+from bot.cli_fleet import add_to as add_fleet_verbs
 from bot.cli_journal import add_to as add_journal_verbs
 from bot.cli_loan import add_to as add_loan_verbs
 from bot.cli_publish import add_to as add_publish_verb
@@ -207,6 +208,7 @@ add_backtest_verbs(app)
 add_data_verbs(app)
 add_desk_verbs(app)
 add_loan_verbs(app)
+add_fleet_verbs(app)
 
 
 @app.command(short_help="Print what this is made of")

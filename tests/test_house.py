@@ -63,6 +63,7 @@ DOORS = {
         "cli_journal.py",
         "cli_loan.py",
         "cli_desk.py",
+        "cli_fleet.py",
         "cli_publish.py",
         "cli_simulate.py",
         "terminal.py",

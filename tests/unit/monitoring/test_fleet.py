@@ -1,0 +1,84 @@
+"""`hedgelock fleet status` against real servers on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from bot.cli import app
+from tests.unit.monitoring.conftest import TOKEN, Open
+
+
+async def fleet(*words: str, env: dict[str, str] | None = None) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, app, ["fleet", "status", *words], env=env)
+
+
+async def test_two_daemons_are_two_rows(open_desk: Open) -> None:
+    """Names in the order they were given, figures as each daemon tells them, exit code 0 where both trade."""
+    first, second = await open_desk(), await open_desk()
+
+    told = await fleet(f"alice={first.url('')}", second.url("/"), "--json")
+
+    rows = json.loads(told.stdout)
+    assert 0 == told.exit_code, told.output
+    assert ["alice", f"127.0.0.1:{second.web.port}"] == [row["name"] for row in rows]
+    assert [("TRADING", True), ("TRADING", True)] == [(row["mode"], row["well"]) for row in rows]
+    _, text = await first.get("/api/v1/status")
+    assert json.loads(text)["book"]["delta_btc"] == rows[0]["delta_btc"]
+
+
+async def test_one_that_is_away_is_a_row_too(open_desk: Open) -> None:
+    """Unknown is a word, not a zero; and a script hears it by the exit code."""
+    desk = await open_desk()
+
+    told = await fleet(f"here={desk.url('')}", "away=http://127.0.0.1:1")
+
+    assert 1 == told.exit_code
+    here, away = (line for line in told.stdout.splitlines() if line.startswith(("here", "away")))
+    assert "TRADING" in here
+    assert "unavailable" in away
+    assert "refused" in away
+
+
+async def test_a_token_is_named_in_the_file_and_shown_to_nobody(open_desk: Open, tmp_path: Path) -> None:
+    """Each daemon has its own; a wrong one is that row's trouble alone."""
+    desk = await open_desk(token=TOKEN)
+    secret, fleet_file = tmp_path / "token", tmp_path / "fleet.txt"
+    secret.write_text(f"{TOKEN}\n")
+    fleet_file.write_text(
+        f"# my daemons\nright {desk.url('')} file:{secret}\nenv {desk.url('')} env:A_TOKEN\nnone {desk.url('')}\n"
+    )
+
+    told = await fleet("--file", str(fleet_file), "--json", env={"A_TOKEN": TOKEN})
+
+    rows: list[dict[str, Any]] = json.loads(told.stdout)
+    assert 1 == told.exit_code
+    assert [True, True, False] == [row["well"] for row in rows]
+    assert "it answered 401" == rows[2]["why"]
+    assert TOKEN not in told.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((), 2, "no daemon is named"),
+        (("ftp://a.example",), 3, "no address"),
+        (("http://me:secret@a.example",), 3, "no password"),
+        (("http://127.0.0.1:1", "--token", "the-token-itself"), 3, "env:VARIABLE"),
+        (("http://127.0.0.1:1", "--token", "env:NOT_THERE"), 3, "NOT_THERE"),
+        (("--file", "not-there.txt"), 3, "cannot be read"),
+    ],
+)
+async def test_what_makes_no_sense_is_told(words: tuple[str, ...], code: int, says: str) -> None:
+    """Before anybody is asked."""
+    told = await fleet(*words)
+
+    assert (code, True) == (told.exit_code, says in told.output), told.output
+    assert "secret" not in told.output
+    assert "the-token-itself" not in told.output
