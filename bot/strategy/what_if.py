@@ -252,8 +252,8 @@ def top_up(walk: Walk) -> Walk:
 
 
 def cut_short(walk: Walk, policy: WhatIfPolicy) -> Walk:
-    """Bring the short leg to what its margin carries, from REDUCE on; the delta that leaves is accepted."""
-    if walk.margin_level < ladder.MARGIN_REDUCE:
+    """Bring a losing short to what its margin carries, from REDUCE on; the delta that leaves is accepted. In a fall it wins."""
+    if walk.margin_level < ladder.MARGIN_REDUCE or walk.book.price < walk.book.short_entry:
         return walk
     book, price = walk.book, walk.book.price
     margin, mm = margin_at(book, price)

@@ -72,6 +72,13 @@ def test_a_defended_book_survives_a_rally_to_240000(book):
     assert at(book, 240_000).defended_liquidated == ALIVE
 
 
+def test_a_fall_never_cuts_the_short():
+    """An idle pair of legs in one account: the margin runs out on the way down, and the short is all that still earns."""
+    pair = UNIFIED._replace(long_btc=0.213, long_entry=P0, short_btc=0.213)
+
+    assert at(pair, 66_000).defended_short_btc == pytest.approx(0.213)
+
+
 def test_idle_cash_is_spent_as_margin_before_the_hedge_is_cut():
     """10,000 USDT in the Funding wallet keep the whole short alive at a price that would have cut it."""
     poor, rich = at(PLEDGED, 140_000), at(PLEDGED._replace(idle_usdt=10_000.0), 140_000)
