@@ -41,8 +41,10 @@ from bot.journal.journal import MOST_WAITING, Journal
 from bot.journal.latch import Latch
 from bot.latching import LatchWatch
 from bot.monitoring.alerts.service import Alerts
+from bot.monitoring.heartbeat import Heartbeat
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.telegram.control import Control
+from bot.monitoring.watchdog import Watchdog
 from bot.monitoring.web import Web
 from bot.settings import Settings
 from bot.standing_checks import StandingChecks
@@ -236,6 +238,7 @@ class Daemon:
             "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
             "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
             "pulse": self._pulse.run(),
+            "watchdog": Watchdog(self._pulse.vitals).run(),
             "alerts": self._alerts.run(),
         }
         if self._settings.web.enabled:
@@ -244,6 +247,13 @@ class Daemon:
             hands = DaemonHands(self._desk, self.view)
             control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
             tasks["telegram"] = control.run()
+        if (beat := wiring.heartbeat_options(self._settings)) is not None:
+            tasks["heartbeat"] = Heartbeat(
+                beat,
+                view=self.view,
+                vitals=self._pulse.vitals,
+                journal_problem=lambda: self._engine.state.unwritable,
+            ).run()
         if self._world.venue is not None:
             tasks["paper venue"] = self._watch(self._world.venue)
         return tasks

@@ -37,6 +37,7 @@ _HELP = {
 def add_to(app: typer.Typer) -> None:
     """Give the command these verbs."""
     app.command(short_help="Check key, account, contract and machine before anything may trade")(doctor)
+    app.command(short_help="Watch the daemon from outside; freeze or neutralise when it falls silent")(watch)
     app.command(short_help="Trade again: lifts a halt, a pause and the latch, after a preflight")(resume)
     for verb, about in _HELP.items():
         app.command(verb, short_help=about, help=_long(verb, about))(_asks(verb))
@@ -59,6 +60,33 @@ def doctor(
     launch.require_runnable(loaded)
     launch.open_logs(loaded, quiet=True)
     launch.finish(run(loaded.settings, as_json=as_json, fix=fix))
+
+
+def watch(port: Port = None, env_file: EnvFile = None) -> None:
+    """Watch a daemon from a process of its own, on this machine. It outlives the daemon.
+
+    When the daemon has said nothing for HEDGELOCK__DEADMAN__WATCH_SILENCE_S and a position is on, the kill switch freezes or
+    neutralises, as HEDGELOCK__DEADMAN__WATCH_VERB says, and the latch is closed. Bybit's own cancel-on-disconnect is for institutions only.
+    """
+    import signal
+
+    from bot import launch
+    from bot.journal.latch import Latch
+    from bot.watch import Watch
+
+    loaded = launch.load_or_fail(env_file, web__port=port)
+    launch.require_runnable(loaded)
+    settings = loaded.settings
+    watching = Watch(
+        f"{_base(settings)}/health/live",
+        Latch(settings.journal_path),
+        verb=settings.deadman.watch_verb,
+        silence_s=settings.deadman.watch_silence_s,
+        tell=lambda words: typer.echo(words),
+    )
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: watching.stop.set())
+    watching.run()
 
 
 def resume(reason: Reason, port: Port = None, env_file: EnvFile = None) -> None:

@@ -15,7 +15,15 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import sections, sections_breakers, sections_loan, sections_people, sections_profit, sections_stream
+from bot import (
+    sections,
+    sections_breakers,
+    sections_deadman,
+    sections_loan,
+    sections_people,
+    sections_profit,
+    sections_stream,
+)
 from bot.keys import describe, explain
 from bot.monitoring.alerts.urls import secrets_of
 from bot.sections import key
@@ -55,6 +63,7 @@ class Settings(BaseSettings):
     profit: sections_profit.ProfitSettings = sections_profit.ProfitSettings()
     loan: sections_loan.LoanSettings = sections_loan.LoanSettings()
     limits: sections.LimitsSettings = sections.LimitsSettings()
+    deadman: sections_deadman.DeadManSettings = sections_deadman.DeadManSettings()
     breakers: sections_breakers.BreakerSettings = sections_breakers.BreakerSettings()
     streams: sections.StreamsSettings = sections.StreamsSettings()
     reconcile: sections.ReconcileSettings = sections.ReconcileSettings()
@@ -103,6 +112,7 @@ class Settings(BaseSettings):
     def secrets(self) -> list[str]:
         """Every secret text that is set, for the logs to hide."""
         texts = [*self.bybit.secrets(), *self.web.secrets(), self.telegram.token.get_secret_value()]
+        texts.append(self.deadman.heartbeat_url.get_secret_value())
         for url in (self.alerts.first_url, self.alerts.second_url):
             texts += secrets_of(url.get_secret_value())
         return [text for text in texts if text]

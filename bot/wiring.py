@@ -27,6 +27,7 @@ from bot.monitoring.alerts.desk import Options as DeskOptions
 from bot.monitoring.alerts.quiet import QuietHours
 from bot.monitoring.alerts.service import AlertOptions
 from bot.monitoring.alerts.words import Severity
+from bot.monitoring.heartbeat import HeartbeatOptions
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.telegram.control import TelegramOptions
 from bot.sections_people import chats_of
@@ -260,3 +261,9 @@ def _engine_patience(settings: Settings, rate: float) -> EnginePatience:
 
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
+
+
+def heartbeat_options(settings: Settings) -> HeartbeatOptions | None:
+    """Where the heartbeat goes; None: nowhere."""
+    url = settings.deadman.heartbeat_url.get_secret_value()
+    return HeartbeatOptions(url=url, every_s=settings.deadman.heartbeat_every_s) if url else None

@@ -1,0 +1,84 @@
+"""The second process: watches the daemon from outside, and when it falls silent with a position on, freezes or neutralises.
+
+Knows the daemon's address and the kill switch, which is a hand of its own: neither engine nor journal is needed. Bybit's own
+cancel-on-disconnect is for institutions; where an account has it, it works beside this.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+from bot.domain.clock import elapsed_s
+from bot.journal.latch import Latch
+
+__all__ = ["Watch", "kill_switch"]
+
+LOOK_S = 2.0
+KILL_SWITCH = Path(__file__).resolve().parents[1] / "scripts" / "kill_switch.py"
+NOTHING_ON = 0
+
+Kill = Callable[..., int]
+
+
+def kill_switch(*words: str) -> int:
+    """Run the kill switch to its end; its exit code."""
+    return subprocess.run([sys.executable, str(KILL_SWITCH), *words], check=False).returncode
+
+
+class Watch:
+    """`url` is the daemon's /health/live. `tell` gets a line for a person; `kill` runs the kill switch with words."""
+
+    def __init__(
+        self,
+        url: str,
+        latch: Latch,
+        *,
+        verb: str,
+        silence_s: float,
+        tell: Callable[[str], None],
+        kill: Kill = kill_switch,
+    ) -> None:
+        self._url, self._latch, self._verb, self._silence_s = url, latch, verb, silence_s
+        self._tell, self._kill = tell, kill
+        self._heard_s = elapsed_s()
+        self.stop = Event()
+
+    def run(self) -> None:
+        """Watch until stopped."""
+        self._tell(f"watching {self._url}; {self._verb} after {self._silence_s:g} s of silence")
+        while not self.stop.is_set():
+            self.look()
+            self.stop.wait(LOOK_S)
+
+    def look(self) -> bool:
+        """One look; True where it acted."""
+        if self._is_heard():
+            self._heard_s = elapsed_s()
+            return False
+        silent_s = elapsed_s() - self._heard_s
+        if silent_s < self._silence_s or self._latch.state().closed:
+            return False  # once the latch is closed, nothing grows any more and a person has been called
+        if self._kill("flatten", "--dry-run") == NOTHING_ON:
+            self._tell(f"silent for {silent_s:.0f} s, and nothing is on: nothing to do")
+            self._heard_s = elapsed_s()
+            return False
+        self._tell(f"silent for {silent_s:.0f} s with a position on: {self._verb}")
+        self._kill(self._verb, "--yes", "--reason", f"the daemon was silent for {silent_s:.0f} s")
+        self._heard_s = elapsed_s()
+        return True
+
+    def _is_heard(self) -> bool:
+        """Only /health/live counts: a daemon that is halted or blind still speaks."""
+        try:
+            with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S):
+                return True
+        except HTTPError as error:
+            return error.code != 503  # 503 here: the loop has been held up beyond every deadline
+        except OSError:
+            return False

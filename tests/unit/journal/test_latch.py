@@ -1,0 +1,79 @@
+"""The halt latch: a file, whole or not at all, lifted by a person only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.inbox import Inbox
+from bot.journal.latch import Latch
+from bot.latching import LatchWatch
+from scripts.kill import latch as outside
+from tests.unit.engine.desk import Desk
+
+
+def a_latch(folder: Path) -> Latch:
+    return Latch(folder / "journal.sqlite")
+
+
+async def heard(inbox: Inbox) -> list[object]:
+    return [await inbox.next() for _ in range(len(inbox))]
+
+
+def test_it_is_there_or_it_is_not(tmp_path: Path) -> None:
+    """Its words survive another process; our own is not foreign to us; lifting is remembered."""
+    latch = a_latch(tmp_path)
+    assert (False, False) == (latch.state().closed, latch.foreign())
+
+    latch.close("flatten by operator: enough")
+
+    assert "flatten by operator: enough" == a_latch(tmp_path).state().reason
+    assert (False, True) == (latch.foreign(), a_latch(tmp_path).foreign())
+    latch.lift("operator", "looked")
+    assert not latch.state().closed
+    assert latch.was_lifted()
+
+
+def test_what_cannot_be_understood_is_closed(tmp_path: Path) -> None:
+    """An empty file, rubbish, a folder: each is a closed latch."""
+    for content in (b"", b"{", b"\xff\xfe", b'{"verb": 1}'):
+        (tmp_path / "halt.latch").write_bytes(content)
+        assert a_latch(tmp_path).state().closed
+    (tmp_path / "halt.latch").unlink()
+    (tmp_path / "halt.latch").mkdir()
+    assert a_latch(tmp_path).state().closed
+
+
+async def test_the_hand_outside_is_heard_and_a_file_that_vanishes_is_put_back(tmp_path: Path) -> None:
+    """Only a lift opens it: deleting the file is nobody's decision."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    desk.start()
+    watch = LatchWatch(latch, desk.engine, inbox)
+    outside.close([latch.path], "flatten", "drill")
+
+    watch.look()
+    (seen,) = await heard(inbox)
+    assert isinstance(seen, LatchSeen)
+    assert seen.closed
+    desk.hear(seen)
+    watch.look()
+    latch.path.unlink()
+    watch.look()
+    assert latch.state().closed
+
+    latch.lift("operator", "looked")
+    watch.look()
+    assert [LatchSeen(closed=False, reason="lifted")] == await heard(inbox)
+
+
+async def test_our_own_emergency_and_its_latch_are_one(tmp_path: Path) -> None:
+    """The words are the same, so the watch has nothing to tell."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    desk.start()
+    watch = LatchWatch(latch, desk.engine, inbox)
+
+    latch.close("freeze by me: now")
+    desk.hear(OperatorAsked(verb=Verb.FREEZE, reason="now", who="me"))
+    watch.look()
+
+    assert [] == await heard(inbox)

@@ -1,0 +1,90 @@
+"""The dead-man's switches: a heartbeat only while all is well, a word to the supervisor, a second process that acts on silence."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+import respx
+
+from bot.journal.latch import Latch
+from bot.monitoring.heartbeat import Heartbeat, HeartbeatOptions, silent_because
+from bot.monitoring.pulse import Vitals
+from bot.monitoring.watchdog import Watchdog
+from bot.watch import Watch
+from tests.build import a_view
+
+URL = "https://alarm.example/abc"
+WELL = Vitals(up_s=60.0, loop_lag_ms=1.0, worst_loop_lag_ms=2.0)
+
+
+def unwell() -> list[tuple[str, object, Vitals, str, str]]:
+    view = a_view()
+    return [
+        ("stale", replace(view, market=replace(view.market, stale=True)), WELL, "", "the price is stale"),
+        ("unreconciled", replace(view, book=replace(view.book, reconciled_age_ms=None)), WELL, "", "the books are not"),
+        ("late", view, replace(WELL, loop_lag_ms=5000.0), "", "the loop is 5000 ms late"),
+        ("unwritten", view, WELL, "disk full", "the journal is not written"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "view", "vitals", "journal", "why"), unwell(), ids=[case[0] for case in unwell()])
+def test_no_heartbeat_while_something_is_wrong(name: str, view: object, vitals: Vitals, journal: str, why: str) -> None:
+    """Silence is the alarm."""
+    assert silent_because(view, vitals, journal_problem=journal).startswith(why)  # type: ignore[arg-type]
+
+
+@respx.mock
+async def test_it_beats_while_all_is_well_and_a_deaf_service_stops_nothing() -> None:
+    """One GET; what the service answers is logged and no more."""
+    route = respx.get(URL).mock(side_effect=[httpx.Response(200), httpx.Response(500), httpx.ConnectError("gone")])
+    problem = ""
+    heart = Heartbeat(HeartbeatOptions(url=URL), view=a_view, vitals=lambda: WELL, journal_problem=lambda: problem)
+
+    async with httpx.AsyncClient() as client:
+        assert [True, False, False] == [await heart.beat(client) for _ in range(3)]
+        problem = "disk full"
+        assert not await heart.beat(client)
+
+    assert 3 == route.call_count
+
+
+async def test_the_supervisor_hears_ready_and_alive(tmp_path: Path) -> None:
+    """READY first, then WATCHDOG; without a socket nothing is said."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(address)
+        supervisor.settimeout(5)
+        task = asyncio.create_task(Watchdog(lambda: WELL, {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "2000000"}).run())
+        heard = [(await asyncio.to_thread(supervisor.recv, 100)).decode() for _ in range(2)]
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert ["READY=1", "WATCHDOG=1"] == heard
+    Watchdog(lambda: WELL, {}).say("READY=1")
+
+
+@pytest.mark.parametrize(
+    ("on", "acts"), [(1, True), (2, True), (0, False)], ids=["a position", "unknown", "nothing on"]
+)
+def test_silence_with_a_position_on_is_acted_upon(on: int, acts: bool, tmp_path: Path) -> None:
+    """The kill switch says whether anything is on; where nobody can know, it is taken to be."""
+    ran: list[tuple[str, ...]] = []
+
+    def kill(*words: str) -> int:
+        ran.append(words)
+        return on if "--dry-run" in words else 0
+
+    latch = Latch(tmp_path / "journal.sqlite")
+    watch = Watch("http://127.0.0.1:1/", latch, verb="freeze", silence_s=0.0, tell=lambda _: None, kill=kill)
+
+    assert acts is watch.look()
+    assert [("flatten", "--dry-run")] == ran[:1]
+    assert acts is (len(ran) == 2 and ran[1][0] == "freeze")
+
+    latch.close("freeze by kill_switch.py: silent")
+    assert not watch.look()

@@ -1,0 +1,30 @@
+"""The pages about controls and emergencies: every test they name is there, every breaker and emergency has its words."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bot.engine.breakers import BREAKERS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_control_names_a_test_that_exists() -> None:
+    """Seventeen controls; a control without a test is a promise."""
+    rows = [
+        line for line in (ROOT / "docs/controls.md").read_text(encoding="utf-8").splitlines() if line.endswith("` |")
+    ]
+    named = [re.findall(r"`(tests/[^`]+)` \|$", row)[0] for row in rows]
+
+    assert 17 == len(named)
+    assert [] == [name for name in named if not (ROOT / name).is_file()]
+
+
+def test_every_breaker_is_a_setting_and_has_its_page() -> None:
+    """A person who is told of it finds what to do."""
+    settings = (ROOT / "config/README.md").read_text(encoding="utf-8")
+
+    for breaker in BREAKERS:
+        assert f"HEDGELOCK__BREAKERS__{breaker.name.replace(' ', '_').upper()}" in settings
+    assert "### breaker-tripped" in (ROOT / "docs/alerts.md").read_text(encoding="utf-8")

@@ -1,0 +1,148 @@
+"""The operator's desk, and the doors to it over a real socket: token, origin, JSON, typed phrase, reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from bot.domain.commands import Mode
+from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.inbox import Inbox
+from bot.journal.latch import Latch
+from bot.monitoring.listener import WebOptions
+from bot.monitoring.pulse import Vitals
+from bot.monitoring.web import Web
+from bot.verbs import Desk
+from tests.build import a_view
+from tests.unit.engine.desk import Desk as Engine
+
+TOKEN = "a-token-of-at-least-22-characters"
+GOOD = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+
+
+class Office:
+    """A desk over a started engine, and its window."""
+
+    def __init__(self, folder: Path) -> None:
+        self.engine, self.inbox, self.against = Engine(), Inbox(), list[str]()
+        self.engine.start()
+        self.engine.pulse(1)
+        self.latch = Latch(folder / "journal.sqlite")
+
+        async def preflight() -> list[str]:
+            return self.against
+
+        self.desk = Desk(self.engine.engine, self.inbox, self.latch, world="paper", preflight=preflight)
+
+    async def ask(self, verb: Verb, **words: Any) -> tuple[bool, list[object]]:
+        asked = {"reason": "", "confirm": "", "who": "me", "amount": None} | words
+        answer = await self.desk.ask(verb, **asked)
+        return answer.accepted, [await self.inbox.next() for _ in range(len(self.inbox))]
+
+
+async def test_an_emergency_is_confirmed_by_phrase_and_latched_before_it_is_heard(tmp_path: Path) -> None:
+    """The phrase names the world; a restart before the engine heard of it starts halted all the same."""
+    office = Office(tmp_path)
+
+    assert (False, []) == await office.ask(Verb.FLATTEN, confirm="flatten")
+    assert not office.latch.state().closed
+    accepted, heard = await office.ask(Verb.FLATTEN, confirm="flatten paper", reason="enough")
+
+    assert accepted
+    assert [OperatorAsked(verb=Verb.FLATTEN, reason="enough", who="me")] == heard
+    assert "flatten by me: enough" == office.latch.state().reason
+
+
+async def test_resume_needs_a_reason_and_a_clean_preflight(tmp_path: Path) -> None:
+    """What stands against trading keeps the latch closed."""
+    office = Office(tmp_path)
+    office.latch.close("freeze by me: now")
+    office.engine.hear(LatchSeen(closed=True, reason="freeze by me: now"))
+    assert Mode.HALTED is office.engine.state.mode
+
+    assert (False, []) == await office.ask(Verb.RESUME)
+    office.against = ["margin mode: ISOLATED_MARGIN"]
+    assert (False, []) == await office.ask(Verb.RESUME, reason="looked")
+    assert office.latch.state().closed
+
+    office.against = []
+    accepted, heard = await office.ask(Verb.RESUME, reason="looked")
+    for event in heard:
+        office.engine.hear(event)  # type: ignore[arg-type]
+    office.engine.pulse(1)
+
+    assert accepted
+    assert not office.latch.state().closed
+    assert Mode.TRADING is office.engine.state.mode
+
+
+async def test_only_what_takes_an_amount_gets_one(tmp_path: Path) -> None:
+    """A number that nobody reads is a misunderstanding."""
+    assert (False, []) == await Office(tmp_path).ask(Verb.REHEDGE, amount=D(5))
+
+
+@pytest.fixture
+async def window(tmp_path: Path) -> AsyncIterator[tuple[Office, str, aiohttp.ClientSession]]:
+    office = Office(tmp_path)
+    options = WebOptions(port=0, metrics_port=0, verb_token=TOKEN)
+    web = Web(options, view=a_view, vitals=lambda: Vitals(up_s=1.0), verbs=office.desk)
+    await web.bind()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client:
+        yield office, f"http://127.0.0.1:{web.port}/api/v1/verbs", client
+    await web.close()
+
+
+DOORS = [
+    # name, verb, headers, body, status
+    ("no token", "freeze", {"Content-Type": "application/json"}, "{}", 401),
+    ("a wrong token", "freeze", GOOD | {"Authorization": "Bearer no"}, "{}", 401),
+    ("a form", "freeze", GOOD | {"Content-Type": "application/x-www-form-urlencoded"}, "a=b", 415),
+    ("plain text", "freeze", GOOD | {"Content-Type": "text/plain"}, "{}", 415),
+    ("another origin", "freeze", GOOD | {"Origin": "http://evil.example"}, "{}", 403),
+    ("another site", "freeze", GOOD | {"Sec-Fetch-Site": "cross-site"}, "{}", 403),
+    ("another host", "freeze", GOOD | {"Host": "evil.example"}, "{}", 421),
+    ("no such verb", "explode", GOOD, "{}", 404),
+    ("no JSON", "freeze", GOOD, "{", 400),
+    ("unknown words", "freeze", GOOD, '{"size": 1}', 400),
+    ("a bad amount", "repay", GOOD, '{"amount_usdt": "NaN"}', 400),
+    ("not confirmed", "freeze", GOOD, '{"confirm": "yes"}', 409),
+    ("no reason", "pause", GOOD, "{}", 409),
+    ("as it should be", "pause", GOOD, '{"reason": "lunch"}', 202),
+]
+
+
+@pytest.mark.parametrize(("name", "verb", "headers", "body", "status"), DOORS, ids=[case[0] for case in DOORS])
+async def test_the_doors(
+    name: str,
+    verb: str,
+    headers: dict[str, str],
+    body: str,
+    status: int,
+    window: tuple[Office, str, aiohttp.ClientSession],
+) -> None:
+    """Whatever is not exactly a verb of ours changes nothing."""
+    office, url, client = window
+
+    async with client.post(f"{url}/{verb}", data=body, headers=headers) as answer:
+        assert status == answer.status
+
+    assert (status == 202) is (len(office.inbox) == 1)
+
+
+async def test_the_list_says_what_each_leaves(window: tuple[Office, str, aiohttp.ClientSession]) -> None:
+    """Delta, LTV and liquidation price, before anybody confirms."""
+    _, url, client = window
+
+    async with client.get(url) as answer:
+        offers = {offer["verb"]: offer for offer in json.loads(await answer.text())["verbs"]}
+
+    assert {verb.value for verb in Verb} == set(offers)
+    assert "flatten paper" == offers["flatten"]["confirm"]
+    assert "0.27" == offers["flatten"]["leaves"]["delta_btc"].rstrip("0") or offers["flatten"]["leaves"]["delta_btc"]
+    assert offers["pause"]["leaves"] is None
