@@ -43,9 +43,11 @@ class JournalArchive:
         self._read_s = float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
         self._waiting = 0
+        self._is_closed = False
 
     def close(self) -> None:
         """Answer nothing more; a reading that runs comes to its end."""
+        self._is_closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def series(self, from_ms: int | None, to_ms: int | None, points: int) -> dict[str, Any]:
@@ -76,6 +78,8 @@ class JournalArchive:
         return self._chronicle
 
     async def _ask(self, question: Callable[[JournalReader], T]) -> T:
+        if self._is_closed:
+            raise Unavailable("the daemon is leaving")
         if self._waiting >= _MOST_WAITING:
             raise Unavailable("too many ask the journal at once", retry_after_s=2.0)
         self._waiting += 1

@@ -65,7 +65,9 @@ export class Charts {
     } else if (this.spanS && this.bounds) {
       query.set("from_ms", Math.max(0, Math.round(this.bounds[1] - this.spanS * 1_000)));
     }
+    const asked = (this.asked = (this.asked ?? 0) + 1);
     const found = await this.line.ask(`/api/v1/history?${query}`);
+    if (asked !== this.asked) return; // somebody has asked for another stretch since
     if (!found) {
       this.note.textContent = "The journal does not answer; what you see may be old.";
       return;

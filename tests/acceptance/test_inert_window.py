@@ -1,0 +1,135 @@
+"""The window is inert: whatever a thousand slow clients and a fuzzer do to it, the engine decides the same, and in time.
+
+One engine is fed the same events twice, on the same loop as a dashboard; the second time the dashboard is under attack by another process.
+Decisions must be equal to the last field. The delay of a turn (from the event's due moment to the end of the turn) is measured; the figure
+is printed, and held only in the campaign, where the machine is the test's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from bot.archive import JournalArchive
+from bot.domain.clock import elapsed_s
+from bot.domain.commands import Decided
+from bot.domain.records import Record
+from bot.engine import picture
+from bot.engine.engine import Engine
+from bot.journal.journal import Journal
+from bot.monitoring.listener import WebOptions
+from bot.monitoring.pulse import Pulse
+from bot.monitoring.web import Web
+from tests import past
+from tests.inert import Day
+from tests.unit.engine.desk import a_config
+
+ROOT = Path(__file__).resolve().parents[2]
+FEW, MANY = 40, 1_000
+PACE_S = 0.004
+
+
+class Run(NamedTuple):
+    decisions: list[Decided]
+    delays_ms: list[float]
+
+    def p99_ms(self) -> float:
+        return sorted(self.delays_ms)[int(len(self.delays_ms) * 0.99)]
+
+
+class Scribe:
+    """A diary on disk that also keeps what was decided."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self.decisions: list[Decided] = []
+
+    def append(self, record: Record, now_ms: int) -> int:
+        if isinstance(record, Decided):
+            self.decisions.append(record)
+        return self.journal.append(record, now_ms)
+
+    def commit(self) -> None:
+        self.journal.commit()
+
+
+@asynccontextmanager
+async def attacked(port: int, clients: int) -> AsyncIterator[None]:
+    """Another process opens `clients` connections that drip or do not read, and fuzzes the API; ready when all have knocked."""
+    if not clients:
+        yield
+        return
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.inert", str(port), str(clients), cwd=ROOT, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert b"knocking\n" == await process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def live(folder: Path, *, clients: int, turns: int) -> Run:
+    """One life of the engine beside its window."""
+    past.write(folder / "past.sqlite")
+    journal = Journal(folder / "journal.sqlite")
+    scribe = Scribe(journal)
+    engine = Engine(a_config(), scribe)
+    day, pulse = Day(engine, random.Random(4711)), Pulse()
+    archive = JournalArchive(folder / "past.sqlite", symbol="BTCUSDT")
+    web = Web(
+        WebOptions(port=0, metrics_port=0),
+        view=lambda: picture.view(engine.state, day.now_ms),
+        vitals=pulse.vitals,
+        archive=archive,
+    )
+    await web.bind()
+    delays_ms = []
+    async with asyncio.TaskGroup() as tasks:
+        living = [tasks.create_task(web.run()), tasks.create_task(pulse.run())]
+        async with attacked(web.port, clients):
+            for event in day.opening():
+                day.hear(engine.turn(event, day.now_ms))
+            for number in range(turns):
+                due_s = elapsed_s() + PACE_S
+                await asyncio.sleep(PACE_S)
+                for event in day.beat(number):
+                    day.hear(engine.turn(event, day.now_ms))
+                delays_ms.append((elapsed_s() - due_s) * 1_000)
+        for task in living:
+            task.cancel()
+    archive.close()
+    journal.close()
+    return Run(scribe.decisions, delays_ms)
+
+
+@pytest.mark.acceptance
+async def test_decisions_are_the_same_under_attack(tmp_path: Path) -> None:
+    """A few dozen bad clients and a fuzzer: not one decision differs."""
+    calm = await live(tmp_path / "calm", clients=0, turns=400)
+    stormy = await live(tmp_path / "storm", clients=FEW, turns=400)
+
+    assert len(calm.decisions) > 3
+    assert calm.decisions == stormy.decisions
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+async def test_a_thousand_slow_clients_and_a_fuzzer(tmp_path: Path) -> None:
+    """The full load: the same decisions; p99 of a turn within a tenth, or within two milliseconds where that is more."""
+    calm = await live(tmp_path / "calm", clients=0, turns=3_000)
+    stormy = await live(tmp_path / "storm", clients=MANY, turns=3_000)
+    sys.stdout.write(f"\np99 of a turn: calm {calm.p99_ms():.2f} ms, under attack {stormy.p99_ms():.2f} ms\n")
+
+    assert calm.decisions == stormy.decisions
+    assert stormy.p99_ms() <= max(calm.p99_ms() * 1.1, calm.p99_ms() + 2.0)

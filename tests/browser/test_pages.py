@@ -1,0 +1,135 @@
+"""The pages that read the journal and act: charts draw and zoom, verbs need their phrase and a token, the loan shows its dangers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bot.domain.commands import Mode
+from tests.browser.conftest import Open, Window, playwright
+from tests.browser.desk import VERB_TOKEN, VerbBook, a_story
+
+CHARTS = ("#chart-delta", "#chart-pnl", "#chart-price")
+
+
+async def test_charts_draw_zoom_and_tell_under_the_cursor(open_window: Open) -> None:
+    """Three days: the wheel of ranges, a stretch dragged out, the figures under the pointer, all by keyboard too."""
+    window = await open_window()
+    await window.go("#/charts")
+    page = window.page
+    await page.get_by_role("button", name="all", exact=True).click()
+    await window.until("#range-note", "(2 d 23 h)")
+    for chart in CHARTS:
+        assert (chart, True) == (chart, len(await _path(window, chart)) > 500)
+
+    box = await page.locator("#chart-pnl .plot").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    await page.mouse.move(box["x"] + 300, middle)
+    await window.until("#chart-pnl .key", "USDT")
+    assert 1 == await page.locator("#chart-price line.cursor").count()
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + 600, middle, steps=4)
+    await page.mouse.up()
+    await playwright.expect(page.locator("#range-note")).not_to_contain_text("2 d 23 h")
+    await page.locator("#chart-delta").focus()
+    before = await page.locator("#chart-delta").get_attribute("aria-valuetext")
+    await page.keyboard.press("ArrowLeft")
+
+    assert before != await page.locator("#chart-delta").get_attribute("aria-valuetext")
+    assert (window.complaints, window.outside) == ([], [])
+
+
+async def _path(window: Window, chart: str) -> str:
+    path = await window.page.locator(f"{chart} path.series").first.get_attribute("d")
+    return path or ""
+
+
+async def test_profit_by_day_adds_up_on_the_page(open_window: Open) -> None:
+    """A person adds up what is shown: the days are the total, to the cents of their rounding."""
+    window = await open_window()
+    await window.go("#/charts")
+    await window.page.wait_for_selector("#by-day tr.total")
+    texts = await window.page.locator("#by-day tbody tr > :last-child").all_inner_texts()
+    figures = [float(text.replace("−", "-").replace(",", "")) for text in texts]
+
+    assert abs(sum(figures[:-1]) - figures[-1]) < 0.005 * len(figures)
+
+
+async def test_a_verb_needs_its_phrase_and_a_token(open_window: Open) -> None:
+    """The button stays shut until the phrase stands there; without a token nothing is asked, with it once."""
+    book = VerbBook()
+    window = await open_window(verbs=book)
+    await window.go("#/verbs")
+    page = window.page
+    flatten = page.locator("#verbs > li", has=page.get_by_role("heading", name="flatten"))
+    button = flatten.get_by_role("button", name="flatten")
+
+    assert "Leaves delta 0.2700 BTC" in " ".join((await flatten.inner_text()).split())
+    assert await button.is_disabled()
+    await flatten.get_by_label("Type “flatten paper” to confirm").fill("flatten mainnet")
+    assert await button.is_disabled()
+    await flatten.get_by_label("Type “flatten paper” to confirm").fill("flatten paper")
+    await button.click()
+    await window.until("#verb-said", "a token that may operate is needed")
+    assert [] == book.asked
+
+    await page.get_by_label("A verb needs a token").fill(VERB_TOKEN)
+    await page.get_by_role("button", name="Use it").click()
+    await window.until("#verb-said", "flatten: taken in")
+    assert [("flatten", "")] == book.asked
+    assert await button.is_disabled()
+
+
+async def test_a_verb_that_needs_a_reason_or_an_amount_says_so(open_window: Open) -> None:
+    """The button of pause waits for a reason; what the daemon refuses is told in its words."""
+    book = VerbBook()
+    window = await open_window(verbs=book)
+    await window.page.add_init_script(f"sessionStorage.setItem('operate', '{VERB_TOKEN}')")
+    await window.go("#/verbs")
+    pause = window.page.locator("#verb-pause-reason")
+    button = window.page.get_by_role("button", name="pause")
+
+    assert await button.is_disabled()
+    await pause.fill("maintenance")
+    await button.click()
+    await window.until("#verb-said", "pause: taken in")
+    await window.page.get_by_role("button", name="repay").click()
+    await window.until("#verb-said", "repay: say how much")
+
+    assert [("pause", "maintenance"), ("repay", "")] == book.asked
+
+
+async def test_the_loan_shows_its_ladder_and_what_would_become_of_it(open_window: Open) -> None:
+    """Rungs with a marker, two curves over the move of the price, a row for every move."""
+    story = a_story()
+    window = await open_window(view=replace(story, loan=replace(story.loan, rung="MONITOR", margin_rung="CALM")))
+    await window.go("#/loan")
+    page = window.page
+    await page.wait_for_selector("#what-if-chart path.series.good")
+
+    assert 5 == await page.locator("#ladder-ltv rect").count()
+    assert "Loan-to-value 51.7 %" in (await page.locator("#ladder-ltv svg").get_attribute("aria-label") or "")
+    assert 8 == await page.locator("#what-if tr").count()
+    assert "at no price seen" in await window.text(".distances")
+
+
+async def test_a_decision_of_long_ago_is_told_in_full(open_window: Open) -> None:
+    """From the list to the first hedge, with its orders and fills; the focus goes with it."""
+    window = await open_window()
+    await window.go("#/decisions")
+    await window.page.get_by_role("button", name="hedge", exact=True).click()
+    await window.page.get_by_role("button", name="1", exact=True).click()
+
+    await window.until("#told", "hl-k3-LONG")
+    await playwright.expect(window.page.locator("#h-told")).to_be_focused()
+
+
+async def test_health_tells_streams_notes_and_alerts(open_window: Open) -> None:
+    """Why it does not hedge, since when a stream is down, and what the journal noted."""
+    story = a_story()
+    view = replace(story, mode=Mode.HALTED, why="a person said so")
+    window = await open_window(view=view)
+    await window.go("#/health")
+
+    await window.until("#verdicts", "mode is HALTED: a person said so")
+    await window.until("#notes", "the engine stood still for 12.0 s")
+    assert "Private stream up" in " ".join((await window.page.locator("#streams").inner_text()).split())
