@@ -99,6 +99,7 @@ def _table(spot: float, rules: Rules) -> list[tuple[str, str, Policy, Rules]]:
 
     coverage = _BARE._replace(hedge_mode=decision.COVERAGE)
     full = static(1.0)
+    apart = [] if rules.structure == UTA else [_swept(static(1.0), rules)]
     return [
         ("unhedged", "the loan, and no hedge", static(0.0), rules),
         ("static 20 %", "a short of a fifth of the spot", static(0.2), rules),
@@ -115,11 +116,20 @@ def _table(spot: float, rules: Rules) -> list[tuple[str, str, Policy, Rules]]:
          static(0.0)._replace(insurance_drop=0.40, insurance_ltv=0.75), rules),
         ("original ladder on 100 %", "full cover, cut to 50/20/0 % as LTV rises", full, rules._replace(original_ladder=1, cover=1.0)),
         ("original quick start", "hourly, no hysteresis, no ladder, funding scales h", pipeline.ORIGINAL_POLICY, rules),
+        *apart,
     ]  # fmt: skip
 
 
 TABLE = tuple(name for name, *_ in _table(1.0, RULES))
 """Names of the comparison, in order."""
+
+
+def _swept(full: Policy, rules: Rules) -> tuple[str, str, Policy, Rules]:
+    """For a loan set apart: what is not repaid does not lower its LTV."""
+    ladder = pipeline.DEFAULT_POLICY
+    rungs = {name: getattr(ladder, name) for name in ("ltv_monitor", "ltv_warning", "ltv_critical", "ltv_emergency")}
+    words = "full cover, and its gains repay the loan from 60 % LTV on"
+    return "static 100 %, swept", words, full._replace(**rungs), rules._replace(sweep=1)
 
 
 def opening(

@@ -155,7 +155,7 @@ def summarise(name: str, outcomes: Sequence[Outcome]) -> Summary:
         ratio_p5=float(np.quantile(ratios, 0.05)),
         ratio_median=float(np.median(ratios)),
         ratio_p95=float(np.quantile(ratios, 0.95)),
-        worst_drawdown=max(1.0 if not merit["survived"] else merit["return_max_drawdown"] for merit in merits),
+        worst_drawdown=max(merit["return_max_drawdown"] for merit in merits),
         cost_per_year=float(np.mean([merit["cost_per_year_usdt"] for merit in merits])),
         variance_removed=float(np.median(effects)) if effects else math.nan,
         carry_cover=float(np.median(carries)) if carries else math.nan,

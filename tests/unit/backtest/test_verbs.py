@@ -29,6 +29,25 @@ def test_compare_writes_a_page_that_needs_nothing(engines, tmp_path):
     assert "SHA-256" in text
 
 
+@pytest.mark.campaign
+def test_sixty_two_years(engines):
+    """One-year windows from January 2020 to February 2025, daily decisions: a quarter of the unhedged die, no half hedge passes 65 %."""
+    told = call("compare", "--price", 116_000, "--until", "2026-02-02", "--every", 1440, "--json")
+    rows = {row["name"]: row for row in json.loads(told.stdout)["summary"]}
+    bare, half, full = (rows[name] for name in ("unhedged", "static 50 %", "static 100 %"))
+
+    assert 62 == bare["windows"]
+    assert 0.20 < bare["dead"] < 0.30
+    assert (0, 0, 0) == (half["dead"], half["ltv_85"], half["ltv_65"])
+    assert (0.75, 1.0) == (
+        pytest.approx(half["variance_removed"], abs=0.01),
+        pytest.approx(full["variance_removed"], abs=0.01),
+    )
+    assert full["worst_drawdown"] < 0.05 < 0.7 < half["worst_drawdown"]
+    assert rows["original ladder on 100 %"]["worst_drawdown"] > 0.8
+    assert 10 == pytest.approx(half["cost_per_year"], abs=1)
+
+
 def test_backtest_in_json_and_csv(engines, tmp_path):
     """The parts of the attribution add up in the document too."""
     told = call(
