@@ -367,39 +367,6 @@ class JournalSettings(Section):
         return value
 
 
-class WebSettings(Section):
-    """The dashboard, /health and /metrics."""
-
-    enabled: bool = key(True, "false: no dashboard, no /health, no /metrics", room="monitoring")
-    host: str = key("127.0.0.1", "address the dashboard listens on", room="monitoring")
-    port: int = key(8009, "its port; 0 = any free one", room="monitoring", ge=0, le=65535)
-    metrics_port: int = key(9096, "second port for /metrics; 0 = none", room="monitoring", ge=0, le=65535)
-    token: SecretStr = key(
-        SecretStr(""), "asked of everyone who wants more than /health; needed beyond loopback", room="monitoring"
-    )
-    operate_token: SecretStr = key(
-        SecretStr(""),
-        "asked of who wants a verb, and may read too; empty = the token above does both",
-        room="monitoring",
-    )
-    allowed_hosts: str = key(
-        "", "further names the dashboard is called by, with port, comma-separated (hedgelock:9096)", room="monitoring"
-    )
-
-    def secrets(self) -> list[str]:
-        """Both tokens, for the logs to hide."""
-        return [self.token.get_secret_value(), self.operate_token.get_secret_value()]
-
-    @field_validator("token", "operate_token")
-    @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        check_secret(text)
-        if text and len(text) < 22:
-            raise ValueError("is shorter than 22 characters; make one with: openssl rand -hex 16")
-        return value
-
-
 class LogSettings(Section):
     """What is written to the terminal or the log collector."""
 

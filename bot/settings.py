@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     streams: sections.StreamsSettings = sections.StreamsSettings()
     reconcile: sections.ReconcileSettings = sections.ReconcileSettings()
     journal: sections.JournalSettings = sections.JournalSettings()
-    web: sections.WebSettings = sections.WebSettings()
+    web: sections_people.WebSettings = sections_people.WebSettings()
     alerts: sections_people.AlertsSettings = sections_people.AlertsSettings()
     telegram: sections_people.TelegramSettings = sections_people.TelegramSettings()
     kafka: sections_stream.KafkaSettings = sections_stream.KafkaSettings()
