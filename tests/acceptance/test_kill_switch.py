@@ -77,8 +77,8 @@ def test_it_ends_flat(
 def test_two_hundred_seeds(
     venue: Venue, tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """HEDGELOCK_KILL_SEEDS=first:count chooses them; the figures are told at the end."""
-    first, count = (int(part) for part in os.environ.get("HEDGELOCK_KILL_SEEDS", "1:200").split(":"))
+    """KILL_SEEDS=first:count chooses them; the figures are told at the end."""
+    first, count = (int(part) for part in os.environ.get("KILL_SEEDS", "1:200").split(":"))
     rows = []
     for seed in range(first, first + count):
         ending = live(Case.draw(seed), venue, tmp_path_factory.mktemp(f"seed-{seed}"))
