@@ -7,6 +7,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+import yaml
+
+from scripts import licences, locked, sbom
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -35,3 +40,52 @@ def test_the_command_of_the_package_exists():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert {"hedgelock": "bot.cli:main"} == project["scripts"]
+
+
+def test_every_licence_is_known_and_permitted():
+    """Nothing that binds our own code, and nothing unsaid. Run `python -m scripts.licences` after a lock was changed."""
+    unknown = []
+    for package in locked.packages(ROOT / "requirements.lock"):
+        words = set(re.findall(r"[\w.-]+", locked.licence(package.name) or "")) - {"AND", "OR"}
+        if not package.marker and not (words and words <= locked.PERMITTED):
+            unknown.append((package.name, words))
+
+    assert [] == unknown
+    assert licences.page() == licences.PAGE.read_text(encoding="utf-8")
+
+
+def test_the_bill_of_materials_names_every_package_with_its_hashes():
+    """One component for each line of the lock, and the same bytes each time."""
+    lock = ROOT / "requirements.lock"
+    bill = sbom.bill(lock)
+
+    pinned = re.findall(r"^([\w.-]+)(?:\[.*\])?==", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    assert pinned == [component["name"] for component in bill["components"]]
+    assert all(component["properties"] for component in bill["components"])
+    assert bill == sbom.bill(lock)
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "config/fleet/docker-compose.yml"])
+def test_what_a_compose_file_mounts_is_there(file: str):
+    """And every daemon in it is as confined as the image means it to be."""
+    path = ROOT / file
+    compose = yaml.safe_load(path.read_text(encoding="utf-8"))
+
+    for name, service in compose["services"].items():
+        assert ["ALL"] == service["cap_drop"], name
+        if service["image"] == "hedgelock":
+            assert (True, True) == (service["read_only"], service["init"])
+        for mount in service["volumes"]:
+            source = str(mount).split(":")[0]
+            is_there = source in compose["volumes"] or (path.parent / source).exists() or "secrets" in source
+            assert is_there, f"{name} mounts {source}"
+
+
+def test_the_kubernetes_example_never_runs_two():
+    """One replica, replaced by hand only; not root, nothing to write to but its data."""
+    spec = yaml.safe_load((ROOT / "config/kubernetes/hedgelock.yaml").read_text(encoding="utf-8"))["spec"]
+    pod = spec["template"]["spec"]
+
+    assert (1, "OnDelete") == (spec["replicas"], spec["updateStrategy"]["type"])
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert all(each["securityContext"]["readOnlyRootFilesystem"] for each in pod["containers"])
