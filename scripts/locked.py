@@ -54,9 +54,9 @@ def licence(name: str) -> str | None:
         facts = metadata(name)
     except PackageNotFoundError:
         return None
-    if expression := facts.get("License-Expression"):
-        return str(expression)
-    words = [facts.get("License") or ""]
+    if expressions := facts.get_all("License-Expression"):
+        return str(expressions[0])
+    words = [*(facts.get_all("License") or [])]
     words += [
         line.rpartition("::")[2].strip() for line in facts.get_all("Classifier") or [] if line.startswith("License")
     ]

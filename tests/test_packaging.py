@@ -35,6 +35,17 @@ def test_the_image_installs_what_the_tests_ran_with():
     assert re.search(r"--only-binary :all: --no-deps --require-hashes -r requirements.lock", DOCKERFILE)
 
 
+def test_the_image_is_given_what_it_copies():
+    """.dockerignore lets nothing through but what it names; a COPY of anything else would fail."""
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "!"}
+    copied = {
+        word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for word in line.split()
+    }
+
+    assert copied == let_in
+    assert all((ROOT / name).exists() for name in copied)
+
+
 def test_the_command_of_the_package_exists():
     """What pip installs starts what scripts/run starts."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
