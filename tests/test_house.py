@@ -104,6 +104,10 @@ class Source(NamedTuple):
         """The room it belongs to, or "" for the front hall (the modules directly in bot/)."""
         return self.name.split("/")[0] if "/" in self.name else ""
 
+    @property
+    def module(self) -> str:
+        return "bot." + self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
     def at(self, node: ast.AST) -> str:
         return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
 
@@ -128,6 +132,22 @@ def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
                 yield from ((node, f"bot.{alias.name}") for alias in node.names)
             else:
                 yield node, node.module or ""
+
+
+def at_import(source: Source) -> Iterator[str]:
+    """Modules of ours that are loaded when this one is: not inside functions, not under TYPE_CHECKING."""
+    waiting: list[ast.AST] = list(source.tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            waiting += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Try):
+            waiting += [*node.body, *node.orelse, *node.finalbody]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield node.module
 
 
 def calls(source: Source) -> Iterator[tuple[ast.Call, str]]:
@@ -157,6 +177,27 @@ def test_floors():
     no(
         findings(),
         "take what you need as an argument or a domain value; only bot/app.py introduces rooms to each other",
+    )
+
+
+def test_no_import_goes_in_a_circle():
+    """A module can be read, tested and moved with what is below it, and nothing above. Imports inside functions are for the command line."""
+    below = {source.module: set(at_import(source)) for source in sources()}
+    known: set[str] = set()
+
+    def circle(module: str, above: tuple[str, ...]) -> list[str]:
+        if module in above:
+            return [*above[above.index(module) :], module]
+        if module not in known:
+            known.add(module)
+            for each in sorted(below[module] & below.keys()):
+                if found := circle(each, (*above, module)):
+                    return found
+        return []
+
+    no(
+        (" -> ".join(found) for module in sorted(below) if (found := circle(module, ()))),
+        "move what both need into a module below both",
     )
 
 

@@ -167,14 +167,8 @@ def _payment(payment: Payment) -> PaymentView:
 # ------------------------------------------------------------------------------------------------------------ what if
 
 
-def what_if_view(state: State, now_ms: int, moves: Sequence[float] = MOVES) -> tuple[WhatIfView, ...]:
-    """The book at other prices, lowest first; empty while something that it needs is unknown."""
-    book = what_if_book(state, now_ms)
-    return () if book is None else rows_as_views(what_if(book, policy_of(state.config), moves))
-
-
 def what_if_rows(book: WhatIfBook, policy: WhatIfPolicy, moves: Sequence[float] = MOVES) -> tuple[WhatIfView, ...]:
-    """The same for a book that was taken before: pure, and long enough (a tenth of a second) for a thread of its own."""
+    """The book at other prices, lowest first: pure, and long enough (a tenth of a second) for a thread of its own."""
     return rows_as_views(what_if(book, policy, moves))
 
 
