@@ -181,7 +181,7 @@ def test_floors():
 
 
 def test_no_import_goes_in_a_circle():
-    """A module can be read, tested and moved with what is below it, and nothing above. Imports inside functions are for the command line."""
+    """A module can be read, tested and moved with what is below it, and nothing above. Imports inside functions do not count."""
     below = {source.module: set(at_import(source)) for source in sources()}
     known: set[str] = set()
 

@@ -30,7 +30,7 @@ from bot.strategy.what_if import (
     what_if,
 )
 
-__all__ = ["loan_view", "policy_of", "rows_as_views", "what_if_book", "what_if_rows", "what_if_view"]
+__all__ = ["loan_view", "policy_of", "rows_as_views", "what_if_book", "what_if_rows"]
 
 LTV_RUNGS = {ladder.SAFE: "SAFE", 1: "MONITOR", 2: "WARNING", 3: "CRITICAL", 4: "EMERGENCY"}
 MARGIN_RUNGS = {ladder.MARGIN_CALM: "CALM", 1: "ALERT", 2: "TOP UP", 3: "REDUCE", 4: "CLOSE"}

@@ -37,7 +37,9 @@ def test_no_canary_is_found_anywhere(tmp_path: Path) -> None:
     written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     written |= {Path("page"): page, Path("command line"): command_line}
     secrets = [*CANARIES.values(), PAPER_ACCOUNT.api_secret]
-    assert [] == [(str(path), secret) for path, text in written.items() for secret in secrets if secret.encode() in text]
+    assert [] == [
+        (str(path), secret) for path, text in written.items() for secret in secrets if secret.encode() in text
+    ]
     assert len(written) >= 4
     assert not list(tmp_path.glob("core*"))
 
