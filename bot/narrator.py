@@ -42,6 +42,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.domain.records import Record
 from bot.domain.thoughts import BreakerMoved, EmergencyEnded
+from bot.engine import decider
 
 __all__ = ["tell"]
 
@@ -176,8 +177,7 @@ def _decision(record: Decided) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "number": record.number,
         "outcome": record.outcome.value,
-        "why": record.reason,
-        "trigger": record.trigger,
+        "why": decider.sentence(record),
         "delta": _text(record.delta),
         "target": _text(record.target_delta),
         "gap": _text(record.gap),

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from bot.domain.commands import Decided
 from bot.engine.config import EngineConfig
-from bot.engine.decider import STAGES
+from bot.engine.decider import STAGES, sentence
 from bot.journal import reports
 from bot.journal.reader import Entry, JournalReader
 from bot.replay import OtherVersion, difference, retake
@@ -23,6 +23,8 @@ __all__ = ["LOT_BTC", "Figures", "explained", "thought"]
 Document = dict[str, Any]
 
 LOT_BTC = Decimal("0.001")
+_LEVELS = {"vol_level": reasons.VOL_NAMES, "ltv_level": reasons.LTV_NAMES, "margin_level": reasons.MARGIN_NAMES}
+
 _BTCUSDT = Instrument(float(LOT_BTC), 1, 5.0)
 """Lot rules of BTCUSDT for questions asked without a venue (Bybit: market/instrument)."""
 
@@ -81,6 +83,7 @@ def explained(journal: JournalReader, name: str | None) -> Document | None:
             "trigger": decided.trigger,
             "outcome": decided.outcome.value,
             "reason": decided.reason,
+            "in_words": sentence(decided),
         }
     }
     try:
@@ -99,6 +102,8 @@ def _pipeline(inputs: DecisionInputs, answer: Decision) -> Document:
     groups = {name: getattr(inputs, name) for name in ("book", "market", "account", "memory", "policy")}
     told: Document = {name: {k: _known(v) for k, v in group._asdict().items()} for name, group in groups.items()}
     told["market"]["funding_regime"] = reasons.FUNDING_NAMES[inputs.market.funding_regime]
+    for level, names in _LEVELS.items():
+        told["memory"][level] = names.get(getattr(inputs.memory, level), getattr(inputs.memory, level))
     document: Document = {"inputs": {name: told[name] for name in ("book", "market", "account", "memory")}}
     if answer.user.reason != 0:
         document["stages"] = [_stage(name, getattr(answer, name)) for name in STAGES]

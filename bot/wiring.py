@@ -32,7 +32,7 @@ from bot.monitoring.listener import WebOptions
 from bot.monitoring.telegram.control import TelegramOptions
 from bot.sections_people import chats_of
 from bot.settings import Settings
-from bot.strategy import decision, funding
+from bot.strategy import decision, funding, profit
 from bot.strategy.decision import Policy
 from bot.strategy.pipeline import DEFAULT_POLICY, ORIGINAL_POLICY
 
@@ -103,14 +103,7 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
         ),
         funding_points=_FUNDING_POINTS,
         halt_on=settings.reconcile.halts,
-        profit=ProfitRules(
-            action=ProfitAction(settings.profit.action),
-            k=settings.profit.k,
-            trail=settings.profit.trail,
-            least_usdt=settings.profit.least_usdt,
-            arm_round_trips=settings.profit.arm_round_trips,
-            gain_round_trips=settings.profit.gain_round_trips,
-        ),
+        profit=_profit_rules(settings),
         execution=Execution(
             style=Style.IOC if _is_original(settings) else Style(settings.hedge.style),
             chase_ms=_ms(settings.hedge.chase_s),
@@ -180,6 +173,26 @@ def telegram_options(settings: Settings) -> TelegramOptions | None:
 
 def _is_original(settings: Settings) -> bool:
     return settings.hedge.rules == "original"
+
+
+def _profit_rules(settings: Settings) -> ProfitRules:
+    """With the original's rules its own firing rule, and back to spot; only `off` stays off."""
+    rules, action = settings.profit, ProfitAction(settings.profit.action)
+    if _is_original(settings):
+        return ProfitRules(
+            action=action if action is ProfitAction.OFF else ProfitAction.CLOSE,
+            k=profit.ORIGINAL_K,
+            trail=profit.ORIGINAL_TRAIL,
+            is_original=True,
+        )
+    return ProfitRules(
+        action=action,
+        k=rules.k,
+        trail=rules.trail,
+        least_usdt=rules.least_usdt,
+        arm_round_trips=rules.arm_round_trips,
+        gain_round_trips=rules.gain_round_trips,
+    )
 
 
 def _policy(settings: Settings, rate: float) -> Policy:

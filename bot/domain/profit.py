@@ -12,8 +12,8 @@ __all__ = ["ProfitCycle", "ProfitRealised", "RealiseWanted", "Realising"]
 class RealiseWanted:
     """Perp profit should be turned into cash, the hedge kept: the loan asks for it, a profit rule or a person.
 
-    `need_usdt` is how much cash is wanted (None: all there is). It stands until the next ProfitRealised, or until nothing can be realised;
-    a later one replaces it.
+    `need_usdt` is how much cash is wanted (None: all there is). It stands until the next ProfitRealised, until nothing can be realised, or
+    until one review interval has passed without a beginning; a later one replaces it.
     """
 
     why: str

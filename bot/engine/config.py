@@ -114,6 +114,8 @@ class ProfitRules:
     """What closing brings must exceed so many round trips; a person's word does not ask."""
     slippage: float = 0.0001
     """Expected one way, besides the fee."""
+    is_original: bool = False
+    """Parity: the original quick start's rule, which asks neither a floor nor what the round trip costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from bot.strategy import codes, pipeline, reasons
 from bot.strategy import decision as words
 from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory, Policy
 
-__all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record", "record_of", "unflatten"]
+__all__ = ["STAGES", "decide", "flatten", "fold", "inputs_of", "record", "record_of", "sentence", "unflatten"]
 
 _OUTCOMES = {words.REFUSE: Outcome.REFUSE, words.HOLD: Outcome.HOLD, words.TRADE: Outcome.HEDGE}
 PATIENT = reasons.EXECUTION_NAMES[words.POST_ONLY_CHASE]
@@ -227,6 +227,18 @@ def _targets(state: State, answer: Decision) -> tuple[Decimal, Decimal]:
     return (
         legs[Leg.LONG].qty + rules.qty(answer.long_change_steps),
         legs[Leg.SHORT].qty + rules.qty(answer.short_change_steps),
+    )
+
+
+def sentence(record: Decided) -> str:
+    """A decision as a person would say it. A trade needs no word for what made us look: where delta stands says it."""
+    delta, target = record.delta, record.target_delta
+    return reasons.told(
+        "" if record.trigger == "trade" else record.trigger,
+        record.reason,
+        None if delta is None else float(delta),
+        None if target is None else float(target),
+        record.inputs.get("policy.band_btc"),
     )
 
 

@@ -173,6 +173,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
     match record:
         case Note(kind="books broken"):
             state.broken = record.text  # and after a restart: a person must look
+        case Note(kind=taking.LAPSED):
+            state.realise_wanted = None
         case Refusal() | Note():
             pass  # words for people change nothing
         case Decided():
@@ -180,7 +182,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case HedgeEnded():
             hedging.fold_ended(state, record, now_ms)
         case RealiseWanted():
-            state.realise_wanted = record
+            state.realise_wanted, state.realise_wanted_ms = record, now_ms
             loan.fold_wanted(state.loan, record, now_ms)
         case ProfitCycle() | Realising():
             taking.fold(state, record, now_ms)
@@ -361,7 +363,7 @@ def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
         case Verb.FREEZE | Verb.NEUTRALISE | Verb.FLATTEN:
             emergency.fold_asked(state, record, now_ms)
         case Verb.REALISE:
-            state.realise_wanted = RealiseWanted(why=f"asked by {record.who}")
+            state.realise_wanted, state.realise_wanted_ms = RealiseWanted(why=f"asked by {record.who}"), now_ms
         case Verb.REPAY:
             state.asked_to_repay = record
         case _:

@@ -301,6 +301,8 @@ class State:
     profit: ProfitBook = field(default_factory=ProfitBook)
     realise_wanted: RealiseWanted | None = None
     """Somebody wants profit turned into cash."""
+    realise_wanted_ms: int = 0
+    """Since when: it lapses."""
     executed: deque[HedgeEnded] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTED))
     """The last hedges that traded, newest last."""
     hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))

@@ -17,7 +17,7 @@ from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
-from bot.domain.commands import Decided, Mode, ProfitCycle, ProfitRealised, RealiseWanted, Realising
+from bot.domain.commands import Decided, Mode, Note, ProfitCycle, ProfitRealised, RealiseWanted, Realising
 from bot.domain.legs import Leg
 from bot.domain.money import ZERO, ceil_to
 from bot.engine import decider, sight
@@ -26,7 +26,20 @@ from bot.engine.state import Hedge, State
 from bot.strategy import codes, decision, pipeline, profit
 from bot.strategy.decision import Decision
 
-__all__ = ["arming_floor", "cycle_pnl", "fold", "fold_adopted", "keep", "take", "target_price", "targets_sigma"]
+__all__ = [
+    "LAPSED",
+    "arming_floor",
+    "cycle_pnl",
+    "fold",
+    "fold_adopted",
+    "keep",
+    "take",
+    "target_price",
+    "targets_sigma",
+]
+
+LAPSED = "realise lapsed"
+"""The kind of the note that ends a wish for cash which could not be met."""
 
 _CENT = Decimal("0.01")
 _STEP_OF_PEAK = Decimal("1.01")
@@ -72,12 +85,14 @@ def keep(state: State, now_ms: int) -> Iterator[ProfitCycle | ProfitRealised]:
         pnl = sums.total - cycle.baseline_usdt
         if not cycle.armed and pnl >= arming_floor(state):
             yield replace(cycle, peak_usdt=pnl, armed=True, reason="armed")
-        elif cycle.armed and pnl > cycle.peak_usdt * _STEP_OF_PEAK:
+        elif cycle.armed and pnl > cycle.peak_usdt * (1 if state.config.profit.is_original else _STEP_OF_PEAK):
             yield replace(cycle, peak_usdt=pnl, reason="new peak")
 
 
-def take(state: State, now_ms: int) -> Iterator[Decided | Realising | ProfitCycle | ProfitRealised]:
+def take(state: State, now_ms: int) -> Iterator[Decided | Realising | ProfitCycle | ProfitRealised | Note]:
     """Begin to turn profit into cash, if the cycle fires or somebody asks, and if nothing else wants to move a leg."""
+    if _has_lapsed(state, now_ms):
+        yield _lapsed(state)
     sums, cycle, wanted = _sums(state, now_ms), state.profit.cycle, state.realise_wanted
     if sums is None or cycle is None or not _is_free(state, now_ms):
         return
@@ -110,6 +125,20 @@ def take(state: State, now_ms: int) -> Iterator[Decided | Realising | ProfitCycl
         gain_usdt=_cents(plan.gain),
         cost_usdt=_cents(plan.cost),
     )
+
+
+def _has_lapsed(state: State, now_ms: int) -> bool:
+    """Whether what was wanted could not be begun for so long that it may no longer be meant."""
+    if state.realise_wanted is None or state.profit.taking is not None:
+        return False
+    return now_ms - state.realise_wanted_ms >= state.config.rehedge_every_ms
+
+
+def _lapsed(state: State) -> Note:
+    wanted, minutes = state.realise_wanted, state.config.rehedge_every_ms // 60_000
+    assert wanted is not None
+    text = f"profit was to be realised ({wanted.why}), but nothing could be begun within {minutes} minutes: ask again if it is still meant"
+    return Note(severity="warning", kind=LAPSED, text=text)
 
 
 # -- fold -----------------------------------------------------------------------------------------------------------------------
@@ -174,13 +203,20 @@ def cycle_pnl(state: State, now_ms: int) -> Decimal | None:
 def arming_floor(state: State) -> Decimal:
     """The peak from which on the trailing stop is armed, USDT."""
     rules, legs = state.config.profit, state.ledger.legs
+    if rules.is_original:
+        return _CENT  # any profit at all
     largest = max(legs[Leg.LONG].qty, legs[Leg.SHORT].qty)
     round_trip = float(_round_trip_cost(state, largest))
     return Decimal(repr(round(profit.arming_floor_usdt(rules.least_usdt, round_trip, rules.arm_round_trips), 2)))
 
 
 def targets_sigma(state: State) -> float:
-    """Sigma per 24 h that targets are made of: no spike pushes them out of reach. NaN unknown."""
+    """Sigma per 24 h that targets are made of: no spike pushes them out of reach. NaN unknown.
+
+    In parity it is the policy's own, as the original has but one.
+    """
+    if state.config.profit.is_original:
+        return state.market.sigma_24h
     for_targets = state.market.estimates.for_targets
     return state.market.sigma_24h if math.isnan(for_targets) else for_targets
 
@@ -190,8 +226,11 @@ def target_price(state: State) -> Decimal | None:
     cycle, rules = state.profit.cycle, state.config.profit
     if cycle is None:
         return None
-    sigma = targets_sigma(state)
-    price = profit.target_price(float(state.ledger.net), float(cycle.anchor_price), rules.k, sigma, rules.days)
+    sigma, net = targets_sigma(state), float(state.ledger.net)
+    if rules.is_original:
+        price = profit.ORIGINAL_ANCHOR_PRICE * (1 + (profit.direction_of(net) or 1) * profit.ORIGINAL_K * sigma)
+    else:
+        price = profit.target_price(net, float(cycle.anchor_price), rules.k, sigma, rules.days)
     return None if math.isnan(price) else Decimal(repr(round(price, 2)))
 
 
@@ -222,10 +261,14 @@ def _fired(state: State, cycle: ProfitCycle, sums: Sums) -> str:
     rules, ticker = state.config.profit, state.market.ticker
     if rules.action is ProfitAction.OFF or ticker is None:
         return ""
+    pnl = float(sums.total - cycle.baseline_usdt)
+    if rules.is_original:
+        check = profit.original_check(pnl, float(cycle.peak_usdt), targets_sigma(state), float(ticker.mark))
+        return _WHY.get(check.fires, "")
     seen = profit.Cycle(cycle.number, float(cycle.anchor_price), float(cycle.peak_usdt), int(cycle.armed))
     fired = profit.fires(
         seen,
-        float(sums.total - cycle.baseline_usdt),
+        pnl,
         rules.trail,
         float(state.ledger.net),
         float(ticker.mark),
@@ -270,7 +313,9 @@ def _closing(state: State, answer: Decision) -> Plan | None:
     closed = legs[Leg.LONG].qty + legs[Leg.SHORT].qty - short
     cost = _round_trip_cost(state, closed)
     gain = sum((book.unrealised(leg, ticker.mark) or ZERO for leg, book in legs.items()), ZERO)
-    if not closed or not profit.pays_for_itself(float(gain), float(cost), rules.gain_round_trips, 0):
+    if not closed or not profit.pays_for_itself(
+        float(gain), float(cost), rules.gain_round_trips, int(rules.is_original)
+    ):
         return None
     target = {Leg.LONG: ZERO, Leg.SHORT: short}
     return Plan(target, target, gain, cost)

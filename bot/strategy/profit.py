@@ -39,6 +39,7 @@ class OriginalCheck(NamedTuple):
     """Answer of `original_check`."""
 
     fires: int
+    """NOT_FIRED, TRAILING_STOP or TARGET_REACHED."""
     peak_usdt: float
 
 
@@ -165,9 +166,10 @@ def original_check(pnl_usdt: float, peak_usdt: float, sigma_24h: float, price: f
     counts like a rise.
     """
     if pnl_usdt <= 0.0:
-        return OriginalCheck(0, peak_usdt)
+        return OriginalCheck(NOT_FIRED, peak_usdt)
     peak = max(peak_usdt, pnl_usdt)
     if (peak - pnl_usdt) / peak > ORIGINAL_TRAIL:
-        return OriginalCheck(1, peak)
+        return OriginalCheck(TRAILING_STOP, peak)
     moved = abs(price - ORIGINAL_ANCHOR_PRICE) / ORIGINAL_ANCHOR_PRICE
-    return OriginalCheck(int(moved >= original_target_price(price, sigma_24h) / price - 1.0), peak)
+    reached = moved >= original_target_price(price, sigma_24h) / price - 1.0
+    return OriginalCheck(TARGET_REACHED if reached else NOT_FIRED, peak)

@@ -24,14 +24,15 @@ TEXT: Final[dict[int, str]] = {
     codes.ON_TARGET: "delta is on target to the last step",
     codes.INSIDE_BAND: "the gap is inside the no-trade band",
     codes.BELOW_MINIMUM: "the gap is smaller than the smallest order",
-    codes.NOT_DUE: "the schedule is not due",
+    codes.NOT_DUE: "the next scheduled look is still to come",
     codes.TOO_SOON: "the last hedge was too short a time ago",
     codes.NOTHING_TO_SHRINK: "the price is stale and no leg can be shrunk towards the target",
     codes.MANUAL_HOLDS: "held by hand",
     codes.NO_ROOM_TO_GROW: "margin leaves the short leg no room to grow",
     codes.BAND_LEFT: "the gap left the no-trade band",
     codes.POLICY_CHANGED: "the policy is new or changed: the whole gap counts, not the band",
-    codes.SCHEDULE_DUE: "the schedule is due",
+    codes.FIRST_HEDGE: "nothing was hedged yet: the whole gap counts",
+    codes.SCHEDULE_DUE: "the scheduled look: the whole gap counts, not the band",
     codes.LTV_DEFENCE: "LTV asks for full cover without a long leg",
     codes.EMERGENCY_TRADE: "emergency: long leg to zero, short leg to the spot",
     codes.MANUAL_TRADE: "ordered by hand",
@@ -72,6 +73,19 @@ TEXT: Final[dict[int, str]] = {
     codes.OVERRIDE_FLATTEN: "both legs closed by hand: the bare spot is left",
 }
 
+_THEN: Final[dict[str, str]] = {
+    TEXT[codes.ON_TARGET]: "",
+    TEXT[codes.FIRST_HEDGE]: "the whole gap is closed",
+    TEXT[codes.INSIDE_BAND]: "let it be",
+    TEXT[codes.BELOW_MINIMUM]: "less than the smallest order",
+    TEXT[codes.NOT_DUE]: "it waits for the next scheduled look",
+    TEXT[codes.TOO_SOON]: "it waits, the last hedge was too short a time ago",
+    TEXT[codes.BAND_LEFT]: "trade back to inside it",
+    TEXT[codes.SCHEDULE_DUE]: "the scheduled look closes the whole gap",
+    TEXT[codes.POLICY_CHANGED]: "the policy is new or changed, so the whole gap is closed",
+}
+"""What follows from where delta stands, where the reason alone would say it twice."""
+
 ACTION_NAMES: Final = {decision.REFUSE: "refuse", decision.HOLD: "hold", decision.TRADE: "trade"}
 LEG_NAMES: Final = {decision.LEG_NONE: "none", decision.LEG_LONG: "long", decision.LEG_SHORT: "short"}
 EXECUTION_NAMES: Final = {decision.POST_ONLY_CHASE: "post-only chase", decision.MARKET_IOC: "market"}
@@ -108,9 +122,41 @@ MARKET_REGIME_NAMES: Final = {
 }
 
 
+_LEAST_SHOWN_BTC: Final = 0.0005
+
+
 def text(code: int) -> str:
     """The words of a reason code; an unknown code says so, a journal may come from a newer version."""
     return TEXT.get(code, f"reason {code}, unknown to this version")
+
+
+def told(trigger: str, reason: str, delta_btc: float | None, target_btc: float | None, band_btc: float | None) -> str:
+    """A decision as one sentence: what made us look, where delta stands, what follows.
+
+    `trigger` empty: nothing worth a word. `reason` in words, as a record holds it. BTC; None: unknown.
+    """
+    where, then = "", reason
+    if delta_btc is not None and target_btc is not None:
+        where, then = _where(delta_btc, target_btc, band_btc), _THEN.get(reason, reason)
+    return ": ".join(part for part in (trigger, where, then) if part)
+
+
+def _where(delta_btc: float, target_btc: float, band_btc: float | None) -> str:
+    """ "delta 0.270 BTC is 0.270 over the target, outside the band of 0.010"."""
+    over = delta_btc - target_btc
+    target = "the target" if abs(target_btc) < _LEAST_SHOWN_BTC else f"the target of {target_btc:.3f}"
+    if abs(over) < _LEAST_SHOWN_BTC:
+        return f"delta {_figure(delta_btc)} BTC is on target"
+    words = f"delta {_figure(delta_btc)} BTC is {abs(over):.3f} {'over' if over > 0 else 'under'} {target}"
+    if band_btc is None:
+        return words
+    # A gap is a whole number of satoshis; what floats add to it is not a reason to call its edge outside.
+    return f"{words}, {'outside' if abs(over) > band_btc + 1e-9 else 'inside'} the band of {band_btc:.3f}"
+
+
+def _figure(btc: float) -> str:
+    """Three places, and no minus in front of nothing."""
+    return f"{round(btc, 3) + 0.0:.3f}"
 
 
 def parse_funding_regime(name: str) -> int:

@@ -198,7 +198,7 @@ def plan(
         return Plan(action, reason, h, delta_btc, gap_btc, 0, 0, 0, decision.LEG_NONE, delta_btc, urgent, 0)
     return Plan(
         decision.TRADE,
-        trade_reason(mood.cause, recentre, by_clock, stale),
+        trade_reason(mood.cause, recentre, by_clock, inputs.last_hedge_ms < 0, stale),
         h,
         delta_btc,
         gap_btc,
@@ -295,14 +295,14 @@ def timing(inputs: DecisionInputs, at_once: int, urgent: int, due: bool) -> int:
     return 0
 
 
-def trade_reason(cause: int, recentre: int, by_clock: bool, stale: bool) -> int:
+def trade_reason(cause: int, recentre: int, by_clock: bool, first: bool, stale: bool) -> int:
     """Why a leg moves; the strongest cause speaks."""
     if cause != 0:
         return cause
     if stale:
         return codes.STALE_SHRINK
     if by_clock:
-        return codes.SCHEDULE_DUE
+        return codes.FIRST_HEDGE if first else codes.SCHEDULE_DUE
     if recentre == 1:
         return codes.POLICY_CHANGED
     return codes.BAND_LEFT

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
 
 from bot import wiring
-from bot.engine.config import EngineConfig, Style
+from bot.domain.commands import Realising
+from bot.domain.legs import Act, Leg
+from bot.engine.config import EngineConfig, LoanRules, ProfitAction, Style
 from bot.reasoning import Figures, thought
 from bot.settings import load
 from bot.strategy import volatility
 from bot.strategy.pipeline import ORIGINAL_POLICY
+from tests.unit.engine.desk import Desk, a_reading
 
 PROFILE = Path(__file__).parents[2] / "config" / "seed-parity.env"
 
@@ -21,6 +25,16 @@ PROFILE = Path(__file__).parents[2] / "config" / "seed-parity.env"
 @pytest.fixture(scope="module")
 def config() -> EngineConfig:
     return wiring.engine_config(load(environ={}, env_file=PROFILE).settings, 1.0)
+
+
+def a_seed_desk(config: EngineConfig, long: str = "0.051", short: str = "0.321", sigma: float = 0.026) -> Desk:
+    """The original's book after its first hour, delta as it may be, entries at 116,000; the next look is an hour away."""
+    patience = replace(config.patience, reading_stale_ms=600_000, reconcile_every_ms=600_000)
+    desk = Desk(replace(config, fixed_spot=D("0.27"), patience=patience, loan=LoanRules()))
+    desk.state.last_hedge_ms = desk.now_ms
+    desk.start(reading=a_reading(long, short), sigma_24h=sigma)
+    desk.pulse(1)
+    return desk
 
 
 def legs(config: EngineConfig, vol: float, apr: float) -> tuple[str, str]:
@@ -63,3 +77,49 @@ def test_the_whole_policy_is_the_originals(config: EngineConfig) -> None:
     assert different <= same
     assert (True, Style.IOC, 0.10) == (config.volatility.is_original, config.execution.style, config.funding_normal_apr)
     assert 0.1350938273729815 == pytest.approx(volatility.original_sigma([116000, 116580, 115420, 116000]), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (("115950", "115960"), ""),  # 16 USDT, two tenths given back
+        (("115950", "115966"), "trailing stop"),  # 16 USDT, a third given back: nothing is too little
+        (("115000", "115301"), "trailing stop"),  # a peak of 270, over 30 % given back
+        (("115000", "115300"), ""),  # exactly 30 %
+        (("113000", "117000"), ""),  # a gap through nothing never fires
+    ],
+)
+def test_the_originals_trailing_stop(config: EngineConfig, path: tuple[str, ...], why: str) -> None:
+    """A cent arms it, more than 30 % of the peak fires it, a loss never does, and it goes back to spot whatever that costs."""
+    desk = a_seed_desk(config)
+    for price in path:
+        desk.pulse(1, price=price)
+
+    assert why == "".join(begun.why for begun in desk.diary.of(Realising))
+    assert all("close" == begun.action for begun in desk.diary.of(Realising))
+    assert bool(why) == any(order.act is Act.SHRINK and order.leg is Leg.LONG for order in desk.orders)
+
+
+@pytest.mark.parametrize(
+    ("long", "short", "sigmas", "fires"),
+    [
+        ("0.051", "0.321", -1.51, True),
+        ("0.051", "0.321", -1.49, False),
+        ("0.321", "0.051", 1.51, True),  # a net long book, up
+        ("0.051", "0.321", 1.51, False),  # a net short book, up: there is no profit to take
+    ],
+)
+def test_the_originals_target(config: EngineConfig, long: str, short: str, sigmas: float, fires: bool) -> None:
+    """1.5 sigma away from 116,000 in either direction, sigma by its own formula, while there is a profit."""
+    desk = a_seed_desk(config, long, short, 0.01)
+    price = str(round(116_000 * (1 + sigmas * desk.state.market.sigma_24h), 1))
+    desk.pulse(1, price=price)
+
+    assert ["target reached"] * fires == [begun.why for begun in desk.diary.of(Realising)]
+
+
+def test_off_stays_off() -> None:
+    """Who takes no profit takes none by the original's rule either."""
+    settings = load(environ={"HEDGELOCK__PROFIT__ACTION": "off"}, env_file=PROFILE).settings
+
+    assert ProfitAction.OFF is wiring.engine_config(settings, 1.0).profit.action

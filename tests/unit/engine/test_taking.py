@@ -11,6 +11,7 @@ from bot.domain.commands import (
     Decided,
     HedgeEnded,
     Mode,
+    Note,
     PlaceOrder,
     ProfitCycle,
     ProfitRealised,
@@ -295,3 +296,23 @@ def test_everything_about_profit_is_folded() -> None:
 
     assert (again.state.profit, again.state.hedge) == (desk.state.profit, None)
     assert Mode.TRADING is again.state.mode
+
+
+@pytest.mark.parametrize(("minutes", "still"), [(50, True), (61, False)])
+def test_a_wish_for_cash_lapses(minutes: int, still: bool) -> None:
+    """It could not be begun for a whole review interval: whoever asked is told, and an old word moves no leg."""
+    desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
+    desk.state.profit.tried_ms = desk.now_ms + 7_200_000  # a taking that failed just now: none may begin
+    prices(desk, "115000")
+    desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+    for _ in range(minutes):
+        desk.pulse(60, price="115000")
+        read(desk)
+    lapsed = [note for note in desk.diary.of(Note) if note.kind == taking.LAPSED]
+
+    assert (still, still) == (desk.state.realise_wanted is not None, not lapsed)
+    assert [] == desk.orders
+    again = Engine(desk.state.config, Desk().diary)
+    for record, at_ms in desk.diary.records:
+        again.recover(record, at_ms)
+    assert again.state.realise_wanted == desk.state.realise_wanted

@@ -51,6 +51,31 @@ def test_a_decision_reads_as_reasoning():
     )
 
 
+@pytest.mark.parametrize(
+    ("trigger", "code", "delta", "target", "sentence"),
+    [
+        ("first look", codes.FIRST_HEDGE, 0.27, 0.0,
+         "first look: delta 0.270 BTC is 0.270 over the target, outside the band of 0.010: the whole gap is closed"),
+        ("", codes.BAND_LEFT, -0.013, 0.0,
+         "delta -0.013 BTC is 0.013 under the target, outside the band of 0.010: trade back to inside it"),
+        ("review", codes.INSIDE_BAND, 0.104, 0.1,
+         "review: delta 0.104 BTC is 0.004 over the target of 0.100, inside the band of 0.010: let it be"),
+        ("review", codes.INSIDE_BAND, 0.01, 0.0,
+         "review: delta 0.010 BTC is 0.010 over the target, inside the band of 0.010: let it be"),
+        ("", codes.SCHEDULE_DUE, 0.004, 0.0,
+         "delta 0.004 BTC is 0.004 over the target, inside the band of 0.010: the scheduled look closes the whole gap"),
+        ("review", codes.ON_TARGET, -0.0004, 0.0, "review: delta 0.000 BTC is on target"),
+        ("LTV rung", codes.LTV_DEFENCE, 0.05, 0.0,
+         "LTV rung: delta 0.050 BTC is 0.050 over the target, outside the band of 0.010: "
+         "LTV asks for full cover without a long leg"),
+        ("refusal", codes.PRICE_UNKNOWN, None, None, "refusal: the price is unknown or impossible"),
+    ],
+)  # fmt: skip
+def test_a_decision_is_a_sentence(trigger, code, delta, target, sentence):
+    """What made us look, where delta stands, what follows; nothing twice."""
+    assert sentence == reasons.told(trigger, reasons.text(code), delta, target, 0.010)
+
+
 def test_a_hold_and_a_refusal_read_too():
     """A hold ends with its reason, a refusal is one line."""
     held = reasons.explain(decide(a_question(settled=True, long_steps=0, short_steps=272)))
