@@ -181,7 +181,7 @@ class HedgeSettings(Section):
 
     rules: Literal["professional", "original"] = key(
         "professional",
-        "original: the quick start's own, its volatility formula too; outranks every other rule of hedge, funding and LTV",
+        "original: the quick start's own, its volatility formula too; outranks every other rule of hedge, funding, LTV and profit",
         room="strategy",
     )
     mode: Literal["split", "coverage", "target"] = key(
