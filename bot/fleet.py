@@ -94,9 +94,14 @@ def _told(document: Mapping[str, Any]) -> dict[str, Any]:
         "ltv_ratio": of("loan", "ltv_ratio"),
         "mm_rate_ratio": of("loan", "mm_rate_ratio"),
         "pnl_usdt": of("pnl", "total_usdt"),
-        "price_age_ms": of("market", "age_ms"),
+        "price_age_s": _real_s(of("market", "age_ms"), document.get("speed")),
         "why": of("mode", "why"),
     }
+
+
+def _real_s(market_ms: Any, speed: Any) -> float | None:
+    """An age of the market, ms, as seconds of a person's watch; paper runs faster than that."""
+    return round(market_ms / 1000 / speed, 1) if market_ms is not None and speed else None
 
 
 def _token(where: str) -> str:
