@@ -131,14 +131,22 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
 
 
 def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
-    """What is still to be done: shrinking first, the favoured leg first among equals. None: nothing."""
+    """What is still to be done: shrinking first, where nothing may grow that which makes |delta| smaller before all; the favoured leg
+    first among equals. None: nothing."""
     wishes = []
     for leg, target in hedge.targets.items():
         change = target - state.ledger.legs[leg].qty
         if change:
             act = Act.GROW if change > 0 else Act.SHRINK
             wishes.append(gate.Wish(decision=hedge.decision, leg=leg, act=act, qty=abs(change)))
-    wishes.sort(key=lambda wish: (wish.act is not Act.SHRINK, wish.leg is not hedge.first_leg))
+    delta = state.delta
+    wishes.sort(
+        key=lambda wish: (
+            wish.act is not Act.SHRINK,
+            not MODES[state.mode].grow and not gate.shrinks_delta(wish, delta),
+            wish.leg is not hedge.first_leg,
+        )
+    )
     return wishes[0] if wishes else None
 
 

@@ -9,6 +9,7 @@ import pytest
 from bot.domain.commands import LegsAdopted, Mode
 from bot.domain.events import OperatorAsked, Verb
 from bot.domain.legs import Leg
+from bot.engine.config import BreakerLimits
 from bot.simulator.deeds import trade_by_owner
 from tests.scenarios.desk import CREATE, Desk
 from tests.worlds import happenings
@@ -70,6 +71,15 @@ def test_the_venue_reduces_the_account_by_force(desk: Desk) -> None:
     desk.pass_time(minutes=2)
 
     desk.expect(note="foreign trade", adopted=0)
+
+
+def test_coin_goes_and_a_breaker_trips(desk: Desk) -> None:
+    """So much less equity trips breakers, and nothing may grow: what makes delta smaller is still done, and done first."""
+    desk.given(breakers=BreakerLimits())
+    desk.venue.receives("BTC", "-0.1")
+    desk.pass_time(minutes=3)
+
+    desk.expect(hedged=True, mode=Mode.REDUCING, note="breaker tripped")
 
 
 @pytest.mark.fault(129, 136)

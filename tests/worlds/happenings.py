@@ -177,6 +177,7 @@ def _small_deposit(world: World) -> None:
     world.venue.advance(world.now)
     world.before_foreign()
     world.venue.deposit(world.ACCOUNT, "BTC", D("0.018"), "UNIFIED")
+    world.given_btc += D("0.018")
     world.after_foreign()
     world.venue_moved()
 
@@ -233,6 +234,7 @@ def _deposit(world: World) -> None:
         world.venue.deposit(world.ACCOUNT, "BTC", amount, "UNIFIED")
     except Refusal:
         return
+    world.given_btc += amount
     world.marks["spot moved by a deposit"] += 1
     world.after_foreign()
     world.venue_moved()

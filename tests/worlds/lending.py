@@ -271,11 +271,11 @@ class LoanWorld(World):
         if isinstance(command, TransferCoin | RepayDebt):
             written = [record for record, _ in self.diary.records[: self.diary.committed]]
             if command not in written:
-                raise Violation(self.seed, "I-03 write-ahead", f"{command} left before it was on disk")
+                raise self._broken("I-03 write-ahead", f"{command} left before it was on disk")
             name = command.transfer_id if isinstance(command, TransferCoin) else f"repay {command.amount}"
             self.left[name] += 1
             if self.left[name] > 1:
-                raise Violation(self.seed, "never paid twice", f"{command} left twice")
+                raise self._broken("never paid twice", f"{command} left twice")
             if self._dies(command, "before send"):
                 self.die()
                 return
@@ -302,23 +302,25 @@ class LoanWorld(World):
         plans = {plan.number: plan for plan in self.diary.of(PaymentPlanned)}
         amounts = Counter(plan.amount for plan in plans.values() if plan.amount)
         if venue - amounts:
-            raise Violation(self.seed, "never paid twice", f"the venue has {venue}, planned were {amounts}")
+            raise self._broken("never paid twice", f"the venue has {venue}, planned were {amounts}")
         assert self.engine is not None
         book = self.engine.state.loan
         if book.open is not None:
-            raise Violation(self.seed, "payments end", f"{book.open}")
+            raise self._broken("payments end", f"{book.open}")
         ended = {record.number: record.paid for record in self.diary.of(PaymentEnded)}
         paid = sum(ended.values(), ZERO)
         if paid != sum(venue.elements(), ZERO) or set(ended) != set(plans):
-            raise Violation(self.seed, "we know what was paid", f"ended {ended}, venue {venue}, planned {list(plans)}")
+            raise self._broken("we know what was paid", f"ended {ended}, venue {venue}, planned {list(plans)}")
         if book.paid_to_date != paid:
-            raise Violation(
-                self.seed, "we know what was paid", f"the book says {book.paid_to_date}, the journal {paid}"
-            )
+            raise self._broken("we know what was paid", f"the book says {book.paid_to_date}, the journal {paid}")
         if self.structure is Structure.UTA and self.first_debt - self.true_debt != paid:
-            raise Violation(self.seed, "debt reduced once", f"{self.first_debt} -> {self.true_debt}, paid {paid}")
-        if self.true_btc != self.first_btc:
-            raise Violation(self.seed, "no BTC is sold", f"{self.first_btc} -> {self.true_btc}")
+            raise self._broken("debt reduced once", f"{self.first_debt} -> {self.true_debt}, paid {paid}")
+        if self.true_btc != self.first_btc + self.given_btc:
+            given = f"{self.first_btc} and {self.given_btc} given"
+            raise self._broken("no BTC is sold", f"{given} -> {self.true_btc}")
+
+    def _broken(self, invariant: str, why: str) -> Violation:
+        return Violation(invariant, (self.now - self.started_ms) / 1000, why)
 
     def _repayments(self) -> list[Decimal]:
         if self.structure is Structure.CRYPTO_LOAN:

@@ -30,7 +30,7 @@ from bot.domain.events import (
 )
 from bot.domain.money import ZERO
 from bot.domain.records import Record
-from bot.engine.config import EngineConfig, Limits, Patience, Style
+from bot.engine.config import BreakerLimits, EngineConfig, Limits, Patience, Style
 from bot.engine.engine import Engine
 from bot.simulator.faults import FaultPlan
 from bot.simulator.venue import Tick, Venue
@@ -56,6 +56,9 @@ STORM_MS, CALM_MS = 600_000, 600_000
 LEAST_CALM_MS, LOOK_AGAIN_MS = 150_000, 30_000
 """A calm ends early where everything has converged and stayed quiet; it is looked at first when the operator's word is long heard."""
 KEPT_RECORDS = 30
+
+UNBROKEN = BreakerLimits(daily_loss=100, drawdown=100, funding_cost=100, volatility=100, rejects=10_000)
+"""Coin comes and goes without care in these lives, and orders are turned down by the dozen: breakers have stories of their own."""
 
 PATIENCE = Patience(
     ticker_stale_ms=11_000,
@@ -108,6 +111,8 @@ class World:
         """How long a process that died may be away."""
         self.kill_at: str | None = None
         self.latched = False
+        self.given_btc = ZERO
+        """Coin that came from outside, less what left."""
         self.expects_broken = self.expects_adoption = False
         self._inbox: list[Event] = []
         self._hearing: Event | None = None
@@ -162,6 +167,7 @@ class World:
             "patience": PATIENCE,
             "volatility": window,
             "execution": replace(base.execution, style=style),
+            "breakers": UNBROKEN,
         }
         return replace(base, **(drawn | settings))
 

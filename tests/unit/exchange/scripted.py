@@ -166,7 +166,7 @@ class Box:
 
     async def wait_for(self, kind: type, count: int = 1, *, where: Callable[[Any], bool] = lambda _: True) -> Any:
         """The `count`-th event of `kind` for which `where` holds."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(found := [event for event in self.of(kind) if where(event)]) < count:
                 await self.next()
         return found[count - 1]
