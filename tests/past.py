@@ -30,7 +30,7 @@ def price_at(at_ms: int) -> Decimal:
 
 def write(path: Path) -> None:
     """Write the journal; the daemon's own format, closed when this returns."""
-    journal = Journal(path)
+    journal = Journal(path, deadline_s=60)
     for at_ms, record in _records():
         journal.append(record, at_ms)
     journal.commit()

@@ -33,7 +33,7 @@ def a_days_desk(hours: int = 3) -> Desk:
 
 def write(path: Path, desk: Desk) -> Journal:
     """The desk's records as a journal of that path, committed and still open."""
-    journal = Journal(path)
+    journal = Journal(path, deadline_s=60)
     for record, at_ms in desk.diary.records:
         if isinstance(record, Started):
             record = replace(record, settings_hash=FINGERPRINT)
