@@ -31,8 +31,8 @@ CHOSEN = [
     ("banned for a while", "looping", "none", "ip-ban", {"ms": 1500}),
     ("the venue's clock is not ours", "dead", "journal gone", "clock-off", {"ms": 6000}),
 ]
-SLOW = (1, 5, 6)
-"""Left to the campaign: their kind is in another one."""
+SLOW = (1, 5, 6, 7)
+"""Left to the campaign: their kind is in another one, or (a ban that a looping daemon keeps alive) they cannot always end in time."""
 
 
 @pytest.fixture(scope="module")
