@@ -173,5 +173,12 @@ def test_the_paper_key_is_the_simulators() -> None:
 def kill(cwd: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *words, "--json"]
     return subprocess.run(
-        command, cwd=cwd, env=environment({}), input=stdin, capture_output=True, text=True, timeout=90, check=False
+        command,
+        cwd=cwd,
+        env=environment({"JOURNAL__PATH": str(cwd / "var/{mode}/journal.sqlite")}),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
