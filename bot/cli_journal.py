@@ -140,7 +140,13 @@ def explain(
     _print_document(document, as_json)
 
 
-def replay(file: File = None, env_file: EnvFile = None, as_json: AsJson = False) -> None:
+def replay(
+    file: Annotated[
+        Path | None, typer.Argument(help="A journal's file instead of this mode's own", show_default=False)
+    ] = None,
+    env_file: EnvFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Take every decision of a journal again, and compare to the last bit.
 
     Each is taken again from its recorded inputs; where no price was pruned and the settings are those of its run, the

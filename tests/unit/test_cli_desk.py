@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from bot.cli import app
 from bot.monitoring import present
 from bot.monitoring.pulse import Vitals
+from bot.terminal import print_rows
 from bot.top import picture
 from tests import past
 from tests.build import a_view
@@ -55,6 +56,13 @@ def test_pnl_is_a_table_for_a_person(journal: Path) -> None:
 
     assert "interest" in result.stdout
     assert "total" in result.stdout.splitlines()[-1]
+
+
+def test_a_person_reads_eight_decimals_of_an_amount(capsys: pytest.CaptureFixture[str]) -> None:
+    """A gain over an average price has as many digits as Decimal keeps; the sum for scripts keeps them too."""
+    print_rows([{"total_usdt": Decimal("423.8546999999999999999999874")}])
+
+    assert "423.8547" == capsys.readouterr().out.split()[-1]
 
 
 def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:

@@ -81,12 +81,12 @@ def test_export_names_what_it_wrote(path: str, tmp_path: Path) -> None:
 
 def test_replay_reproduces_and_says_what_it_could_not_check(path: str) -> None:
     """The day was decided under other settings than this directory's: the decisions stand, the books are not compared."""
-    answer = call("replay", "--file", path)
+    answer = call("replay", path)
 
     assert ExitCode.OK == answer.exit_code
     assert "5 decisions, all reproduced bit for bit" == answer.stdout.splitlines()[0]
     assert "5 not checked against the books: its run had other settings" in answer.stdout
-    assert 5 == json.loads(call("replay", "--file", path, "--json").stdout)["reproduced"]
+    assert 5 == json.loads(call("replay", path, "--json").stdout)["reproduced"]
 
 
 def test_decide_answers_the_original_book(path: str) -> None:
