@@ -17,8 +17,9 @@ from itertools import islice
 import aiohttp
 
 from bot.domain.clock import elapsed_s, wall_ms
+from bot.simulator.accounts import PAPER_ACCOUNT
 from bot.simulator.envelope import RestRequest
-from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build
+from bot.simulator.main import SimulatorOptions, build
 
 TOPICS = ("tickers.BTCUSDT", "kline.1.BTCUSDT")
 WINDOW = "1000000000"

@@ -17,8 +17,8 @@ from bot.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from bot.sections import PaperSettings
+    from bot.simulator.accounts import AccountOptions
     from bot.simulator.faults import Injection
-    from bot.simulator.main import AccountOptions
 
 __all__ = ["add_to"]
 
@@ -100,7 +100,8 @@ def simulate(
         _tell_faults()
         raise typer.Exit(ExitCode.OK)
     from bot import launch
-    from bot.simulator.main import OptionsError, SimulatorOptions, serve
+    from bot.simulator.accounts import OptionsError
+    from bot.simulator.main import SimulatorOptions, serve
     from bot.simulator.tape import TapeError
 
     if live_host is not None:
@@ -135,7 +136,7 @@ def simulate(
 
 
 def _accounts(paper: PaperSettings, texts: list[str] | None) -> tuple[AccountOptions, ...]:
-    from bot.simulator.main import AccountOptions
+    from bot.simulator.accounts import AccountOptions
 
     book = AccountOptions(
         btc=paper.spot_btc,

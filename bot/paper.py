@@ -21,7 +21,7 @@ from bot.domain.clock import MarketClock
 from bot.domain.errors import SetUp
 from bot.exchange.hosts import Credentials, Hosts
 from bot.settings import Settings
-from bot.simulator.main import PAPER_ACCOUNT
+from bot.simulator.accounts import PAPER_ACCOUNT
 from bot.variables import PREFIX
 
 __all__ = ["PaperVenue", "open_venue"]

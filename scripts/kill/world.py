@@ -25,7 +25,7 @@ __all__ = ["CannotKnow", "World", "find"]
 PREFIX = "HEDGELOCK__"
 SYMBOL = "BTCUSDT"
 PAPER_KEY, PAPER_SECRET = "hedgelock-paper", "hedgelock-paper-secret"
-"""The paper venue's own key; it opens nothing else (`bot.simulator.main.PAPER_ACCOUNT`, held equal by a test)."""
+"""The paper venue's own key; it opens nothing else (`bot.simulator.accounts.PAPER_ACCOUNT`, held equal by a test)."""
 ALTERNATES: dict[Mode, tuple[str, ...]] = {Mode.MAINNET: ("https://api.bytick.com",)}
 """Further documented hosts of the same key space (Bybit: guide)."""
 ROOT = Path(__file__).resolve().parents[2]

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.premises import account_lock
-from bot.simulator.main import PAPER_ACCOUNT
+from bot.simulator.accounts import PAPER_ACCOUNT
 from tests.acceptance.processes import ROOT, Venue, a_daemon, environment, wait_for
 
 SCRIPT = ROOT / "scripts" / "kill_switch.py"

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from pybit.unified_trading import HTTP
 
-from bot.simulator.main import PAPER_ACCOUNT
+from bot.simulator.accounts import PAPER_ACCOUNT
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.simulator.main import PAPER_ACCOUNT
+from bot.simulator.accounts import PAPER_ACCOUNT
 from tests.acceptance.processes import a_daemon, a_venue, wait_for
 
 pytestmark = pytest.mark.acceptance

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot.simulator.main import PAPER_ACCOUNT
+from bot.simulator.accounts import PAPER_ACCOUNT
 from scripts.kill import world
 from tests.acceptance.kill_cases import SCRIPT, Case, Ending, environment, live, open_the_book, truth
 from tests.acceptance.processes import Venue, a_daemon, a_venue, wait_for

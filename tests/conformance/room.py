@@ -31,7 +31,8 @@ from bot.exchange.private_stream import PrivateStream
 from bot.exchange.reader import Reader
 from bot.exchange.rest import Rest
 from bot.exchange.socket import drive
-from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build
+from bot.simulator.accounts import PAPER_ACCOUNT
+from bot.simulator.main import SimulatorOptions, build
 from tests.client import Client, at
 from tests.unit.exchange.scripted import Box
 

@@ -30,7 +30,8 @@ from bot.exchange.budget import Budget
 from bot.exchange.hosts import Credentials, Hosts
 from bot.exchange.reader import Reader
 from bot.exchange.rest import Rest
-from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build
+from bot.simulator.accounts import PAPER_ACCOUNT
+from bot.simulator.main import SimulatorOptions, build
 from tests.conformance.room import CREATE, PATIENCE, SPEED, a_desk
 
 

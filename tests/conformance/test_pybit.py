@@ -13,7 +13,8 @@ from pybit import unified_trading
 from pybit.exceptions import FailedRequestError, InvalidRequestError
 from pybit.unified_trading import WebSocket, WebSocketTrading
 
-from bot.simulator.main import AccountOptions, SimulatorOptions, build
+from bot.simulator.accounts import AccountOptions
+from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.server import SimulatorServer
 from tests.client import KEY, SECRET, Client, at
 from tests.conformance.clients import pybit_at, pybit_http

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot.domain.clock import wall_ms
-from bot.simulator.main import AccountOptions, SimulatorOptions, build
+from bot.simulator.accounts import AccountOptions
+from bot.simulator.main import SimulatorOptions, build
 from tests.client import Socket, at
 from tests.conformance.desk import LINEAR, PRIVATE, PUBLIC, TRADE, D, Desk
 

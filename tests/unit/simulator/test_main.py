@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from bot.domain.clock import elapsed_s, wall_ms
+from bot.simulator.accounts import AccountOptions
 from bot.simulator.faults import Injection
-from bot.simulator.main import AccountOptions, SimulatorOptions, build
+from bot.simulator.main import SimulatorOptions, build
 from bot.simulator.tape import DEFAULT_START_MS, TapeError, sample_bars
 from tests.client import at
 
