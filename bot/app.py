@@ -340,7 +340,7 @@ class Daemon:
         deadline_s = elapsed_s() + LEAVE_S
         while elapsed_s() < deadline_s:
             await asyncio.sleep(0.05)
-            if self._engine.state.stopping and not any(self._engine.state.blotter.unsettled()):
+            if self._engine.state.stopping and not self._engine.state.blotter.unsettled():
                 break
         else:
             _log.warning("left with orders unanswered; the next start asks for them first")

@@ -147,7 +147,10 @@ class Wallet:
 
     def coin(self, name: str) -> Coin | None:
         """The coin's row, or None where the venue left it out."""
-        return next((c for c in self.coins if c.coin == name), None)
+        for coin in self.coins:
+            if coin.coin == name:
+                return coin
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

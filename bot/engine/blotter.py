@@ -7,7 +7,6 @@ ended order whose executions have not all arrived is in flight for the differenc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -156,9 +155,9 @@ class Blotter:
                 order.written_off = order.reported - order.executed
                 self._file(order)
 
-    def unsettled(self) -> Iterator[OurOrder]:
+    def unsettled(self) -> tuple[OurOrder, ...]:
         """Orders of which something may still happen."""
-        return iter(tuple(self._live.values()))
+        return tuple(self._live.values())
 
     def in_flight(self, leg: Leg) -> Decimal:
         """The signed change of a leg that is on its way, in BTC."""

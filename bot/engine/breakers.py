@@ -7,6 +7,7 @@ The baselines are taken from journalled readings, so a restart does not forget a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from enum import Enum
@@ -14,13 +15,14 @@ from typing import NamedTuple
 
 from bot.domain.account import Wallet
 from bot.domain.commands import Note
-from bot.domain.money import ZERO
+from bot.domain.legs import Leg
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
 from bot.domain.view import BreakerView
+from bot.engine.config import BreakerLimits
 from bot.engine.state import State
 
-__all__ = ["BREAKERS", "changes", "fold_answer", "fold_moved", "fold_resumed", "fold_wallet", "tripped", "view"]
+__all__ = ["BREAKERS", "changes", "fold_answer", "fold_moved", "fold_resumed", "fold_wallet", "view"]
 
 _DAY_MS = 86_400_000
 _EASY = 0.8
@@ -35,25 +37,35 @@ class Reset(Enum):
     CALM = "the figure falls below 80 % of its limit"
 
 
+class Gauges(NamedTuple):
+    """All that breakers look at. Equity in USD, funding in USDT, sigma per 24 h (NaN: unknown)."""
+
+    equity: Decimal
+    equity_at_dawn: Decimal
+    equity_peak: Decimal
+    funding: Decimal
+    funding_at_dawn: Decimal
+    sigma: float
+    rejects: int
+
+
 class Breaker(NamedTuple):
     """One breaker: its figure and its limit (None: unknown, and so no reason to trip)."""
 
     name: str
     reset: Reset
-    figure: Callable[[State], float | None]
-    limit: Callable[[State], float]
+    figure: Callable[[Gauges], float | None]
+    limit: Callable[[BreakerLimits], float]
     unit: str
 
 
-def tripped(state: State) -> str:
-    """Why no leg may grow; empty: no breaker is tripped."""
-    return "; ".join(state.tripped.values())
-
-
-def changes(state: State, now_ms: int) -> Iterator[BreakerMoved | Note]:
-    """What trips or resets now."""
+def changes(state: State) -> Iterator[BreakerMoved | Note]:
+    """What trips or resets now. The gauges move seldom, so whether all is calm is asked of them once."""
+    gauges = _gauges(state)
+    if state.calm.of(_is_calm, state.config.breakers, tuple(state.tripped), gauges):
+        return
     for breaker in BREAKERS:
-        figure, limit = breaker.figure(state), breaker.limit(state)
+        figure, limit = breaker.figure(gauges), breaker.limit(state.config.breakers)
         is_tripped = breaker.name in state.tripped
         if not is_tripped and figure is not None and figure >= limit:
             reason = f"{breaker.name}: {figure:.4g} {breaker.unit}, the limit is {limit:.4g}"
@@ -63,6 +75,12 @@ def changes(state: State, now_ms: int) -> Iterator[BreakerMoved | Note]:
             )
         elif is_tripped and _is_over(breaker, figure, limit):
             yield BreakerMoved(name=breaker.name, tripped=False, reason=breaker.reset.value)
+
+
+def _is_calm(limits: BreakerLimits, tripped: tuple[str, ...], gauges: Gauges) -> bool:
+    """Nothing is tripped, and nothing trips."""
+    figures = [(breaker.figure(gauges), breaker.limit(limits)) for breaker in BREAKERS]
+    return not tripped and all(figure is None or figure < limit for figure, limit in figures)
 
 
 def fold_moved(state: State, record: BreakerMoved) -> None:
@@ -101,12 +119,13 @@ def fold_resumed(state: State) -> None:
 
 def view(state: State) -> tuple[BreakerView, ...]:
     """Every breaker as people see it."""
+    gauges = _gauges(state)
     return tuple(
         BreakerView(
             name=breaker.name,
             tripped=breaker.name in state.tripped,
-            figure=breaker.figure(state),
-            limit=breaker.limit(state),
+            figure=breaker.figure(gauges),
+            limit=breaker.limit(state.config.breakers),
             unit=breaker.unit,
             resets=breaker.reset.value,
         )
@@ -124,44 +143,52 @@ def _is_over(breaker: Breaker, figure: float | None, limit: float) -> bool:
             return figure is not None and figure < _EASY * limit
 
 
+def _gauges(state: State) -> Gauges:
+    m = state.measures
+    return Gauges(
+        m.equity,
+        m.equity_at_dawn,
+        m.equity_peak,
+        _funding(state),
+        m.funding_at_dawn,
+        state.market.sigma_24h,
+        m.rejects,
+    )
+
+
 def _funding(state: State) -> Decimal:
-    return sum((book.funding for book in state.ledger.legs.values()), ZERO)
+    legs = state.ledger.legs
+    return legs[Leg.LONG].funding + legs[Leg.SHORT].funding
 
 
-def _daily_loss(state: State) -> float | None:
-    measures = state.measures
-    if measures.equity_at_dawn <= 0:
+def _daily_loss(gauges: Gauges) -> float | None:
+    if gauges.equity_at_dawn <= 0:
         return None
-    return float((measures.equity_at_dawn - measures.equity) / measures.equity_at_dawn)
+    return float((gauges.equity_at_dawn - gauges.equity) / gauges.equity_at_dawn)
 
 
-def _drawdown(state: State) -> float | None:
-    measures = state.measures
-    return float((measures.equity_peak - measures.equity) / measures.equity_peak) if measures.equity_peak > 0 else None
+def _drawdown(gauges: Gauges) -> float | None:
+    return float((gauges.equity_peak - gauges.equity) / gauges.equity_peak) if gauges.equity_peak > 0 else None
 
 
-def _funding_cost(state: State) -> float | None:
-    measures = state.measures
-    if measures.equity_at_dawn <= 0:
+def _funding_cost(gauges: Gauges) -> float | None:
+    if gauges.equity_at_dawn <= 0:
         return None
-    return float((measures.funding_at_dawn - _funding(state)) / measures.equity_at_dawn)
+    return float((gauges.funding_at_dawn - gauges.funding) / gauges.equity_at_dawn)
 
 
-def _volatility(state: State) -> float | None:
-    sigma = state.market.sigma_24h
-    return sigma if sigma == sigma else None
+def _volatility(gauges: Gauges) -> float | None:
+    return None if math.isnan(gauges.sigma) else gauges.sigma
+
+
+def _rejects(gauges: Gauges) -> float:
+    return float(gauges.rejects)
 
 
 BREAKERS: tuple[Breaker, ...] = (
-    Breaker("daily loss", Reset.DAY, _daily_loss, lambda s: s.config.breakers.daily_loss, "of equity"),
-    Breaker("drawdown", Reset.PERSON, _drawdown, lambda s: s.config.breakers.drawdown, "of the highest equity"),
-    Breaker("funding cost", Reset.DAY, _funding_cost, lambda s: s.config.breakers.funding_cost, "of equity a day"),
-    Breaker("volatility", Reset.CALM, _volatility, lambda s: s.config.breakers.volatility, "in 24 h"),
-    Breaker(
-        "rejects",
-        Reset.PERSON,
-        lambda s: float(s.measures.rejects),
-        lambda s: float(s.config.breakers.rejects),
-        "orders in a row",
-    ),
+    Breaker("daily loss", Reset.DAY, _daily_loss, lambda limits: limits.daily_loss, "of equity"),
+    Breaker("drawdown", Reset.PERSON, _drawdown, lambda limits: limits.drawdown, "of the highest equity"),
+    Breaker("funding cost", Reset.DAY, _funding_cost, lambda limits: limits.funding_cost, "of equity a day"),
+    Breaker("volatility", Reset.CALM, _volatility, lambda limits: limits.volatility, "in 24 h"),
+    Breaker("rejects", Reset.PERSON, _rejects, lambda limits: float(limits.rejects), "orders in a row"),
 )

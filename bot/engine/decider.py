@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, get_type_hints
 
 from bot.domain.commands import Decided, Note, Outcome, Stage
+from bot.domain.instrument import Instrument as Filters
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
@@ -100,32 +101,32 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
 
 
 def inputs_of(state: State, now_ms: int) -> DecisionInputs:
-    """What the strategy reads, as numbers; what is unavailable is NaN or negative, never zero."""
-    market, ticker = state.market, state.market.ticker
+    """What the strategy reads, as numbers; what is unavailable is NaN or negative, never zero. By position: asked many times a second."""
+    market, hand, urgent = state.market, state.hand, int(bool(state.urgent))
     seen_ms = market.ticker_seen_ms
     return DecisionInputs(
-        now_ms=now_ms,
-        last_hedge_ms=-1 if state.last_hedge_ms is None else state.last_hedge_ms,
-        book=_book(state),
-        market=Market(
-            price=float(ticker.mark) if ticker else math.nan,
-            price_age_ms=math.nan if seen_ms is None else float(now_ms - seen_ms),
-            sigma_24h=market.sigma_24h,
-            funding_apr=market.funding_apr,
-            funding_regime=market.funding_regime.regime,
+        now_ms,
+        -1 if state.last_hedge_ms is None else state.last_hedge_ms,
+        _book(state),
+        Market(
+            market.price,
+            math.nan if seen_ms is None else float(now_ms - seen_ms),
+            market.sigma_24h,
+            market.funding_apr,
+            market.funding_regime.regime,
         ),
-        account=_account(state, now_ms),
-        instrument=_instrument(state),
-        operator=state.hand._replace(urgent_event=int(bool(state.urgent))),
-        policy=_policy(state, now_ms),
-        memory=state.memory,
+        _account(state, now_ms),
+        state.lot.of(_lot, state.instrument),
+        hand if hand.urgent_event == urgent else hand._replace(urgent_event=urgent),
+        _policy(state, now_ms),
+        state.memory,
     )
 
 
 def _policy(state: State, now_ms: int) -> Policy:
     """The settings; while profit rests after the perps were closed, the bare spot is the target and the loan's floor the limit."""
-    policy, spot = state.config.policy, state.spot
-    if now_ms >= state.profit.resting_until_ms or spot is None:
+    policy = state.config.policy
+    if now_ms >= state.profit.resting_until_ms or (spot := state.spot) is None:
         return policy
     return policy._replace(hedge_mode=words.TARGET, target_delta_btc=float(spot))
 
@@ -133,34 +134,40 @@ def _policy(state: State, now_ms: int) -> Policy:
 def _book(state: State) -> Book:
     if not state.ledger.is_open or state.instrument is None:
         return Book(_number(state.spot), -1, -1, 0, 0)
-    steps = state.instrument.steps
-    legs = state.ledger.legs
-    return Book(
-        spot_btc=_number(state.spot),
-        long_steps=steps(legs[Leg.LONG].qty),
-        short_steps=steps(legs[Leg.SHORT].qty),
-        long_in_flight_steps=steps(state.blotter.in_flight(Leg.LONG)),
-        short_in_flight_steps=steps(state.blotter.in_flight(Leg.SHORT)),
-    )
+    legs, blotter = state.ledger.legs, state.blotter
+    long, short = legs[Leg.LONG].qty, legs[Leg.SHORT].qty
+    if not blotter.unsettled():
+        return state.book.of(_booked, state.instrument, state.spot, long, short, ZERO, ZERO)
+    on_its_way = blotter.in_flight(Leg.LONG), blotter.in_flight(Leg.SHORT)
+    return _booked(state.instrument, state.spot, long, short, *on_its_way)
+
+
+def _booked(
+    rules: Filters, spot: Decimal | None, long: Decimal, short: Decimal, long_coming: Decimal, short_coming: Decimal
+) -> Book:
+    steps = rules.steps
+    return Book(_number(spot), steps(long), steps(short), steps(long_coming), steps(short_coming))
 
 
 def _account(state: State, now_ms: int) -> Account:
     """In a unified account the debt is what the quote coin is under water, open profit included; in a Crypto Loan what is owed there."""
-    wallet, figures = state.wallet, ltv.figures(state, now_ms)
-    apart = figures.structure is Structure.CRYPTO_LOAN
-    reading = state.loan.reading
+    wallet, ticker, reading = state.wallet, state.market.ticker, state.loan.reading
+    debt, ratio, reported = math.nan, state.config.collateral_ratio, math.nan
+    if wallet is not None and ticker is not None:
+        debt = ltv.debt_now(state, now_ms)
+    if reading is not None and reading.structure is Structure.CRYPTO_LOAN:
+        ratio = math.nan if wallet is None or ticker is None else ltv.collateral_ratio(state, float(ticker.index))
+        reported = _number(reading.venue_ltv) if ltv.disagrees(state) else math.nan
     return Account(
-        debt_usdt=figures.debt,
-        collateral_ratio=figures.ratio if apart else state.config.collateral_ratio,
-        ltv_reported=_number(reading.venue_ltv) if apart and reading and ltv.disagrees(state) else math.nan,
-        margin_usdt=_number(wallet.margin_balance) if wallet else math.nan,
-        mm_usdt=_number(wallet.maintenance_margin) if wallet else math.nan,
+        debt,
+        ratio,
+        reported,
+        _number(wallet.margin_balance) if wallet else math.nan,
+        _number(wallet.maintenance_margin) if wallet else math.nan,
     )
 
 
-def _instrument(state: State) -> Instrument:
-    rules = state.instrument
-    assert rules is not None
+def _lot(rules: Filters) -> Instrument:
     return Instrument(float(rules.qty_step), rules.steps(rules.min_qty), float(rules.min_notional))
 
 
@@ -182,9 +189,7 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
         )
     ):
         return "trade"
-    if changed := [
-        name for name in Memory._fields if _moved(getattr(state.memory, name), getattr(answer.memory, name))
-    ]:
+    if answer.memory != state.memory and (changed := _moves(state.memory, answer.memory)):
         return ", ".join(_TRIGGERS[name] for name in changed)
     if _OUTCOMES[answer.action] is Outcome.REFUSE and reasons.text(answer.reason) != last.reason:
         return "refusal"
@@ -275,8 +280,10 @@ def _as(kind: type, number: float | None) -> float | int:
     return int(number) if kind is int else float(number)
 
 
-def _moved(before: float, after: float) -> bool:
-    return before != after and not (math.isnan(before) and math.isnan(after))
+def _moves(before: Memory, after: Memory) -> list[str]:
+    """The names of what differs; what is unknown in both does not."""
+    pairs = zip(Memory._fields, before, after, strict=True)
+    return [name for name, was, now in pairs if was != now and not (math.isnan(was) and math.isnan(now))]
 
 
 def _number(value: Decimal | None) -> float:

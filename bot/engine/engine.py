@@ -7,7 +7,8 @@ the journal and then asks the venue for the truth: recovery is the ordinary star
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, get_args
 
 from bot.domain.commands import (
     CancelOrder,
@@ -59,6 +60,18 @@ from bot.engine.state import State
 
 __all__ = ["Engine"]
 
+_LOOKED_AT_ON_THE_PULSE = (TickerSeen, LegSeen, WalletSeen, BadInput)
+"""They come many times a second and are only kept; the next pulse thinks about them."""
+
+_NEEDS_DISK = (PlaceOrder, CancelOrder, TransferCoin, RepayDebt)
+"""Commands whose intent is on disk before they leave."""
+
+_HEARD_BY: dict[type[Record], Callable[[State, Any, int], None]] = {
+    **dict.fromkeys(get_args(Event), hearing.event),
+    **dict.fromkeys(get_args(Command), hearing.command),
+    **dict.fromkeys(get_args(Thought), hearing.thought),
+}
+
 
 class Engine:
     """One engine trades one symbol of one account. `diary` is where it writes before anything leaves."""
@@ -82,13 +95,14 @@ class Engine:
                 if self._take(fact, now_ms):
                     for remark in reconciler.remarks(self.state, fact):
                         self._take(remark, now_ms)
-            for record in self.think(event, now_ms) if self._is_awake else ():
-                self._take(record, now_ms)
-                if isinstance(record, Command):
-                    commands.append(record)
+            if self._is_awake and not isinstance(event, _LOOKED_AT_ON_THE_PULSE):
+                for record in self.think(event, now_ms):
+                    self._take(record, now_ms)
+                    if isinstance(record, Command):
+                        commands.append(record)
         except Broken as broken:
             self._halt(str(broken), now_ms)
-        if any(isinstance(command, PlaceOrder | CancelOrder | TransferCoin | RepayDebt) for command in commands):
+        if any(isinstance(command, _NEEDS_DISK) for command in commands):
             try:
                 self._diary.commit()
             except JournalFailed as failed:
@@ -165,13 +179,11 @@ class Engine:
             yield from reconciler.conclusions(state, event.reading)
         if isinstance(event, JournalSeen):
             yield from _word_on(event)
-        if isinstance(event, TickerSeen | LegSeen | WalletSeen | BadInput):
-            return  # these are only looked at on the pulse
         if isinstance(event, LoanRead):
             yield from loan.adoption(state)
             yield from loan.remarks(state)
         yield from reconciler.absences(state, now_ms)
-        yield from breakers.changes(state, now_ms)
+        yield from breakers.changes(state)
         yield from treasurer.absences(state, now_ms)
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)
@@ -195,12 +207,7 @@ class Engine:
     def fold(self, record: Record, now_ms: int) -> None:
         """Write one record into the state."""
         self.state.records += not isinstance(record, Ticked)
-        if isinstance(record, Command):
-            hearing.command(self.state, record, now_ms)
-        elif isinstance(record, Thought):
-            hearing.thought(self.state, record, now_ms)
-        else:
-            hearing.event(self.state, record, now_ms)
+        _HEARD_BY[type(record)](self.state, record, now_ms)
 
 
 def _never_left(deed: TransferCoin | RepayDebt, problem: str) -> MoneyAnswered:

@@ -88,6 +88,10 @@ def event(state: State, record: Event, now_ms: int) -> None:
     match record:
         case TickerSeen():
             state.market.see_ticker(record, now_ms)
+        case Ticked() | LegSeen():
+            pass  # a pulse and advice change nothing
+        case WalletSeen():
+            state.see_wallet(record.wallet, now_ms)
         case BarClosed():
             state.market.see_bar(record.bar)
         case ExecutionSeen():
@@ -110,8 +114,6 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.instrument, state.instrument_ms = record.instrument, now_ms
             if record.bars or record.funding:
                 state.market.load(record.bars, record.funding)
-        case WalletSeen():
-            state.see_wallet(record.wallet, now_ms)
         case ReadFailed():
             _failure(state, record, now_ms)
         case ChannelChanged():
@@ -134,8 +136,6 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.held = f"preflight: {'; '.join(record.against)}" if record.against else ""
         case OperatorAsked():
             _operator(state, record, now_ms)
-        case Ticked() | LegSeen():
-            pass  # a pulse and advice change nothing
         case _:
             assert_never(record)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from bot.domain.events import Bar, FundingPoint, TickerSeen
 from bot.engine import estimators
@@ -52,7 +53,12 @@ class MarketBook:
     _sum: streaming.Running = streaming.EMPTY_RUNNING
     _smoothed: streaming.Ewma = streaming.EMPTY_EWMA
     _estimated: tuple[int, estimators.Estimates] | None = field(default=None, compare=False, repr=False)
-    """The estimates and after how many bars they were made: work remembered, not a fact."""
+    """The estimates and after how many bars they were made: work remembered, not a fact. So are the three below."""
+    _sigma: float | None = field(default=None, compare=False, repr=False)
+    """None: a bar came since it was reckoned."""
+    _apr: tuple[Decimal, int, float] | None = field(default=None, compare=False, repr=False)
+    """(rate, interval, APR that decides); None: a settlement came since it was reckoned."""
+    _price: tuple[TickerSeen, float] | None = field(default=None, compare=False, repr=False)
 
     def see_ticker(self, ticker: TickerSeen, now_ms: int) -> None:
         """Keep the newest ticker. When the next settlement moves on, the rate that just ran has settled.
@@ -97,6 +103,7 @@ class MarketBook:
             self._add(volatility.square_return(float(last.close), float(bar.close)), minutes)
         self.last_bar = bar
         self.bars += 1
+        self._sigma = None
         self.window_bars.append(bar)
         if len(self.window_bars) > self.window.bars + 1:
             self.window_bars.popleft()
@@ -106,7 +113,7 @@ class MarketBook:
         self.last_bar, self.bars = None, 0
         self._terms.clear()
         self.window_bars.clear()
-        self._estimated = None
+        self._estimated = self._sigma = self._apr = None
         self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
         for bar in bars:
             self._see_bar(bar, math.nan)
@@ -128,8 +135,22 @@ class MarketBook:
         return streaming.running_sigma_24h(self._sum, 0.0)
 
     @property
+    def price(self) -> float:
+        """The mark as the strategy reads it; NaN before the first ticker."""
+        if self.ticker is None:
+            return math.nan
+        if self._price is None or self._price[0] is not self.ticker:
+            self._price = (self.ticker, float(self.ticker.mark))
+        return self._price[1]
+
+    @property
     def sigma_24h(self) -> float:
-        """The smoothed volatility by which the regime is judged; NaN while unknown."""
+        """The smoothed volatility by which the regime is judged; NaN while unknown. Reckoned once for each bar."""
+        if self._sigma is None:
+            self._sigma = self._reckoned_sigma()
+        return self._sigma
+
+    def _reckoned_sigma(self) -> float:
         if self.window.is_original:
             return volatility.original_sigma([float(bar.close) for bar in self.window_bars])
         return math.nan if math.isnan(self.raw_sigma_24h) else streaming.ewma_sigma_24h(self._smoothed)
@@ -148,10 +169,18 @@ class MarketBook:
 
     @property
     def funding_apr(self) -> float:
-        """The APR that decides: running rate and last settlements, averaged."""
-        if math.isnan(self.running_apr) or self.interval_h is None:
+        """The APR that decides: running rate and last settlements, averaged; reckoned once for each rate. NaN while it is unknown."""
+        ticker = self.ticker
+        if ticker is None or ticker.funding_rate is None or ticker.funding_interval_h is None:
             return math.nan
-        hours = float(self.interval_h)
+        rate, hours = ticker.funding_rate, ticker.funding_interval_h
+        if self._apr is None or self._apr[0] != rate or self._apr[1] != hours:
+            self._apr = (rate, hours, self._averaged_apr(float(hours)))
+        return self._apr[2]
+
+    def _averaged_apr(self, hours: float) -> float:
+        if math.isnan(self.running_apr):
+            return math.nan
         recent = [rates.apr(float(point.rate), hours) for point in list(self.funding)[-_APR_POINTS + 1 :]]
         return math.fsum([*recent, self.running_apr]) / (len(recent) + 1)
 
@@ -190,6 +219,7 @@ class MarketBook:
             return
         hours = self._settled_hours(point)
         self.funding.append(point)
+        self._apr = None
         self.funding_regime = rates.regime_update(
             self.funding_regime,
             rates.apr(float(point.rate), hours),

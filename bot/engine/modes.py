@@ -49,6 +49,8 @@ def mode_for(facts: Facts) -> tuple[Mode, str]:
     """The mode that the facts call for, and why. Books that contradict themselves outrank everything; a halt outranks all but an emergency
     that is being carried out; sight outranks the wish to reduce only.
     """
+    if not any(facts):
+        return Mode.TRADING, "all inputs fresh, books agree"
     for mode, reason in (
         (Mode.HALTED, facts.broken),
         (Mode.EMERGENCY, facts.emergency),
@@ -60,4 +62,4 @@ def mode_for(facts: Facts) -> tuple[Mode, str]:
     ):
         if reason:
             return mode, reason
-    return Mode.TRADING, "all inputs fresh, books agree"
+    raise AssertionError(facts)  # one of them is not empty

@@ -24,15 +24,15 @@ def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
 
 
 def facts_of(state: State, now_ms: int) -> Facts:
-    """Everything the mode depends on, in words that do not change while the fact does not."""
+    """Everything the mode depends on, in words that do not change while the fact does not. By position: asked many times a second."""
     return Facts(
-        broken=state.broken,
-        emergency=state.emergency.why if state.emergency else "",
-        halted=state.latched or state.throttled or throttle.runaway(state, now_ms),
-        not_started=_not_started(state),
-        observing=_observing(state),
-        blind=_blind(state, now_ms),
-        reducing=_reducing(state),
+        state.broken,
+        state.emergency.why if state.emergency else "",
+        state.latched or state.throttled or throttle.runaway(state, now_ms),
+        _not_started(state),
+        _observing(state),
+        _blind(state, now_ms),
+        _reducing(state),
     )
 
 

@@ -17,10 +17,12 @@ from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.cashbook import CashBook
 from bot.engine.config import EngineConfig, Style
+from bot.engine.figure import Figure
 from bot.engine.ledger import Ledger
 from bot.engine.loan import LoanBook
 from bot.engine.market import MarketBook
-from bot.strategy.decision import Memory, Operator
+from bot.strategy.decision import Book, Memory, Operator
+from bot.strategy.decision import Instrument as Lot
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
 
 __all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "ProfitBook", "Readings", "State", "Tally"]
@@ -314,6 +316,12 @@ class State:
     bad_inputs: Counter[str] = field(default_factory=Counter)
     records: int = 0
 
+    book: Figure[Book] = field(default_factory=Figure, repr=False)
+    lot: Figure[Lot] = field(default_factory=Figure, repr=False)
+    """What the strategy reads of legs and contract: work remembered."""
+    calm: Figure[bool] = field(default_factory=Figure, repr=False)
+    """No breaker is tripped, and none trips."""
+
     @classmethod
     def blank(cls, config: EngineConfig) -> State:
         return cls(
@@ -352,7 +360,7 @@ class State:
     @property
     def is_settled(self) -> bool:
         """Whether the legs are what they seem: nothing of ours in flight, no execution missing."""
-        return not self.ledger.is_waiting and not any(self.blotter.unsettled())
+        return not self.ledger.is_waiting and not self.blotter.unsettled()
 
     def spot_moved(self, hedge: Hedge) -> bool:
         """Whether the holding is another one than the hedge was decided for."""

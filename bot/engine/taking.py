@@ -83,7 +83,7 @@ def keep(state: State, now_ms: int) -> Iterator[ProfitCycle | ProfitRealised]:
             yield from _reported(state, cycle, sums, book.taking)
     else:
         pnl = sums.total - cycle.baseline_usdt
-        if not cycle.armed and pnl >= arming_floor(state):
+        if not cycle.armed and pnl >= 0 and pnl >= arming_floor(state):
             yield replace(cycle, peak_usdt=pnl, armed=True, reason="armed")
         elif cycle.armed and pnl > cycle.peak_usdt * (1 if state.config.profit.is_original else _STEP_OF_PEAK):
             yield replace(cycle, peak_usdt=pnl, reason="new peak")
@@ -93,8 +93,10 @@ def take(state: State, now_ms: int) -> Iterator[Decided | Realising | ProfitCycl
     """Begin to turn profit into cash, if the cycle fires or somebody asks, and if nothing else wants to move a leg."""
     if _has_lapsed(state, now_ms):
         yield _lapsed(state)
-    sums, cycle, wanted = _sums(state, now_ms), state.profit.cycle, state.realise_wanted
-    if sums is None or cycle is None or not _is_free(state, now_ms):
+    cycle, wanted = state.profit.cycle, state.realise_wanted
+    if cycle is None or (wanted is None and state.config.profit.action is ProfitAction.OFF):
+        return
+    if not _is_free(state, now_ms) or (sums := _sums(state, now_ms)) is None:
         return
     why = wanted.why if wanted else _fired(state, cycle, sums)
     if not why:
@@ -205,8 +207,7 @@ def arming_floor(state: State) -> Decimal:
     rules, legs = state.config.profit, state.ledger.legs
     if rules.is_original:
         return _CENT  # any profit at all
-    largest = max(legs[Leg.LONG].qty, legs[Leg.SHORT].qty)
-    round_trip = float(_round_trip_cost(state, largest))
+    round_trip = _round_trip_usdt(state, max(legs[Leg.LONG].qty, legs[Leg.SHORT].qty))
     return Decimal(repr(round(profit.arming_floor_usdt(rules.least_usdt, round_trip, rules.arm_round_trips), 2)))
 
 
@@ -258,12 +259,12 @@ def _is_free(state: State, now_ms: int) -> bool:
 
 def _fired(state: State, cycle: ProfitCycle, sums: Sums) -> str:
     """Why the cycle fires; empty: it does not."""
-    rules, ticker = state.config.profit, state.market.ticker
-    if rules.action is ProfitAction.OFF or ticker is None:
-        return ""
-    pnl = float(sums.total - cycle.baseline_usdt)
+    rules, gain = state.config.profit, sums.total - cycle.baseline_usdt
+    if gain <= 0 and not cycle.armed:
+        return ""  # by either rule: without a stop only a profit can fire
+    pnl, price = float(gain), state.market.price
     if rules.is_original:
-        check = profit.original_check(pnl, float(cycle.peak_usdt), targets_sigma(state), float(ticker.mark))
+        check = profit.original_check(pnl, float(cycle.peak_usdt), targets_sigma(state), price)
         return _WHY.get(check.fires, "")
     seen = profit.Cycle(cycle.number, float(cycle.anchor_price), float(cycle.peak_usdt), int(cycle.armed))
     fired = profit.fires(
@@ -271,7 +272,7 @@ def _fired(state: State, cycle: ProfitCycle, sums: Sums) -> str:
         pnl,
         rules.trail,
         float(state.ledger.net),
-        float(ticker.mark),
+        price,
         rules.k,
         targets_sigma(state),
         rules.days,
@@ -322,10 +323,13 @@ def _closing(state: State, answer: Decision) -> Plan | None:
 
 
 def _round_trip_cost(state: State, qty: Decimal) -> Decimal:
-    ticker, rules = state.market.ticker, state.config.profit
+    return Decimal(repr(_round_trip_usdt(state, qty)))
+
+
+def _round_trip_usdt(state: State, qty: Decimal) -> float:
     fee = state.facts.taker_fee if state.facts is not None and state.facts.taker_fee is not None else _TAKER_FEE
-    price = float(ticker.mark) if ticker is not None else 0.0
-    return Decimal(repr(profit.round_trip_cost_usdt(float(qty), price, float(fee) + rules.slippage)))
+    price = state.market.price if state.market.ticker is not None else 0.0
+    return profit.round_trip_cost_usdt(float(qty), price, float(fee) + state.config.profit.slippage)
 
 
 # -- the end of a cycle ---------------------------------------------------------------------------------------------------------
