@@ -47,11 +47,26 @@ def decide(state: State, now_ms: int) -> Iterator[Decided | Note]:
     if state.instrument is None or not state.is_settled:
         return
     inputs = inputs_of(state, now_ms)
-    answer = pipeline.decide(inputs)
+    answer = answer_to(state, inputs)
     if trigger := _trigger(state, answer, now_ms):
         yield record(state, inputs, answer, trigger)
         if answer.action == words.TRADE and answer.reason == codes.FUNDING_EXIT_TRADE:
             yield _exposed(inputs, answer)
+
+
+def answer_to(state: State, inputs: DecisionInputs) -> Decision:
+    """`pipeline.decide`; the policy's wish, which knows no price, is asked for only when something has moved it."""
+    market = inputs.market
+    wanted = state.wish.of(
+        pipeline.wish,
+        inputs.policy,
+        inputs.memory,
+        inputs.book.spot_btc,
+        market.sigma_24h,
+        market.funding_apr,
+        market.funding_regime,
+    )
+    return pipeline.decide_on(inputs, wanted)
 
 
 def record(state: State, inputs: DecisionInputs, answer: Decision, trigger: str) -> Decided:

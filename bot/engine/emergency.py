@@ -33,10 +33,11 @@ def latch_words(verb: str, who: str, reason: str) -> str:
     return f"{verb} by {who}: {reason}"
 
 
-def pursue(state: State, now_ms: int) -> Iterator[HedgeEnded | PlaceOrder | EmergencyEnded | Note]:
-    """The next step of the emergency being carried out, if there is one and the mode has followed."""
-    emergency = state.emergency
-    if emergency is None or state.mode is not Mode.EMERGENCY:
+def pursue(
+    state: State, emergency: Emergency, now_ms: int
+) -> Iterator[HedgeEnded | PlaceOrder | EmergencyEnded | Note]:
+    """The next step of the emergency being carried out, once the mode has followed."""
+    if state.mode is not Mode.EMERGENCY:
         return
     if state.hedge is not None:
         yield hedging.ended(state, state.hedge, now_ms, reached=False, reason=emergency.why)

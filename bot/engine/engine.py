@@ -91,15 +91,17 @@ class Engine:
         commands: list[Command] = []
         try:
             self._notice_a_stall(event, now_ms)
+            if isinstance(event, _LOOKED_AT_ON_THE_PULSE):
+                self._take(event, now_ms)
+                return ()
             for fact in (*reconciler.unbooked(event, self.state), event):
-                if self._take(fact, now_ms):
+                if self._take(fact, now_ms) and isinstance(fact, reconciler.REMARKABLE):
                     for remark in reconciler.remarks(self.state, fact):
                         self._take(remark, now_ms)
-            if self._is_awake and not isinstance(event, _LOOKED_AT_ON_THE_PULSE):
-                for record in self.think(event, now_ms):
-                    self._take(record, now_ms)
-                    if isinstance(record, Command):
-                        commands.append(record)
+            for record in self.think(event, now_ms) if self._is_awake else ():
+                self._take(record, now_ms)
+                if isinstance(record, Command):
+                    commands.append(record)
         except Broken as broken:
             self._halt(str(broken), now_ms)
         if any(isinstance(command, _NEEDS_DISK) for command in commands):
@@ -124,7 +126,8 @@ class Engine:
             return False
         if not isinstance(record, Ticked):
             self._diary.append(record, now_ms)
-        self._is_awake |= isinstance(record, Started)
+        if isinstance(record, Started):
+            self._is_awake = True
         self.fold(record, now_ms)
         return True
 
@@ -182,25 +185,39 @@ class Engine:
         if isinstance(event, LoanRead):
             yield from loan.adoption(state)
             yield from loan.remarks(state)
-        yield from reconciler.absences(state, now_ms)
+        if state.blotter.unsettled():
+            yield from reconciler.absences(state, now_ms)
         yield from breakers.changes(state)
-        yield from treasurer.absences(state, now_ms)
+        if state.loan.open is not None:
+            yield from treasurer.absences(state, state.loan.open, now_ms)
         yield from sight.change(state, now_ms)
         yield from reconciler.questions(state, now_ms)
-        yield from resting.leave(state, now_ms)
-        yield from emergency.pursue(state, now_ms)
-        yield from loan.questions(state, now_ms)
-        yield from treasurer.questions(state, now_ms)
-        yield from loan.compare_books(state, now_ms)
-        yield from treasurer.carry_on(state, now_ms)
-        yield from hedging.wind_up(state, now_ms)
+        if state.blotter.unsettled():
+            yield from resting.leave(state, now_ms)
+        if state.emergency is not None:
+            yield from emergency.pursue(state, state.emergency, now_ms)
+        yield from self._about_the_loan(now_ms)
+        if state.hedge is not None:
+            yield from hedging.wind_up(state, state.hedge, now_ms)
         if MODES[state.mode].decide and not state.stopping:
-            yield from taking.keep(state, now_ms)
+            earned = yield from taking.keep(state, now_ms)
             if state.hedge is None:
                 yield from decider.decide(state, now_ms)
             if state.hedge is None:
-                yield from taking.take(state, now_ms)
-            yield from hedging.next_order(state, now_ms)
+                yield from taking.take(state, earned, now_ms)
+            if state.hedge is not None:
+                yield from hedging.next_order(state, state.hedge, now_ms)
+
+    def _about_the_loan(self, now_ms: int) -> Iterator[Command | Thought]:
+        state, book = self.state, self.state.loan
+        if state.config.loan.enabled:
+            yield from loan.questions(state, now_ms)
+        if book.open is not None:
+            yield from treasurer.questions(state, book.open, now_ms)
+        if book.books_debt is not None:
+            yield from loan.compare_books(state, now_ms)
+        if state.config.loan.enabled:
+            yield from treasurer.carry_on(state, now_ms)
 
     # ---------------------------------------------------------------------------------------------------- fold
 

@@ -23,7 +23,7 @@ class Figure(Generic[T]):
         """`make(*parts)`, a pure function of parts that do not change under us: the work is only done for other parts than last time."""
         if parts != self._parts:
             self._figure = make(*parts)
-            self._parts = parts
+        self._parts = parts  # the newest of equal ones: what is the very same is compared at no cost
         return self._figure
 
     def __eq__(self, other: object) -> bool:

@@ -42,10 +42,9 @@ _PASSING_RULES = frozenset({"mode", "freshness", "one in motion", "order rate", 
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 
 
-def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
+def wind_up(state: State, hedge: Hedge, now_ms: int) -> Iterator[HedgeEnded | Note]:
     """End the hedge in motion where it has reached its targets or can no longer do so."""
-    hedge = state.hedge
-    if hedge is None or not state.is_settled:
+    if not state.is_settled:
         return
     if _wish(state, hedge) is None and hedge.home is None and not hedge.spoiled:
         yield ended(state, hedge, now_ms, reached=True, reason="leg targets reached")
@@ -54,10 +53,9 @@ def wind_up(state: State, now_ms: int) -> Iterator[HedgeEnded | Note]:
         yield Note(severity="warning", kind="hedge given up", text=f"decision {hedge.decision}: {reason}")
 
 
-def next_order(state: State, now_ms: int) -> Iterator[PlaceOrder | Refusal | HedgeEnded]:
+def next_order(state: State, hedge: Hedge, now_ms: int) -> Iterator[PlaceOrder | Refusal | HedgeEnded]:
     """The next order of the hedge in motion, if one may be sent now."""
-    hedge = state.hedge
-    if hedge is None or not state.is_settled or _is_pausing(state, hedge, now_ms):
+    if not state.is_settled or _is_pausing(state, hedge, now_ms):
         return
     wish = _wish(state, hedge)
     if wish is None:

@@ -196,9 +196,9 @@ def fold_wanted(book: LoanBook, record: RealiseWanted, now_ms: int) -> None:
 
 
 def questions(state: State, now_ms: int) -> Iterator[ReadLoan]:
-    """When the loan should be read."""
+    """When a loan that is managed should be read."""
     book, rules, patience = state.loan, state.config.loan, state.config.patience
-    if not rules.enabled or rules.structure is Structure.NONE or now_ms < book.not_before_ms:
+    if rules.structure is Structure.NONE or now_ms < book.not_before_ms:
         return
     if book.asked_ms is not None and now_ms - book.asked_ms <= patience.read_timeout_ms:
         return

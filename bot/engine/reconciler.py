@@ -34,6 +34,7 @@ from bot.engine.state import State
 
 __all__ = [
     "DEEP_OVERLAP_MS",
+    "REMARKABLE",
     "Comparison",
     "absences",
     "compare",
@@ -106,6 +107,10 @@ def difference_of(state: State, execution: Execution) -> Difference | None:
     ):
         return None
     return OF_KIND.get(execution.kind, Difference.SETTLED)
+
+
+REMARKABLE = (ExecutionSeen, CashSeen, AccountRead)
+"""The facts that `remarks` may have a word on."""
 
 
 def remarks(state: State, fact: Record) -> Iterator[Note]:

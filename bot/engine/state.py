@@ -23,7 +23,7 @@ from bot.engine.loan import LoanBook
 from bot.engine.market import MarketBook
 from bot.strategy.decision import Book, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
-from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR
+from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR, Wish
 
 __all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "ProfitBook", "Readings", "State", "Tally"]
 
@@ -318,7 +318,8 @@ class State:
 
     book: Figure[Book] = field(default_factory=Figure, repr=False)
     lot: Figure[Lot] = field(default_factory=Figure, repr=False)
-    """What the strategy reads of legs and contract: work remembered."""
+    wish: Figure[Wish] = field(default_factory=Figure, repr=False)
+    """What the strategy reads of legs and contract, and what it wants before it knows a price: work remembered."""
     calm: Figure[bool] = field(default_factory=Figure, repr=False)
     """No breaker is tripped, and none trips."""
 

@@ -12,7 +12,7 @@ made good for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from bot.domain.money import ZERO, ceil_to
 from bot.engine import decider, sight
 from bot.engine.config import ProfitAction, Style
 from bot.engine.state import Hedge, State
-from bot.strategy import codes, decision, pipeline, profit
+from bot.strategy import codes, decision, profit
 from bot.strategy.decision import Decision
 
 __all__ = [
@@ -70,11 +70,11 @@ class Plan(NamedTuple):
 # -- think ----------------------------------------------------------------------------------------------------------------------
 
 
-def keep(state: State, now_ms: int) -> Iterator[ProfitCycle | ProfitRealised]:
-    """Begin a cycle, arm it, raise its peak; report what a taking that has ended brought."""
+def keep(state: State, now_ms: int) -> Generator[ProfitCycle | ProfitRealised, None, Sums | None]:
+    """Begin a cycle, arm it, raise its peak; report what a taking that has ended brought. Returns what the perps have earned."""
     sums, book = _sums(state, now_ms), state.profit
     if sums is None:
-        return
+        return None
     cycle = book.cycle
     if cycle is None or book.is_unsure:
         yield _begun(state, cycle, sums, "the books begin" if cycle is None else "legs were adopted")
@@ -87,22 +87,23 @@ def keep(state: State, now_ms: int) -> Iterator[ProfitCycle | ProfitRealised]:
             yield replace(cycle, peak_usdt=pnl, armed=True, reason="armed")
         elif cycle.armed and pnl > cycle.peak_usdt * (1 if state.config.profit.is_original else _STEP_OF_PEAK):
             yield replace(cycle, peak_usdt=pnl, reason="new peak")
+    return sums
 
 
-def take(state: State, now_ms: int) -> Iterator[Decided | Realising | ProfitCycle | ProfitRealised | Note]:
+def take(
+    state: State, sums: Sums | None, now_ms: int
+) -> Iterator[Decided | Realising | ProfitCycle | ProfitRealised | Note]:
     """Begin to turn profit into cash, if the cycle fires or somebody asks, and if nothing else wants to move a leg."""
     if _has_lapsed(state, now_ms):
         yield _lapsed(state)
     cycle, wanted = state.profit.cycle, state.realise_wanted
-    if cycle is None or (wanted is None and state.config.profit.action is ProfitAction.OFF):
-        return
-    if not _is_free(state, now_ms) or (sums := _sums(state, now_ms)) is None:
+    if sums is None or cycle is None or not _is_free(state, now_ms):
         return
     why = wanted.why if wanted else _fired(state, cycle, sums)
     if not why:
         return
     inputs = decider.inputs_of(state, now_ms)
-    answer = pipeline.decide(inputs)
+    answer = decider.answer_to(state, inputs)
     if answer.action != decision.HOLD or answer.reason not in _AT_REST:
         return
     action = ProfitAction.REALISE if wanted else state.config.profit.action
@@ -260,6 +261,8 @@ def _is_free(state: State, now_ms: int) -> bool:
 def _fired(state: State, cycle: ProfitCycle, sums: Sums) -> str:
     """Why the cycle fires; empty: it does not."""
     rules, gain = state.config.profit, sums.total - cycle.baseline_usdt
+    if rules.action is ProfitAction.OFF:
+        return ""
     if gain <= 0 and not cycle.armed:
         return ""  # by either rule: without a stop only a profit can fire
     pnl, price = float(gain), state.market.price

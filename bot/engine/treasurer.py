@@ -51,10 +51,8 @@ Words = Command | Thought
 
 
 def carry_on(state: State, now_ms: int) -> Iterator[Words]:
-    """The next step of the payment in motion; or the payment that is due now, if there is one."""
-    rules, book = state.config.loan, state.loan
-    if not rules.enabled:
-        return
+    """The next step of the payment in motion; or the payment that is due now, if there is one. For a loan that is managed."""
+    book = state.loan
     yield from _tell_ends(state)
     payment = book.open
     if payment is not None:
@@ -345,10 +343,9 @@ def _tell_ends(state: State) -> Iterator[PaymentEnded | Note]:
         )
 
 
-def questions(state: State, now_ms: int) -> Iterator[SeekTransfer | SeekRepayment | Note]:
-    """Ask what became of the deed whose answer is awaited, or doubtful."""
-    payment = state.loan.open
-    if payment is None or not payment.is_out:
+def questions(state: State, payment: Payment, now_ms: int) -> Iterator[SeekTransfer | SeekRepayment | Note]:
+    """Ask what became of the deed of this payment whose answer is awaited, or doubtful."""
+    if not payment.is_out:
         return
     patience = state.config.patience
     waits_ms = 0 if payment.is_asking else patience.read_timeout_ms
@@ -378,11 +375,10 @@ def questions(state: State, now_ms: int) -> Iterator[SeekTransfer | SeekRepaymen
         )
 
 
-def absences(state: State, now_ms: int) -> Iterator[DeedAbsent]:
-    """A deed of which it is now proved that it never happened and can happen no more: its lease has ended, and the venue's books said no,
-    again and again, to questions asked after that; for a repayment the debt, too, has not fallen."""
-    payment = state.loan.open
-    if payment is None or not payment.is_asking or payment.negatives < NEGATIVES_NEEDED:
+def absences(state: State, payment: Payment, now_ms: int) -> Iterator[DeedAbsent]:
+    """A deed of this payment of which it is now proved that it never happened and can happen no more: its lease has ended, and the venue's
+    books said no, again and again, to questions asked after that; for a repayment the debt, too, has not fallen."""
+    if not payment.is_asking or payment.negatives < NEGATIVES_NEEDED:
         return
     pending = payment.step in (Step.MOVE_PENDING, Step.REPAY_PENDING)
     lease_ms = state.config.patience.lease_ms * (PENDING_LEASES if pending else 1)

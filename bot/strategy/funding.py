@@ -246,6 +246,8 @@ def pay_level(previous: int, apr_paid: float, fall_ratio: float) -> int:
     if math.isnan(apr_paid):
         return previous
     rise = exceeded(apr_paid, PAY_TIER_1, PAY_TIER_2, PAY_TIER_3, PAY_TIER_4)
+    if previous <= rise:
+        return rise
     hold = exceeded(
         apr_paid,
         fall_ratio * PAY_TIER_1,

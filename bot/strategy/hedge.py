@@ -48,6 +48,8 @@ def vol_level(previous: int, sigma_24h: float, sigma_low: float, sigma_high: flo
     if not 0.0 <= sigma_24h < INF:
         return previous
     rise = reached(sigma_24h, sigma_low, sigma_high, INF, INF)
+    if previous <= rise:
+        return rise
     hold = reached(sigma_24h, fall_ratio * sigma_low, fall_ratio * sigma_high, INF, INF)
     return settle(previous, rise, hold)
 

@@ -48,6 +48,8 @@ def ladder_level(
     if not value >= 0.0:
         return previous
     rise = reached(value, first, second, third, fourth)
+    if previous <= rise:
+        return rise
     hold = reached(value, first - leave, second - leave, third - leave, fourth - leave)
     return settle(previous, rise, hold)
 

@@ -6,6 +6,7 @@ target into leg changes; this file is their table of contents and the guard befo
 """
 
 import math
+from typing import NamedTuple
 
 from bot.strategy import allocate, codes, decision, funding, hedge, insurance, ladder, risk, stages, trade
 from bot.strategy.decision import (
@@ -36,7 +37,10 @@ __all__ = [
     "Operator",
     "Policy",
     "Stage",
+    "Wish",
     "decide",
+    "decide_on",
+    "wish",
 ]
 
 DEFAULT_POLICY = Policy(
@@ -103,57 +107,92 @@ MOST_PRICE = 1e12
 NO_OPERATOR = Operator(decision.MANUAL_OFF, math.nan, 0, 0)
 
 
+class Wish(NamedTuple):
+    """What the policy wants of spot and market alone, before loan, margin and people have their say. It knows no price."""
+
+    is_sane: int
+    """0: a setting of the policy is not a number in its range."""
+    vol_level: int
+    pay_level: int
+    user: Stage
+    volatility: Stage
+    funding: Stage
+
+
 def decide(inputs: DecisionInputs) -> Decision:
     """Decide the next hedge. Pure: equal inputs give equal decisions, to the last bit."""
-    refusal = missing_input(inputs)
+    market = inputs.market
+    wanted = wish(
+        inputs.policy,
+        inputs.memory,
+        inputs.book.spot_btc,
+        market.sigma_24h,
+        market.funding_apr,
+        market.funding_regime,
+    )
+    return decide_on(inputs, wanted)
+
+
+def wish(
+    policy: Policy, last: Memory, spot_btc: float, sigma_24h: float, funding_apr: float, funding_regime: int
+) -> Wish:
+    """The lowest three rules: user, volatility, funding. None of them moves with the price, so their answer keeps."""
+    vol_level = hedge.vol_level(last.vol_level, sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio)
+    user = stages.user_stage(policy, spot_btc)
+    vol = stages.volatility_stage(policy, user.after_btc, spot_btc, vol_level, sigma_24h)
+    paid_apr = funding.paid_apr(funding_apr, spot_btc - vol.after_btc)
+    pay_level = funding.pay_level(last.pay_level, paid_apr, policy.pay_fall_ratio)
+    fund = stages.funding_stage(
+        policy, vol.after_btc, spot_btc, funding_apr, funding_regime, pay_level, last.funding_multiplier
+    )
+    return Wish(int(policy_is_sane(policy)), vol_level, pay_level, user, vol, fund)
+
+
+def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
+    """`decide`, by who holds the wish of these very inputs already."""
+    refusal = missing_input(inputs, wanted.is_sane)
     if refusal != 0:
         return refused(inputs, refusal)
-    policy, market, account = inputs.policy, inputs.market, inputs.account
-    operator, spot_btc, last = inputs.operator, inputs.book.spot_btc, inputs.memory
+    policy, account, operator, last = inputs.policy, inputs.account, inputs.operator, inputs.memory
+    price, spot_btc = inputs.market.price, inputs.book.spot_btc
+    vol, fund = wanted.volatility, wanted.funding
 
-    ltv = worst_ltv(account, spot_btc, market.price)
+    ltv = worst_ltv(account, spot_btc, price)
     mm_rate = risk.maintenance_rate(account.mm_usdt, account.margin_usdt)
     ltv_level = ltv_level_of(policy, last.ltv_level, ltv)
     margin_level = margin_level_of(policy, last.margin_level, mm_rate)
-    vol_level = hedge.vol_level(
-        last.vol_level, market.sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio
-    )
-    cap_btc = stages.short_cap_btc(policy, inputs.instrument, inputs.book, market.price, account, margin_level)
+    cap_btc = stages.short_cap_btc(policy, inputs.instrument, inputs.book, price, account, margin_level)
 
-    user = stages.user_stage(policy, spot_btc)
-    vol = stages.volatility_stage(policy, user.after_btc, spot_btc, vol_level, market.sigma_24h)
-    paid_apr = funding.paid_apr(market.funding_apr, spot_btc - vol.after_btc)
-    pay_level = funding.pay_level(last.pay_level, paid_apr, policy.pay_fall_ratio)
-    fund = stages.funding_stage(policy, vol.after_btc, spot_btc, market, pay_level, last.funding_multiplier)
-    floor = stages.ltv_stage(policy, fund.after_btc, spot_btc, market.price, account, ltv_level)
+    floor = stages.ltv_stage(policy, fund.after_btc, spot_btc, price, account, ltv_level)
     margin = stages.margin_stage(floor.after_btc, spot_btc, cap_btc, margin_level)
     emergency = stages.emergency_stage(operator, margin.after_btc, spot_btc, cap_btc, ltv_level)
     manual = stages.manual_stage(operator, emergency.after_btc, spot_btc)
+    target_btc, multiplier = manual.after_btc, fund.value
 
     mood = trade.mood_of(operator, ltv_level, margin_level, fund.reason, floor.reason, emergency.reason)
-    recentre = trade.recentring(last, policy, vol_level, ltv_level, margin_level, fund.value)
+    recentre = trade.recentring(last, policy, wanted.vol_level, ltv_level, margin_level, multiplier)
     least_steps = trade.least_order_steps(inputs)
     trade_plan = trade.plan(
         inputs,
         mood,
         recentre,
-        manual.after_btc,
-        trade.split_share(policy, mood, vol.value, fund.value),
+        target_btc,
+        trade.split_share(policy, mood, vol.value, multiplier),
         cap_btc,
         least_steps,
         trade.unknown_reason(inputs, fund.reason, floor.reason, margin.reason),
         codes.SIGMA_UNKNOWN if vol.reason == codes.VOL_UNKNOWN else 0,
     )
     memory = Memory(
-        vol_level,
-        pay_level,
+        wanted.vol_level,
+        wanted.pay_level,
         ltv_level,
         margin_level,
-        fund.value,
+        multiplier,
         policy.target_delta_btc,
-        recentre and trade.still_away(inputs, manual.after_btc, least_steps),
+        recentre and trade.still_away(inputs, target_btc, least_steps),
     )
-    return answer(user, vol, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
+    return answer(wanted, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
 
 
 def ltv_level_of(policy: Policy, previous: int, ltv: float) -> int:
@@ -183,9 +222,7 @@ def margin_level_of(policy: Policy, previous: int, mm_rate: float) -> int:
 
 
 def answer(
-    user: Stage,
-    vol: Stage,
-    fund: Stage,
+    wanted: Wish,
     floor: Stage,
     margin: Stage,
     emergency: Stage,
@@ -199,9 +236,9 @@ def answer(
     return Decision(
         trade_plan.action,
         trade_plan.reason,
-        user,
-        vol,
-        fund,
+        wanted.user,
+        wanted.volatility,
+        wanted.funding,
         floor,
         margin,
         emergency,
@@ -223,7 +260,7 @@ def answer(
     )
 
 
-def missing_input(inputs: DecisionInputs) -> int:
+def missing_input(inputs: DecisionInputs, policy_is_sane: int) -> int:
     """The first thing without which no decision is possible; 0 when there is none. NaN fails every comparison."""
     book, instrument, policy = inputs.book, inputs.instrument, inputs.policy
     if not 0.0 <= book.spot_btc <= MOST_BTC:
@@ -240,7 +277,7 @@ def missing_input(inputs: DecisionInputs) -> int:
         return codes.MANUAL_TARGET_UNKNOWN
     if policy.hedge_mode != decision.COVERAGE and not abs(policy.target_delta_btc) <= MOST_BTC:
         return codes.USER_TARGET_UNKNOWN
-    return 0 if policy_is_sane(policy) else codes.POLICY_INVALID
+    return 0 if policy_is_sane == 1 else codes.POLICY_INVALID
 
 
 def policy_is_sane(policy: Policy) -> bool:

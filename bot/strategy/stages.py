@@ -7,7 +7,7 @@ reason; what an unknown then forbids is decided once, in `pipeline`.
 import math
 
 from bot.strategy import codes, decision, funding, hedge, insurance, ladder, risk
-from bot.strategy.decision import Account, Book, Instrument, Market, Operator, Policy, Stage
+from bot.strategy.decision import Account, Book, Instrument, Operator, Policy, Stage
 
 
 def user_stage(policy: Policy, spot_btc: float) -> Stage:
@@ -35,7 +35,8 @@ def funding_stage(
     policy: Policy,
     before_btc: float,
     spot_btc: float,
-    market: Market,
+    apr: float,
+    regime: int,
     pay_level: int,
     last_multiplier: float,
 ) -> Stage:
@@ -47,7 +48,7 @@ def funding_stage(
     """
     if policy.funding_mode == decision.FUNDING_OFF:
         return Stage(before_btc, 1.0, before_btc, codes.FUNDING_UNUSED)
-    wanted_short, apr, regime = spot_btc - before_btc, market.funding_apr, market.funding_regime
+    wanted_short = spot_btc - before_btc
     if math.isnan(apr) or regime < 0:
         m = 1.0 if math.isnan(last_multiplier) else last_multiplier
         reason = codes.FUNDING_UNKNOWN

@@ -25,6 +25,11 @@ class Mood(NamedTuple):
     """When both legs shrink the short one goes first."""
 
 
+NO_MOVES = Allocation(0, 0)
+CALM = Mood(0, 0, 0, 0, 0, 0)
+"""Nothing but policy, band and schedule moves a leg."""
+
+
 class Plan(NamedTuple):
     """The trading half of a `decision.Decision`; the fields mean what they mean there."""
 
@@ -58,6 +63,8 @@ def mood_of(
     margin_calls = margin_level >= ladder.MARGIN_REDUCE
     full_cover = ltv_reason == codes.LTV_FULL_COVER
     exits = funding_reason == codes.FUNDING_EXIT
+    if not (manual or emergency or margin_calls or full_cover or exits or event):
+        return CALM
     cause = 0
     if manual:
         cause = codes.MANUAL_TRADE
@@ -181,6 +188,9 @@ def plan(
     inner_share = 0.0 if mood.at_once == 1 else policy.band_inner_share
     wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, inner_share, whole)
     wanted_steps = hedge.whole_steps(wanted_btc, step_btc)
+    if wanted_steps == 0 and mood.collapse == 0:
+        reason = objection(inputs, mood, NO_MOVES, gap_btc, 0, least_steps, unknown, blind)
+        return stand_still(reason, h, delta_btc, gap_btc, urgent)
     stale = unknown == codes.GROWTH_WHILE_PRICE_STALE
     cap_btc = math.nan if mood.cause == codes.MANUAL_TRADE else short_cap_btc
     grow_limit = 0 if stale else grow_limit_steps(gap_btc, short_steps, cap_btc, step_btc)
@@ -194,8 +204,7 @@ def plan(
     if reason == 0:
         reason = timing(inputs, mood.at_once, urgent, due)
     if reason != 0:
-        action = decision.REFUSE if reason < codes.FIRST_HOLD else decision.HOLD
-        return Plan(action, reason, h, delta_btc, gap_btc, 0, 0, 0, decision.LEG_NONE, delta_btc, urgent, 0)
+        return stand_still(reason, h, delta_btc, gap_btc, urgent)
     return Plan(
         decision.TRADE,
         trade_reason(mood.cause, recentre, by_clock, inputs.last_hedge_ms < 0, stale),
@@ -210,6 +219,12 @@ def plan(
         urgent,
         decision.MARKET_IOC if urgent == 1 else decision.POST_ONLY_CHASE,
     )
+
+
+def stand_still(reason: int, h: float, delta_btc: float, gap_btc: float, urgent: int) -> Plan:
+    """No leg moves: a hold or a refusal, by its code."""
+    action = decision.REFUSE if reason < codes.FIRST_HOLD else decision.HOLD
+    return Plan(action, reason, h, delta_btc, gap_btc, 0, 0, 0, decision.LEG_NONE, delta_btc, urgent, 0)
 
 
 def objection(
@@ -265,7 +280,7 @@ def leg_moves(
 ) -> Allocation:
     """Leg changes for a change of delta. Only what the exchange confirmed can be given back."""
     if wanted_steps == 0 and collapses == 0:
-        return Allocation(0, 0)
+        return NO_MOVES
     closable_long = min(book.long_steps, long_steps)
     closable_short = min(book.short_steps, short_steps)
     if collapses == 1 and closable_long > 0:

@@ -1,11 +1,22 @@
 """Work remembered: done again exactly when a part is another one."""
 
 import math
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal as D
+from random import Random
+from typing import Any
 
+import pytest
+
+from bot.domain.events import BarClosed, ExecutionSeen, OperatorAsked, Verb, WalletSeen
+from bot.engine import breakers, decider
 from bot.engine.figure import Figure
 from bot.engine.market import MarketBook
-from tests.unit.engine.desk import Desk, a_config, a_history, a_ticker
+from bot.engine.state import State
+from bot.strategy import pipeline
+from bot.strategy.pipeline import DEFAULT_POLICY
+from tests.unit.engine.desk import Desk, a_config, a_history, a_reading, a_ticker, a_wallet, an_execution
 
 
 def test_a_figure_is_made_once_for_equal_parts():
@@ -86,3 +97,53 @@ def test_sigma_follows_every_bar_and_a_new_history():
     assert before == book.sigma_24h
     book.load((), ())
     assert math.isnan(book.sigma_24h)
+
+
+def without_memory(state: State) -> State:
+    """The same facts, and no figure remembered."""
+    again = copy(state)
+    again.market = copy(state.market)
+    for name, held in vars_of(state).items():
+        if isinstance(held, Figure):
+            setattr(again, name, Figure())
+    again.market._sigma = again.market._apr = again.market._price = again.market._estimated = None
+    return again
+
+
+def vars_of(state: State) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in state.__dataclass_fields__}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_remembered_never_decides_otherwise_than_what_is_reckoned_anew(seed: int) -> None:
+    """An hour and a half of prices, rates, bars, fills, wallets and hands, each in any order."""
+    rng, desk = Random(seed), Desk(a_config(policy=DEFAULT_POLICY._replace(hedge_mode=seed % 3, schedule=1)))
+    desk.start()
+    state, answers = desk.state, set()
+    deeds = [
+        lambda: None,
+        lambda: desk.hear(a_ticker(f"{rng.randint(90_000, 140_000)}", desk.now_ms)),
+        lambda: desk.hear(a_ticker(at_ms=desk.now_ms, funding_rate=D(rng.choice(("-0.0003", "0.0001", "0.004"))))),
+        lambda: desk.hear(BarClosed(bar=replace(state.market.last_bar, start_ms=state.market.last_bar.start_ms + 300_000,
+                                                close=D(rng.randint(110_000, 120_000))))),
+        lambda: desk.hear(WalletSeen(wallet=a_wallet(debt=f"{rng.randint(0, 25_000)}"))),
+        lambda: desk.hear(ExecutionSeen(execution=an_execution(f"x{desk.now_ms}", qty=f"0.0{rng.randint(1, 9)}",
+                                                               exec_ms=desk.now_ms))),
+        lambda: desk.hear(OperatorAsked(verb=Verb.REHEDGE, reason="", who="a test")),
+        lambda: [desk.fill(order) for order in desk.orders[-1:] if not state.blotter.orders[order.order_link_id].executed],
+        lambda: desk.answer_reading(a_reading(*(str(book.qty) for book in state.ledger.legs.values()))),
+    ]  # fmt: skip
+    for _ in range(250):
+        rng.choice(deeds)()
+        desk.pulse(rng.choice((0.5, 0.5, 20)), price=None)
+        if state.instrument is None:
+            continue
+        anew = without_memory(state)
+        inputs, again = decider.inputs_of(state, desk.now_ms), decider.inputs_of(anew, desk.now_ms)
+
+        assert repr(again) == repr(inputs)
+        answer = decider.answer_to(state, inputs)
+        assert repr(pipeline.decide(again)) == repr(answer)
+        assert list(breakers.changes(anew)) == list(breakers.changes(state))
+        answers.add((answer.action, answer.reason))
+    assert len(answers) > 3

@@ -7,7 +7,7 @@ import pytest
 from bot.strategy import codes, decision, funding, ladder, stages
 from bot.strategy.decision import Stage
 from bot.strategy.pipeline import DEFAULT_POLICY, NO_OPERATOR
-from tests.unit.strategy.books import BTCUSDT, QUIET_MARKET, SEED_BOOK, SEED_LOAN
+from tests.unit.strategy.books import BTCUSDT, SEED_BOOK, SEED_LOAN
 
 Q = 0.27
 NAN = math.nan
@@ -83,15 +83,14 @@ FUNDING = [
 def test_funding(name, mode, funding_mode, before, regime, apr, pay, last, m, after, reason):
     """Only what is paid is scaled; extreme payment gives up; unknown keeps what was."""
     policy = DEFAULT_POLICY._replace(hedge_mode=mode, funding_mode=funding_mode)
-    market = QUIET_MARKET._replace(funding_apr=apr, funding_regime=regime)
-    assert same(Stage(before, m, after, reason), stages.funding_stage(policy, before, Q, market, pay, last))
+    assert same(Stage(before, m, after, reason), stages.funding_stage(policy, before, Q, apr, regime, pay, last))
 
 
 def test_funding_without_exit_follows_the_tier():
     """With the exit switched off the original EXTREME puts everything on the long leg: h times 0."""
     policy = DEFAULT_POLICY._replace(funding_mode=decision.SYMMETRIC, funding_exit=0)
-    market = QUIET_MARKET._replace(funding_apr=3.5, funding_regime=funding.EXTREME)
-    assert same(Stage(0.0, 0.0, 0.0, codes.FUNDING_SCALED), stages.funding_stage(policy, 0.0, Q, market, 0, NAN))
+    exits = (3.5, funding.EXTREME)
+    assert same(Stage(0.0, 0.0, 0.0, codes.FUNDING_SCALED), stages.funding_stage(policy, 0.0, Q, *exits, 0, NAN))
 
 
 FLOOR_AT_100K = 0.1305
