@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from bot.simulator import liquidation, loans
 from bot.simulator.figures import ONE
-from bot.simulator.margin import Prices, measure
+from bot.simulator.margin import Prices, exposure_of
 from bot.simulator.orders import Order
 from bot.simulator.state import Account, State
 
@@ -84,13 +84,13 @@ def _mind_margin(state: State, box: CalmBox, account: Account) -> None:
     whose four corners are safe is safe inside. The search begins next to where the last one ended; a narrower box is safe as well."""
     if not state.market.ready or not liquidation.exposed(account):
         return
-    market = state.market
+    market, exposure = state.market, exposure_of(account, state.rules)
     for number in range(max(0, account.calm_reach - 1), len(_REACH)):
         reach = _REACH[number]
         marks = (market.mark * (ONE - reach), market.mark * (ONE + reach))
         indexes = (market.index * (ONE - reach), market.index * (ONE + reach))
         corners = [Prices(mark, index) for mark in marks for index in indexes]
-        if not any(measure(account, corner, state.rules).breached for corner in corners):
+        if not any(exposure.at(corner).breached for corner in corners):
             box.above("mark", marks[0])
             box.below("mark", marks[1])
             box.above("index", indexes[0])

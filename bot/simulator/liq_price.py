@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from bot.simulator.margin import Margin, Prices, measure
+from bot.simulator.margin import Exposure, Margin, Prices, exposure_of
 from bot.simulator.positions import Leg
 from bot.simulator.state import Account, State
 
@@ -20,11 +20,19 @@ _MOST_STEPS = 60
 def liquidation_price(state: State, account: Account, leg: Leg, margin: Margin) -> Decimal | None:
     """The mark, to the tick, at which `account` (whose margin now is `margin`) is liquidated on `leg`'s losing side; None where it lives
     to the end of the contract's price range. The present mark when it is too late already."""
+    exposure, asked = exposure_of(account, state.rules), (state.market.mark, state.market.index, state.linear)
+    known = exposure.liquidation.get(leg.side)
+    if known is None or known[0] != asked:
+        known = exposure.liquidation[leg.side] = asked, _found(state, exposure, leg, margin)
+    return known[1]
+
+
+def _found(state: State, exposure: Exposure, leg: Leg, margin: Margin) -> Decimal | None:
     contract, market = state.linear, state.market
     end = contract.min_price if leg.side == "Buy" else contract.max_price
 
     def spare(mark: Decimal) -> Decimal:
-        there = measure(account, Prices(mark, market.index * mark / market.mark), state.rules)
+        there = exposure.at(Prices(mark, market.index * mark / market.mark))
         return there.base - there.mm
 
     alive, left = market.mark, margin.base - margin.mm

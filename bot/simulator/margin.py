@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bot.simulator.figures import ONE, ZERO
-from bot.simulator.instruments import COINS, RiskTier, tier_of
+from bot.simulator.instruments import RiskTier, tier_of
 from bot.simulator.orders import Order
 from bot.simulator.positions import Leg, closes, only_closes
 from bot.simulator.rules import VenueRules
@@ -20,10 +20,13 @@ from bot.simulator.state import Account, Market
 
 __all__ = [
     "CoinMargin",
+    "Exposure",
     "LegMargin",
     "Margin",
     "Prices",
+    "Stake",
     "collateral_value",
+    "exposure_of",
     "leg_margin",
     "measure",
     "opening_qty",
@@ -47,16 +50,26 @@ class LegMargin(NamedTuple):
     tier: RiskTier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoinMargin:
+class Stake(NamedTuple):
+    """A leg as margin sees it. `extra_value`: open orders, which raise the tier shown but owe no maintenance margin."""
+
+    idx: int
+    side: str
+    size: Decimal
+    entry_value: Decimal
+    leverage: Decimal
+    extra_value: Decimal = ZERO
+
+
+class CoinMargin(NamedTuple):
     """One coin of the unified account; amounts in the coin, `usd_*` in USD."""
 
     coin: str
-    price: Decimal
     balance: Decimal
     spot_borrow: Decimal
-    upl: Decimal
     locked: Decimal
+    price: Decimal
+    upl: Decimal = ZERO
     order_im: Decimal = ZERO
     position_im: Decimal = ZERO
     position_mm: Decimal = ZERO
@@ -85,19 +98,31 @@ class CoinMargin:
         return self.equity * self.price
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Margin:
+class Margin(NamedTuple):
     """Account totals in USD (Bybit: account/wallet-balance)."""
 
-    equity: Decimal
     wallet: Decimal
     upl: Decimal
     im: Decimal
     mm: Decimal
     haircut: Decimal
     order_loss: Decimal
-    coins: dict[str, CoinMargin]
     legs: dict[int, LegMargin]
+    usdt: CoinMargin
+    others: tuple[tuple[str, Decimal, Decimal, Decimal], ...]
+    """The coins without contracts: name, balance, spot_borrow, locked."""
+    btc_usd: Decimal
+
+    @property
+    def coins(self) -> dict[str, CoinMargin]:
+        """Every coin, worked out when asked: few who measure look at them."""
+        usd = self.usdt.price
+        others = [CoinMargin(*coin, self.btc_usd if coin[0] == "BTC" else usd) for coin in self.others]
+        return {coin.coin: coin for coin in (*others, self.usdt)}
+
+    @property
+    def equity(self) -> Decimal:
+        return sum((coin.usd_value for coin in self.coins.values()), ZERO)
 
     @property
     def balance(self) -> Decimal:
@@ -107,7 +132,7 @@ class Margin:
     @property
     def base(self) -> Decimal:
         """The denominator of both rates."""
-        return self.balance - self.haircut + self.order_loss
+        return self.wallet + self.upl - self.haircut + self.order_loss
 
     @property
     def available(self) -> Decimal:
@@ -138,31 +163,33 @@ def prices_of(market: Market) -> Prices:
 
 def collateral_value(coin: str, qty: Decimal, prices: Prices, rules: VenueRules, *, on: bool) -> Decimal:
     """USD that `qty` counts for: marginal tiers by quantity on the plus side, all of it on the minus side, nothing when switched off."""
-    if coin != "BTC":
-        return qty * rules.usdt_usd
+    return qty * rules.usdt_usd if coin != "BTC" else counted_btc(qty, rules, on=on) * prices.index
+
+
+def counted_btc(qty: Decimal, rules: VenueRules, *, on: bool) -> Decimal:
+    """BTC that `qty` counts for as collateral."""
     if qty <= 0:
-        return qty * prices.index
+        return qty
     if not on:
         return ZERO
-    worth, tiers = ZERO, rules.btc_collateral_tiers
+    counted, tiers = ZERO, rules.btc_collateral_tiers
     for number, (floor, ratio) in enumerate(tiers):
         if qty <= floor:
             break
         ceiling = tiers[number + 1][0] if number + 1 < len(tiers) else qty
-        worth += (min(qty, ceiling) - floor) * ratio
-    return worth * prices.index
+        counted += (min(qty, ceiling) - floor) * ratio
+    return counted
 
 
-def leg_margin(leg: Leg, extra_value: Decimal, mark: Decimal, leverage: Decimal, rules: VenueRules) -> LegMargin:
-    """Margin of one leg at mark, with the fee of closing it at bankruptcy. `extra_value`: open orders, which
-    raise the tier shown but owe no maintenance margin."""
-    value = leg.size * mark
-    tier = tier_of(value + extra_value)
-    if not leg.size:
+def leg_margin(stake: Stake, mark: Decimal, rules: VenueRules) -> LegMargin:
+    """Margin of one leg at mark, with the fee of closing it at bankruptcy."""
+    value = stake.size * mark
+    tier = tier_of(value + stake.extra_value)
+    if not stake.size:
         return LegMargin(ZERO, ZERO, ZERO, tier)
     own = tier_of(value)
-    close_fee = value * _bust_share(leg.side, leverage) * rules.linear_taker_rate
-    return LegMargin(value, value / leverage + close_fee, value * own.mmr - own.mm_deduction + close_fee, tier)
+    close_fee = value * _bust_share(stake.side, stake.leverage) * rules.linear_taker_rate
+    return LegMargin(value, value / stake.leverage + close_fee, value * own.mmr - own.mm_deduction + close_fee, tier)
 
 
 def _bust_share(side: str, leverage: Decimal) -> Decimal:
@@ -187,54 +214,92 @@ def opening_qty(account: Account, order: Order) -> Decimal:
 
 def measure(account: Account, prices: Prices, rules: VenueRules) -> Margin:
     """The account's margin at `prices`."""
-    waiting = [(order, qty) for order in account.orders.values() if (qty := opening_qty(account, order))]
-    order_im = sum((order_margin(o.side, qty * o.price, account.leverage[o.side], rules) for o, qty in waiting), ZERO)
-    order_loss = sum((_order_loss(order, qty, prices.mark) for order, qty in waiting), ZERO)
-    legs = {leg.idx: _leg(account, leg, waiting, prices.mark, rules) for leg in account.legs.values()}
-    position_im, position_mm = _legs_total(legs, rules)
-    upl = sum((leg.unrealised(prices.mark) for leg in account.legs.values()), ZERO)
-    coins = {
-        coin: CoinMargin(
-            coin=coin,
-            price=prices.index if coin == "BTC" else rules.usdt_usd,
-            balance=account.purses[coin].balance,
-            spot_borrow=account.purses[coin].spot_borrow,
-            upl=upl if coin == "USDT" else ZERO,
-            locked=account.locked(coin),
-            order_im=order_im if coin == "USDT" else ZERO,
-            position_im=position_im if coin == "USDT" else ZERO,
-            position_mm=position_mm if coin == "USDT" else ZERO,
+    exposure = exposure_of(account, rules)
+    if exposure.last is None or exposure.last[0] != prices:
+        exposure.last = prices, exposure.at(prices)
+    return exposure.last[1]
+
+
+def exposure_of(account: Account, rules: VenueRules) -> Exposure:
+    """What of an account's margin no price changes; taken anew only when something that it is made of is another."""
+    if account.orders:
+        return Exposure(account, rules, ())
+    made_of: tuple[object, ...] = (
+        rules,
+        account.leverage,
+        *[part for leg in account.legs.values() for part in (leg.side, leg.size, leg.entry_value)],
+        *[
+            part
+            for purse in account.purses.values()
+            for part in (purse.balance, purse.spot_borrow, purse.collateral_on)
+        ],
+    )
+    known = account.exposure
+    if known is None or known.made_of != made_of:
+        known = account.exposure = Exposure(account, rules, made_of)
+    return known
+
+
+class Exposure:
+    """What of an account's margin no price changes, and what was worked out of it last. It does not follow the account."""
+
+    def __init__(self, account: Account, rules: VenueRules, made_of: tuple[object, ...]) -> None:
+        self.made_of = made_of
+        self.liquidation: dict[str, tuple[object, Decimal | None]] = {}
+        """Of each side: what a liquidation price was asked for last, and the answer."""
+        self.last: tuple[Prices, Margin] | None = None
+        """The margin that was measured last."""
+        self._rules = rules
+        open_orders = account.orders.values()
+        self._waiting = [(order, qty) for order in open_orders if (qty := opening_qty(account, order))]
+        self._order_im = sum(
+            (order_margin(o.side, qty * o.price, account.leverage[o.side], rules) for o, qty in self._waiting), ZERO
         )
-        for coin in COINS
-    }
-    wallet = sum(
-        (
-            collateral_value(c, m.balance - m.spot_borrow, prices, rules, on=account.purses[c].collateral_on)
-            for c, m in coins.items()
-        ),
-        ZERO,
-    )
-    net = rules.debt_margin == "net"
-    debt = sum(((m.net_debt if net else m.borrowed) * m.price for m in coins.values()), ZERO)
-    usd = rules.usdt_usd
-    return Margin(
-        equity=sum((m.usd_value for m in coins.values()), ZERO),
-        wallet=wallet,
-        upl=upl * usd,
-        im=(position_im + order_im) * usd + debt * rules.borrow_imr,
-        mm=position_mm * usd + debt * rules.borrow_mmr,
-        haircut=_haircut(account, prices, rules),
-        order_loss=order_loss * usd,
-        coins=coins,
-        legs=legs,
-    )
+        stakes = [self._stake(account, leg) for leg in account.legs.values()]
+        self._held = [stake for stake in stakes if stake.size]
+        self._flat = {stake.idx: leg_margin(stake, ZERO, rules) for stake in stakes if not stake.size}
+        purses = account.purses
+        coins = {coin: (coin, purse.balance, purse.spot_borrow, account.locked(coin)) for coin, purse in purses.items()}
+        self._usdt, self._others = coins.pop("USDT"), tuple(coins.values())
+        self._owed = {name: _owed(CoinMargin(*coin, ZERO), rules) for name, coin in coins.items()}
+        nets = {coin: purse.balance - purse.spot_borrow for coin, purse in purses.items()}
+        self._btc = counted_btc(nets.pop("BTC"), rules, on=purses["BTC"].collateral_on)
+        self._dollars = sum(nets.values(), ZERO)
+        self._haircut = _haircut(account, rules)
+
+    def at(self, prices: Prices) -> Margin:
+        """The margin at these prices."""
+        rules, mark, index = self._rules, prices.mark, prices.index
+        usd, legs, upl, order_loss = rules.usdt_usd, self._flat.copy(), ZERO, ZERO
+        for stake in self._held:
+            own = legs[stake.idx] = leg_margin(stake, mark, rules)
+            upl += own.value - stake.entry_value if stake.side == "Buy" else stake.entry_value - own.value
+        for order, qty in self._waiting:
+            order_loss += _order_loss(order, qty, mark)
+        leg_im, leg_mm = _legs_total(legs, rules)
+        usdt = CoinMargin(*self._usdt, usd, upl, self._order_im, leg_im, leg_mm)
+        debt = (_owed(usdt, rules) + self._owed["USDC"]) * usd + self._owed["BTC"] * index
+        return Margin(
+            wallet=self._btc * index + self._dollars * usd,
+            upl=upl * usd,
+            im=(leg_im + self._order_im) * usd + debt * rules.borrow_imr,
+            mm=leg_mm * usd + debt * rules.borrow_mmr,
+            haircut=self._haircut,
+            order_loss=order_loss * usd,
+            legs=legs,
+            usdt=usdt,
+            others=self._others,
+            btc_usd=index,
+        )
+
+    def _stake(self, account: Account, leg: Leg) -> Stake:
+        extra = sum((qty * order.price for order, qty in self._waiting if order.position_idx == leg.idx), ZERO)
+        return Stake(leg.idx, leg.side, leg.size, leg.entry_value, account.leverage[leg.side or "Buy"], extra)
 
 
-def _leg(
-    account: Account, leg: Leg, waiting: list[tuple[Order, Decimal]], mark: Decimal, rules: VenueRules
-) -> LegMargin:
-    extra = sum((qty * order.price for order, qty in waiting if order.position_idx == leg.idx), ZERO)
-    return leg_margin(leg, extra, mark, account.leverage[leg.side or "Buy"], rules)
+def _owed(coin: CoinMargin, rules: VenueRules) -> Decimal:
+    """Debt that owes margin, in the coin."""
+    return coin.net_debt if rules.debt_margin == "net" else coin.borrowed
 
 
 def _legs_total(legs: dict[int, LegMargin], rules: VenueRules) -> tuple[Decimal, Decimal]:
@@ -249,7 +314,7 @@ def _order_loss(order: Order, qty: Decimal, mark: Decimal) -> Decimal:
     return min(ZERO, gain * qty)
 
 
-def _haircut(account: Account, prices: Prices, rules: VenueRules) -> Decimal:
+def _haircut(account: Account, rules: VenueRules) -> Decimal:
     """Margin value that resting spot buys would lose by turning USDT into BTC (help centre glossary, haircut loss)."""
     pledged = account.locked("USDT")
     if not pledged:

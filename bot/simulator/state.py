@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bot.simulator.figures import ZERO
 from bot.simulator.instruments import COINS, LINEAR, SPOT, Contract
@@ -19,6 +19,9 @@ from bot.simulator.loanbook import LoanBook
 from bot.simulator.orders import Order
 from bot.simulator.positions import ClosedPnl, Leg
 from bot.simulator.rules import VenueRules
+
+if TYPE_CHECKING:
+    from bot.simulator.margin import Exposure
 
 __all__ = [
     "Account",
@@ -255,6 +258,8 @@ class Account:
     fates: deque[Fate] = field(default_factory=deque)
     calm_reach: int = 0
     """How narrow the last calm box was (see `calm`): where the search for the next begins."""
+    exposure: Exposure | None = None
+    """What margin remembers of it (see `margin.exposure_of`)."""
     loans: LoanBook = field(default_factory=LoanBook)
     transfers: dict[str, TransferRow] = field(default_factory=dict)
     closed: deque[Order] = field(init=False)

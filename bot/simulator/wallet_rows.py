@@ -21,8 +21,9 @@ _RATE = Decimal("0.0001")
 def wallet_row(state: State, account: Account, coins: tuple[str, ...] = ()) -> dict[str, Any]:
     """The row of /v5/account/wallet-balance: asked coins, or every coin with an asset or a debt."""
     margin = measure(account, prices_of(state.market), state.rules)
-    shown = coins or tuple(c for c in COINS if _alive(margin.coins[c]))
-    return _totals(account, margin) | {"coin": [_coin(account, margin.coins[coin]) for coin in shown if coin in COINS]}
+    every = margin.coins
+    shown = coins or tuple(c for c in COINS if _alive(every[c]))
+    return _totals(account, margin) | {"coin": [_coin(account, every[coin]) for coin in shown if coin in COINS]}
 
 
 def wallet_push(state: State, account: Account) -> dict[str, Any]:

@@ -9,8 +9,7 @@ import pytest
 
 from bot.simulator.figures import MONEY
 from bot.simulator.instruments import RISK_TIERS, tier_of
-from bot.simulator.margin import Prices, collateral_value, leg_margin, order_margin
-from bot.simulator.positions import Leg
+from bot.simulator.margin import Prices, Stake, collateral_value, leg_margin, order_margin
 from bot.simulator.rules import VenueRules
 from tests.unit.simulator.pit import SEED_BOOK, Pit
 
@@ -32,9 +31,9 @@ def test_leg_margin_agrees_with_captured_rows(
     side: str, size: str, price: str, leverage: str, taker: str, im: str, mm: str | None
 ):
     """Initial and maintenance margin carry the fee of closing at bankruptcy, to the last digit of what Bybit sent."""
-    leg = Leg(idx=0, side=side, size=D(size), entry_value=D(size) * D(price))
+    leg = Stake(idx=0, side=side, size=D(size), entry_value=D(size) * D(price), leverage=D(leverage))
 
-    own = leg_margin(leg, D(0), D(price), D(leverage), VenueRules(linear_taker_rate=D(taker)))
+    own = leg_margin(leg, D(price), VenueRules(linear_taker_rate=D(taker)))
 
     assert D(im) == own.im.quantize(CENT_OF_CENT, context=MONEY)
     assert mm is None or D(mm) == own.mm.quantize(CENT_OF_CENT, context=MONEY)
