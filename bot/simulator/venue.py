@@ -77,6 +77,8 @@ class Venue:
         self.state = State(rules=rules or VenueRules(), now_ms=now_ms, seed=seed, mint=Mint(seed))
         clockwork.start(self.state)
         self._calm: calm.CalmBox | None = None
+        self.revision = 0
+        """Grows when anything but a price may have changed: until then whatever shows neither price nor clock stays as it is."""
 
     @property
     def now_ms(self) -> int:
@@ -122,7 +124,7 @@ class Venue:
             for idx, (size, entry) in (legs or {}).items():
                 self._open_leg(account, idx, size, entry)
             self.state.accounts[name] = account
-            self._calm = None
+            self._stirred()
             return account
 
     def _open_leg(self, account: Account, idx: int, size: Decimal, entry: Decimal | None) -> None:
@@ -164,6 +166,7 @@ class Venue:
 
     def _stir(self, tick: Tick) -> None:
         """A step on which something may happen. A settlement due with the tick uses its prices and the rate that ran before it."""
+        self.revision += 1
         state = self.state
         if tick.at_ms < state.now_ms:
             raise ValueError(f"time cannot run backwards: {state.now_ms} -> {tick.at_ms}")
@@ -189,7 +192,12 @@ class Venue:
         with localcontext(MONEY):
             clockwork.run_until(self.state, now_ms)
             self.state.now_ms = now_ms
-            self._calm = None
+            self._stirred()
+
+    def _stirred(self) -> None:
+        """Something may have changed: the calm is over."""
+        self._calm = None
+        self.revision += 1
 
     # -- requests -------------------------------------------------------------------------------------------------------------
 
@@ -209,7 +217,7 @@ class Venue:
             except Refusal as refusal:
                 reply = refusal.reply()
         if method == "POST":
-            self._calm = None
+            self._stirred()
         return reply
 
     def public(self, path: str, params: Mapping[str, object]) -> Reply:
@@ -248,20 +256,20 @@ class Venue:
     def adl(self, account: str, leg: int, qty: Decimal, price: Decimal | None = None) -> str:
         """Deleverage `qty` of a leg at `price` (default: the mark); the order's id, or "" when the leg is flat."""
         with localcontext(MONEY):
-            self._calm = None
+            self._stirred()
             return liquidation.deleverage(self.state, self.state.accounts[account], leg, qty, price)
 
     def liquidate(self, account: str) -> None:
         """Liquidate the whole account now: sell for every debt, close every leg. By itself liquidation comes on the tick that carries
         the maintenance-margin rate to 100 %, and stops at the rule's target."""
         with localcontext(MONEY):
-            self._calm = None
+            self._stirred()
             liquidation.liquidate(self.state, self.state.accounts[account], Decimal(-1))
 
     def change_mode(self, account: str, *, hedge: bool) -> None:
         """Hedge or one-way mode from now on, whatever is held or open."""
         with localcontext(MONEY):
-            self._calm = None
+            self._stirred()
             liquidation.change_mode(self.state, self.state.accounts[account], hedge=hedge)
 
     def doom(self, account: str, fate: Fate) -> None:
@@ -271,20 +279,20 @@ class Venue:
     def deposit(self, account: str, coin: str, amount: Decimal, where: str = "FUND") -> None:
         """Coin from outside (amount < 0: to outside), by a hand that is not the API's. Raises Refusal where it is not there."""
         with localcontext(MONEY):
-            self._calm = None
+            self._stirred()
             transfers.deposit(self.state, self.state.accounts[account], coin, amount, where)
 
     def set_rules(self, rules: VenueRules) -> None:
         """Choose other readings of what Bybit leaves unsaid, from now on."""
         self.state.rules = rules
-        self._calm = None
+        self._stirred()
 
     def set_contract(self, category: str, **changes: object) -> Contract:
         """Change an instrument's filters while it trades (tick, lot, funding interval, status...); returns the new ones."""
         changed = replace(self.state.contracts[category], **changes)  # type: ignore[arg-type]
         self.state.contracts[category] = changed
         clockwork.reschedule(self.state)
-        self._calm = None
+        self._stirred()
         return changed
 
 

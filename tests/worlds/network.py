@@ -58,6 +58,21 @@ class Call:
     public: bool = False
 
 
+class _Told:
+    """An answer of the venue, put into bytes at most once."""
+
+    __slots__ = ("_body", "reply")
+
+    def __init__(self, reply: VenueReply) -> None:
+        self.reply = reply
+        self._body: bytes | None = None
+
+    def body(self, now: int) -> bytes:
+        if self._body is None:
+            self._body = _envelope(self.reply, now)
+        return self._body
+
+
 Answer = Reply | NeverLeft | None
 """None: no answer within the timeout."""
 
@@ -68,13 +83,15 @@ class Network:
     def __init__(self, world: World) -> None:
         self._world = world
         self._faults = RequestFaults(world.plan)
-        self._snapshots: deque[tuple[int, dict[str, VenueReply]]] = deque()
-        self._seen_seq = -1
-        self._encoded: dict[int, bytes] = {}
+        self._snapshots: deque[tuple[int, dict[str, _Told]]] = deque()
         self.on_the_wire: dict[int, Mapping[str, object]] = {}
         """Orders that left and have neither arrived for the last time nor been lost."""
         self._serial = 0
-        self._lists: dict[tuple[object, ...], bytes] = {}
+        self._windows: dict[tuple[object, ...], _Told] = {}
+        """Windowed lists, by what they show."""
+        self._lasting: dict[tuple[object, ...], _Told] = {}
+        """Other answers that show neither price nor clock, as long as nothing happens at the venue."""
+        self._revision = -1
 
     def carry(self, call: Call, then: Callable[[Answer], None]) -> None:
         """Send one request; `then` hears its end exactly once."""
@@ -168,24 +185,33 @@ class Network:
         if climate.read_lag_p and world.in_storm and world.rng.random() < climate.read_lag_p:
             lag_ms = world.rng.randint(1, climate.read_lag_ms)
             world.marks["reading stale"] += 1
-        if call.path in _SNAPSHOT_PATHS:
-            reply = self._snapshot(call, now - lag_ms)
-        elif not fate.edits and (shown := self._shown(call, now - lag_ms)) is not None:
-            return self._list(call, now - lag_ms, shown)
-        elif call.public:
-            reply = world.venue.public(call.path, call.params)
-        else:
-            reply = world.venue.request(world.ACCOUNT, "GET", call.path, call.params)
-            if lag_ms:
-                reply = _as_of(reply, now - lag_ms)
-        if fate.edits:
-            reply = self._faults.retouch(replace(fate, ret_code=None), reply, call.path, now_ms=now, market_ms=now)
-        elif (known := self._encoded.get(id(reply))) is not None:
-            return known
-        body = _envelope(reply, now)
-        if not fate.edits and call.path in _SNAPSHOT_PATHS:
-            self._encoded[id(reply)] = body
-        return body
+        told = self._snapshot(call, now - lag_ms) if call.path in _SNAPSHOT_PATHS else self._told(call, now - lag_ms)
+        if not fate.edits:
+            return told.body(now)
+        edited = self._faults.retouch(replace(fate, ret_code=None), told.reply, call.path, now_ms=now, market_ms=now)
+        return _envelope(edited, now)
+
+    def _told(self, call: Call, as_of: int) -> _Told:
+        """What the venue says to a question, as things were at `as_of`. An answer that was made before is not made again."""
+        venue = self._world.venue
+        if call.public:
+            return _Told(venue.public(call.path, call.params))
+        if (shown := self._shown(call, as_of)) is not None:
+            if shown not in self._windows:
+                self._windows[shown] = _as_of(self._asked(call), as_of)
+            return self._windows[shown]
+        if call.path not in _TIMELESS:
+            return _as_of(self._asked(call), as_of)
+        if self._revision != venue.revision:
+            self._revision = venue.revision
+            self._lasting.clear()
+        key = (call.path, *call.params.values())
+        if key not in self._lasting:
+            self._lasting[key] = self._asked(call)
+        return _as_of(self._lasting[key], as_of)
+
+    def _asked(self, call: Call) -> _Told:
+        return _Told(self._world.venue.request(self._world.ACCOUNT, "GET", call.path, call.params))
 
     def _shown(self, call: Call, as_of: int) -> tuple[object, ...] | None:
         """What an answer to a windowed list depends on: its first and last row and their number. None: it cannot be told so simply."""
@@ -202,25 +228,18 @@ class Network:
             return None
         return (call.path, *serials[:1], *serials[-1:], len(serials))
 
-    def _list(self, call: Call, as_of: int, shown: tuple[object, ...]) -> bytes:
-        """An answer that was made before is not made again."""
-        if (known := self._lists.get(shown)) is None:
-            reply = self._world.venue.request(self._world.ACCOUNT, "GET", call.path, call.params)
-            known = self._lists[shown] = _envelope(_as_of(reply, as_of), self._world.now)
-        return known
-
     def note_change(self) -> None:
         """The account changed: remember how it looks from now on."""
         world = self._world
         ask = world.venue.request
-        look = {path: ask(world.ACCOUNT, "GET", path, params) for path, params in _SNAPSHOT_PATHS.items()}
+        look = {path: _Told(ask(world.ACCOUNT, "GET", path, params)) for path, params in _SNAPSHOT_PATHS.items()}
+        if self._snapshots and self._snapshots[-1][0] == world.now:
+            self._snapshots.pop()
         self._snapshots.append((world.now, look))
         while len(self._snapshots) > 1 and self._snapshots[1][0] < world.now - 15_000:
-            _, gone = self._snapshots.popleft()
-            for reply in gone.values():
-                self._encoded.pop(id(reply), None)
+            self._snapshots.popleft()
 
-    def _snapshot(self, call: Call, as_of: int) -> VenueReply:
+    def _snapshot(self, call: Call, as_of: int) -> _Told:
         for at_ms, look in reversed(self._snapshots):
             if at_ms <= as_of:
                 return look[call.path]
@@ -234,18 +253,19 @@ _SNAPSHOT_PATHS: dict[str, dict[str, object]] = {
 
 
 _WINDOWED = {"/v5/execution/list": "executions", "/v5/account/transaction-log": "log"}
-
+_TIMELESS = frozenset({"/v5/order/realtime", "/v5/order/history", "/v5/execution/list", "/v5/account/info"})
 
 _BIRTHS = ("execTime", "createdTime", "transactionTime", "repayTime", "timestamp")
 
 
-def _as_of(reply: VenueReply, moment: int) -> VenueReply:
+def _as_of(told: _Told, moment: int) -> _Told:
     """A list without what happened after `moment`."""
-    rows = (reply.result or {}).get("list")
+    result = told.reply.result or {}
+    rows = result.get("list")
     if not isinstance(rows, list):
-        return reply
+        return told
     kept = [row for row in rows if int(next((row[name] for name in _BIRTHS if row.get(name)), 0)) <= moment]
-    return replace(reply, result={**(reply.result or {}), "list": kept})
+    return told if len(kept) == len(rows) else _Told(replace(told.reply, result={**result, "list": kept}))
 
 
 def _envelope(reply: VenueReply, now: int) -> bytes:

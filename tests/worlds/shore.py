@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.domain.account import AccountReading, CashRow, Execution
@@ -17,7 +18,7 @@ from bot.domain.events import AccountRead, Event, HistoryRead, OrderAnswered, Or
 from bot.domain.orders import OrderRow, Verdict
 from bot.exchange import wire_rest
 from bot.exchange.codes import is_ended
-from bot.exchange.judge import judge_answer, judge_deed
+from bot.exchange.judge import Reply, judge_answer, judge_deed
 from bot.exchange.reader import WINDOW_MS
 from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, Page
@@ -31,7 +32,8 @@ __all__ = ["Seen", "Shore"]
 
 T = TypeVar("T")
 ATTEMPTS = 3
-MOST_SEEN = 64
+MOST_SEEN = 512
+MOST_ROWS = 4096
 QUESTION_DEADLINE_MS = 30_000
 OVERLAP_MS = 60_000
 LINEAR: dict[str, object] = {"category": "linear", "symbol": "BTCUSDT"}
@@ -222,14 +224,14 @@ class Shore:
             "limit": 50,
         }
         try:
-            rows = yield from self._walk("/v5/account/transaction-log", window, cash_row)
+            rows = yield from self._walk("/v5/account/transaction-log", window, _cash_row_of)
         except (Unavailable, Refused):
             self._world.marks["transaction log unread"] += 1
             return None
         unique = {row.row_id: row for row in reversed(rows)}
         return tuple(sorted(unique.values(), key=lambda row: row.at_ms))
 
-    def _walk(self, path: str, params: dict[str, object], read: Callable[[Any], T]) -> Script[list[T]]:
+    def _walk(self, path: str, params: dict[str, object], read: Callable[[bytes], T]) -> Script[list[T]]:
         rows: list[T] = []
         cursor = ""
         while True:
@@ -257,12 +259,22 @@ class Shore:
             try:
                 if answer is None or answer is NEVER_LEFT:
                     raise Unavailable("no answer")
-                return judge_answer(answer, name=call.path)
+                return self._judged(answer, call.path)
             except Unavailable:
                 if attempt == ATTEMPTS:
                     raise
             yield Pause(rng.randint(250, 250 * 2**attempt))
         raise AssertionError
+
+    def _judged(self, reply: Reply, path: str) -> Envelope:
+        """The verdict on an answer; the same bytes are not judged twice."""
+        known = self._world.judged
+        if reply.status != 200 or reply.body not in known:
+            answer = judge_answer(reply, name=path)
+            if len(known) > MOST_SEEN:
+                known.clear()
+            known[reply.body] = answer
+        return known[reply.body]
 
 
 class Seen:
@@ -279,9 +291,9 @@ class Seen:
         known: T = self._read[kind]
         return known
 
-    def each(self, read: Callable[[Any], T]) -> list[T]:
+    def each(self, read: Callable[[bytes], T]) -> list[T]:
         """What each of its rows says. Raises Unavailable."""
-        return self.once(read.__name__, lambda page: [read(raw) for raw in page.rows])
+        return self.once(read.__name__, lambda page: [read(bytes(raw)) for raw in page.rows])
 
 
 def _parsed(read: Callable[[], T]) -> T:
@@ -291,9 +303,16 @@ def _parsed(read: Callable[[], T]) -> T:
         raise Unavailable(str(error)) from None
 
 
-def _execution_of(raw: Any) -> Execution:
+@lru_cache(MOST_ROWS)
+def _execution_of(raw: bytes) -> Execution:
     return execution(decode(raw, ExecutionWire, "execution"))
 
 
-def _order_of(raw: Any) -> OrderRow:
+@lru_cache(MOST_ROWS)
+def _order_of(raw: bytes) -> OrderRow:
     return order_row(decode(raw, OrderWire, "order"))
+
+
+@lru_cache(MOST_ROWS)
+def _cash_row_of(raw: bytes) -> CashRow:
+    return cash_row(raw)

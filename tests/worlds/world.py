@@ -32,6 +32,7 @@ from bot.domain.money import ZERO
 from bot.domain.records import Record
 from bot.engine.config import BreakerLimits, EngineConfig, Limits, Patience, Style
 from bot.engine.engine import Engine
+from bot.exchange.wire_rest import Envelope
 from bot.simulator.faults import FaultPlan
 from bot.simulator.venue import Tick, Venue
 from tests.unit.engine.desk import a_config
@@ -118,7 +119,9 @@ class World:
         self._hearing: Event | None = None
         self._losing = 0
         self.seen: dict[tuple[str, bytes], Seen] = {}
-        """Answers decoded before."""
+        """Pages decoded before, by path and bytes."""
+        self.judged: dict[bytes, Envelope] = {}
+        """Whole answers judged before."""
         self.last: deque[tuple[int, Record]] = deque(maxlen=KEPT_RECORDS)
         self.checkers = Checkers(self)
         self.network = Network(self)
