@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from decimal import Decimal
 
 import numpy as np
@@ -20,6 +21,8 @@ class Candles:
 
     def __init__(self, tape: b.Tape, minutes: int) -> None:
         self._tape = tape
+        self._settle_ms: list[int] = tape.settle_ms.tolist()
+        self._settle_hours: list[int] = tape.settle_hours.astype(int).tolist()
         self.length_ms = max(minutes * MINUTE_MS, tape.bar_ms)
 
     def closes_one(self, i: int) -> bool:
@@ -65,15 +68,14 @@ class Candles:
 
     def next_settlement(self, now_ms: int) -> tuple[int | None, int]:
         """(when, interval in hours) of the settlement after this moment; None beyond the data."""
-        times, hours = self._tape.settle_ms, self._tape.settle_hours
-        place = int(np.searchsorted(times, now_ms, side="right"))
-        if not len(times):
+        times, hours = self._settle_ms, self._settle_hours
+        place = bisect_right(times, now_ms)
+        if not times:
             return None, 8
-        return (int(times[place]) if place < len(times) else None), int(hours[min(place, len(hours) - 1)])
+        return (times[place] if place < len(times) else None), hours[min(place, len(hours) - 1)]
 
     def running_rate(self, now_ms: int) -> Decimal | None:
         """The rate in force from this tick on; at the last one before a settlement it is exactly what will settle."""
-        if len(self._tape.settle_ms) == 0:
+        if not self._settle_ms:
             return None
-        place = int(np.searchsorted(self._tape.settle_ms, now_ms, side="right"))
-        return Decimal(f"{chores.running_rate(self._tape, place, now_ms):.12f}")
+        return Decimal(f"{chores.running_rate(self._tape, bisect_right(self._settle_ms, now_ms), now_ms):.12f}")

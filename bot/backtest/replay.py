@@ -140,7 +140,7 @@ class _World:
         self.price = float(self.tape.open[self.span.first])
         self.venue.step(self._tick(self.price, self.now - 1))
         step = Decimal(repr(rules.step_btc))
-        self.venue.open_account(
+        self.account = self.venue.open_account(
             ACCOUNT,
             coins={"BTC": Decimal(repr(opening.spot_btc)), "USDT": Decimal(repr(opening.cash_usdt))},
             borrowed={"USDT": Decimal(repr(opening.debt_usdt))},
@@ -346,21 +346,20 @@ class _World:
             self.lived.died_ms = self.now  # only a liquidation sells the spot
 
     def _note_interest(self) -> None:
-        rows = self.venue.state.accounts[ACCOUNT].interest
+        rows = self.account.interest
         while self._charged < len(rows):
             self.lived.interest += rows[self._charged].cost
             self._charged += 1
 
     def _balance(self, at_ms: int) -> Balance:
-        account = self.venue.state.accounts[ACCOUNT]
-        purse, mark = account.purses["USDT"], self.venue.state.market.mark
+        legs, purse = self.account.legs, self.account.purses["USDT"]
         return Balance(
             at_ms=at_ms,
-            price=float(mark),
-            spot=float(account.purses["BTC"].balance),
-            long=float(account.legs[1].size),
-            short=float(account.legs[2].size),
+            price=float(self.venue.state.market.mark),
+            spot=float(self.account.purses["BTC"].balance),
+            long=float(legs[1].size),
+            short=float(legs[2].size),
             cash=float(purse.balance),
             debt=float(purse.spot_borrow),
-            unrealised=float(sum((leg.unrealised(mark) for leg in account.legs.values()), Decimal(0))),
+            unrealised=float(self.venue.margin(ACCOUNT).usdt.upl),
         )

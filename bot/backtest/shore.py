@@ -14,6 +14,7 @@ from bot.domain.commands import PlaceOrder
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.orders import OrderRow
+from bot.simulator.figures import ZERO, booked
 from bot.simulator.venue import Venue
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
+_RATE = Decimal("0.0001")
 _KINDS = {kind.value: kind for kind in ExecKind}
 
 FACTS = AccountFacts(
@@ -153,8 +155,31 @@ def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> Acco
 
 
 def wallet_now(venue: Venue, account: str) -> Wallet:
-    """The wallet at this moment."""
-    return wallet_of(_list(venue, account, "/v5/account/wallet-balance", {"accountType": "UNIFIED"})[0])
+    """The wallet at this moment: what `wallet_of` reads off the row of wallet-balance, without the row."""
+    margin = venue.margin(account)
+    return Wallet(
+        coins=tuple(
+            Coin(
+                coin=coin.coin,
+                wallet=coin.balance,
+                equity=booked(coin.equity),
+                spot_borrow=coin.spot_borrow,
+                borrowed=booked(coin.borrowed),
+                unrealised=booked(coin.upl),
+                accrued_interest=ZERO,
+                usd_value=booked(coin.usd_value),
+            )
+            for coin in margin.coins.values()
+            if coin.is_alive
+        ),
+        total_equity=booked(margin.equity),
+        margin_balance=booked(margin.balance),
+        available=booked(max(ZERO, margin.available)),
+        initial_margin=booked(margin.im),
+        maintenance_margin=booked(margin.mm),
+        im_rate=margin.im_rate.quantize(_RATE),
+        mm_rate=margin.mm_rate.quantize(_RATE),
+    )
 
 
 def instrument_of(venue: Venue) -> Instrument:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from bot.simulator.figures import ONE, ZERO
-from bot.simulator.instruments import RiskTier, tier_of
+from bot.simulator.instruments import COINS, RiskTier, tier_of
 from bot.simulator.orders import Order
 from bot.simulator.positions import Leg, closes, only_closes
 from bot.simulator.rules import VenueRules
@@ -97,10 +97,16 @@ class CoinMargin(NamedTuple):
     def usd_value(self) -> Decimal:
         return self.equity * self.price
 
+    @property
+    def is_alive(self) -> bool:
+        """Is there an asset or a debt to show?"""
+        return bool(self.balance or self.spot_borrow or self.borrowed or self.upl)
+
 
 class Margin(NamedTuple):
     """Account totals in USD (Bybit: account/wallet-balance)."""
 
+    equity: Decimal
     wallet: Decimal
     upl: Decimal
     im: Decimal
@@ -118,11 +124,8 @@ class Margin(NamedTuple):
         """Every coin, worked out when asked: few who measure look at them."""
         usd = self.usdt.price
         others = [CoinMargin(*coin, self.btc_usd if coin[0] == "BTC" else usd) for coin in self.others]
-        return {coin.coin: coin for coin in (*others, self.usdt)}
-
-    @property
-    def equity(self) -> Decimal:
-        return sum((coin.usd_value for coin in self.coins.values()), ZERO)
+        coins = {coin.coin: coin for coin in (*others, self.usdt)}
+        return {name: coins[name] for name in COINS}
 
     @property
     def balance(self) -> Decimal:
@@ -263,7 +266,8 @@ class Exposure:
         self._usdt, self._others = coins.pop("USDT"), tuple(coins.values())
         self._owed = {name: _owed(CoinMargin(*coin, ZERO), rules) for name, coin in coins.items()}
         nets = {coin: purse.balance - purse.spot_borrow for coin, purse in purses.items()}
-        self._btc = counted_btc(nets.pop("BTC"), rules, on=purses["BTC"].collateral_on)
+        self._btc = nets.pop("BTC")
+        self._counted_btc = counted_btc(self._btc, rules, on=purses["BTC"].collateral_on)
         self._dollars = sum(nets.values(), ZERO)
         self._haircut = _haircut(account, rules)
 
@@ -279,8 +283,10 @@ class Exposure:
         leg_im, leg_mm = _legs_total(legs, rules)
         usdt = CoinMargin(*self._usdt, usd, upl, self._order_im, leg_im, leg_mm)
         debt = (_owed(usdt, rules) + self._owed["USDC"]) * usd + self._owed["BTC"] * index
+        dollars = self._dollars * usd
         return Margin(
-            wallet=self._btc * index + self._dollars * usd,
+            equity=self._btc * index + dollars + upl * usd,
+            wallet=self._counted_btc * index + dollars,
             upl=upl * usd,
             im=(leg_im + self._order_im) * usd + debt * rules.borrow_imr,
             mm=leg_mm * usd + debt * rules.borrow_mmr,

@@ -32,6 +32,7 @@ from bot.simulator import (
 )  # fmt: skip
 from bot.simulator.figures import MONEY, ZERO, booked
 from bot.simulator.instruments import COINS, Contract
+from bot.simulator.margin import Margin, measure, prices_of
 from bot.simulator.params import Ask, Refusal, Reply
 from bot.simulator.rules import VenueRules
 from bot.simulator.state import Account, Fate, Mint, Push, State
@@ -230,6 +231,11 @@ class Venue:
                 return handler(self.state, Ask(params))
             except Refusal as refusal:
                 return refusal.reply()
+
+    def margin(self, account: str) -> Margin:
+        """The account's margin now, as figures: for those who are in the same process and need no rows."""
+        with localcontext(MONEY):
+            return measure(self.state.accounts[account], prices_of(self.state.market), self.state.rules)
 
     def drain(self) -> list[Push]:
         """Messages since the last call, in order."""

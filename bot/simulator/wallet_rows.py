@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any
 
 from bot.simulator.figures import ZERO, booked, fixed, plain
-from bot.simulator.instruments import COINS
 from bot.simulator.margin import CoinMargin, Margin, measure, prices_of
 from bot.simulator.state import Account, BorrowRow, State, TxnRow
 
@@ -22,17 +21,13 @@ def wallet_row(state: State, account: Account, coins: tuple[str, ...] = ()) -> d
     """The row of /v5/account/wallet-balance: asked coins, or every coin with an asset or a debt."""
     margin = measure(account, prices_of(state.market), state.rules)
     every = margin.coins
-    shown = coins or tuple(c for c in COINS if _alive(every[c]))
-    return _totals(account, margin) | {"coin": [_coin(account, every[coin]) for coin in shown if coin in COINS]}
+    shown = coins or tuple(name for name, coin in every.items() if coin.is_alive)
+    return _totals(account, margin) | {"coin": [_coin(account, every[coin]) for coin in shown if coin in every]}
 
 
 def wallet_push(state: State, account: Account) -> dict[str, Any]:
     """The row of the `wallet` topic; same keys, as the documents' example."""
     return wallet_row(state, account)
-
-
-def _alive(coin: CoinMargin) -> bool:
-    return bool(coin.balance or coin.spot_borrow or coin.borrowed or coin.upl)
 
 
 _CROSS_ONLY = (
