@@ -71,15 +71,23 @@ def watch(port: Port = None, env_file: EnvFile = None) -> None:
     import signal
 
     from bot import launch
+    from bot.domain.errors import SetUp
     from bot.journal.latch import Latch
-    from bot.watch import Watch
+    from bot.terminal import fail
+    from bot.watch import Watch, kill_switch
 
     loaded = launch.load_or_fail(env_file, web__port=port)
     launch.require_runnable(loaded)
     settings = loaded.settings
+    latch = Latch(settings.journal_path)
+    try:
+        kill = kill_switch(env_file, latch.path)
+    except SetUp as error:
+        fail(ExitCode.FAILURE, error.problem, error.mend)
     watching = Watch(
         f"{_base(settings)}/health/live",
-        Latch(settings.journal_path),
+        latch,
+        kill=kill,
         verb=settings.deadman.watch_verb,
         silence_s=settings.deadman.watch_silence_s,
         tell=lambda words: typer.echo(words),

@@ -15,20 +15,33 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 from bot.domain.clock import elapsed_s
+from bot.domain.errors import SetUp
 from bot.journal.latch import Latch
 
 __all__ = ["Watch", "kill_switch"]
 
 LOOK_S = 2.0
-KILL_SWITCH = Path(__file__).resolve().parents[1] / "scripts" / "kill_switch.py"
+KILL_SWITCHES = (Path(__file__).resolve().parents[1], Path(sys.prefix, "share", "hedgelock"))
+"""Where its folder `scripts` may be: in a clone or an image beside the package, and where a wheel puts it."""
 NOTHING_ON = 0
 
 Kill = Callable[..., int]
 
 
-def kill_switch(*words: str) -> int:
-    """Run the kill switch to its end; its exit code."""
-    return subprocess.run([sys.executable, str(KILL_SWITCH), *words], check=False).returncode
+def kill_switch(env_file: Path | None, latch: Path) -> Kill:
+    """The kill switch of the daemon that runs here: called with words it runs to its end and returns its exit code.
+
+    Raises SetUp where it is not installed: a watch without a hand is none.
+    """
+    files = [folder / "scripts" / "kill_switch.py" for folder in KILL_SWITCHES]
+    found = next((file for file in files if file.is_file()), None)
+    if found is None:
+        raise SetUp(
+            f"no kill switch: neither {files[0]} nor {files[1]} is there", "Install HedgeLock whole, or from a clone"
+        )
+    named = ["--env-file", str(env_file)] if env_file else []
+    own = ["--home", str(Path.cwd()), "--latch", str(latch.absolute()), *named]
+    return lambda *words: subprocess.run([sys.executable, str(found), *words, *own], check=False).returncode
 
 
 class Watch:
@@ -42,7 +55,7 @@ class Watch:
         verb: str,
         silence_s: float,
         tell: Callable[[str], None],
-        kill: Kill = kill_switch,
+        kill: Kill,
     ) -> None:
         self._url, self._latch, self._verb, self._silence_s = url, latch, verb, silence_s
         self._tell, self._kill = tell, kill

@@ -71,9 +71,14 @@ class _Session(HTTP):  # type: ignore[misc]
 class Line:
     """Shared by the threads of one kill; each thread has its own connection."""
 
-    def __init__(self, hosts: tuple[str, ...], api_key: str, api_secret: str, *, ban_s: float = BAN_S) -> None:
+    def __init__(self, hosts: tuple[str, ...], api_key: str, api_secret: str, *, ban_s: float | None = None) -> None:
         logging.getLogger(_http_manager.__name__).setLevel(logging.CRITICAL)
-        self._hosts, self._key, self._secret, self._ban_s = hosts, api_key, api_secret, ban_s
+        self._hosts, self._key, self._secret, self._ban_s = (
+            hosts,
+            api_key,
+            api_secret,
+            BAN_S if ban_s is None else ban_s,
+        )
         self._host = 0
         self._ahead_ms = 0
         self._window_ms = WINDOW_MS

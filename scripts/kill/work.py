@@ -29,6 +29,8 @@ VISIBLE_S = 12.0
 SLACK_S = 1.0
 ROUND_S, SLOWEST_ROUND_S = 0.25, 3.0
 PATIENCE_LOOK_S = 8.0
+THREADS = 10
+"""Five questions that hang must leave room for cancel, reading and orders. Idle ones come first, and with them their open connections."""
 MOST_ASKED_FOR = 3
 """Unknown orders looked up in one round: the venue's limits are for closing first."""
 BANDS = (Decimal("0.003"), Decimal("0.01"), Decimal("0.03"))
@@ -44,6 +46,8 @@ class Task:
     settle_s: float
     """How long after the latch an order of the daemon may still land."""
     give_up_s: float = 0.0
+    legs: Legs | None = None
+    """As they were a moment ago, if they were read: the first orders need no second reading."""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,7 @@ class Work:
     line: Line
     task: Task
     tell: Callable[[str], None]
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS))
     seen: Seen = field(default_factory=Seen)
     sent: list[Sent] = field(default_factory=list)
     rounds: int = 0
@@ -78,7 +83,6 @@ class Work:
     _strangers: set[str] | None = None
     _stirred_s: float = -1e9
     """When another hand's order was last seen to be new."""
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
 
     def carry_out(self) -> bool:
         """Work until it is done (True) or the time given is over (False)."""
@@ -95,7 +99,7 @@ class Work:
                 self.stop.wait(self._pause_s())
             return False
         finally:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self.pool.shutdown(wait=False, cancel_futures=True)
 
     # ------------------------------------------------------------------------------------------------ one round
 
@@ -104,8 +108,10 @@ class Work:
             self._say(f"the venue wants silence for {wait_s:.0f} s; then we go on")
             self.stop.wait(min(wait_s, self._left_s()))
             return
-        cancelling = self._pool.submit(self.desk.cancel_all)
-        legs = self._try(self._pool.submit(self.desk.legs), "the legs cannot be read")
+        cancelling = self.pool.submit(self.desk.cancel_all)
+        legs = self.task.legs if self.rounds == 1 else None
+        if legs is None:
+            legs = self._try(self.pool.submit(self.desk.legs), "the legs cannot be read")
         todo = self._todo(legs) if legs is not None else None
         if legs is not None and todo:
             self.seen.clean_s = None
@@ -126,7 +132,7 @@ class Work:
             if not self._orders_are_known(legs):
                 return None
             if spot is None:
-                wallet = self._try(self._pool.submit(self.desk.wallet), "the wallet cannot be read")
+                wallet = self._try(self.pool.submit(self.desk.wallet), "the wallet cannot be read")
                 if wallet is None:
                     return None
                 spot = wallet.btc
@@ -139,7 +145,7 @@ class Work:
             if row.idx in todo:
                 side = "Sell" if row.side == "Buy" else "Buy"
                 for qty, limit in self._ways(row.idx, side, todo[row.idx]):
-                    orders.append(self._pool.submit(self.desk.close, row.idx, side, qty, limit=limit))
+                    orders.append(self.pool.submit(self.desk.close, row.idx, side, qty, limit=limit))
         for order in orders:
             sent = order.result()
             sent.seq_before = max(row.seq for row in legs.rows if row.idx == sent.idx)
@@ -154,7 +160,7 @@ class Work:
         filters, rung = self.desk.filters, self._rung.get(idx, 0)
         limit = None
         if rung >= 2 and rung % 2 == 0:
-            mark = self._try(self._pool.submit(self.desk.mark), "no mark price")
+            mark = self._try(self.pool.submit(self.desk.mark), "no mark price")
             share = BANDS[min(rung // 2 - 1, len(BANDS) - 1)]
             limit = None if mark is None else self.desk.worst_price(side, mark, share)
         most = filters.max_market_qty if limit is None else filters.max_limit_qty
@@ -170,9 +176,9 @@ class Work:
         since_s = elapsed_s() - self.began_s
         if self.task.verb is Verb.FLATTEN and self.seen.flat_s is None:
             self.seen.flat_s = since_s
-        orders = self._try(self._pool.submit(self.desk.open_orders), "the open orders cannot be read")
+        orders = self._try(self.pool.submit(self.desk.open_orders), "the open orders cannot be read")
         has_looked = self._try(
-            self._pool.submit(self._watch_strangers), "the order history cannot be read", default=False
+            self.pool.submit(self._watch_strangers), "the order history cannot be read", default=False
         )
         self._ask_for_the_unknown()
         self._has_cancelled |= cancelled
@@ -190,7 +196,7 @@ class Work:
         """Orders that nobody answered for: one that is found to have ended need not be waited for."""
         for sent in self.sent[-MOST_ASKED_FOR:]:
             if sent.outcome == "unknown" and sent.executed is None and elapsed_s() - sent.at_s < self._lease_s:
-                self._try(self._pool.submit(self.desk.look_up, sent), "an order cannot be looked up")
+                self._try(self.pool.submit(self.desk.look_up, sent), "an order cannot be looked up")
 
     def _settled_s(self) -> float:
         """When nothing that is not known can land any more, in seconds since the work began."""
@@ -216,7 +222,7 @@ class Work:
         recent = [sent for sent in self.sent if elapsed_s() - sent.at_s < self._lease_s]
         open_ends = [sent for sent in recent if sent.executed is None]
         for sent in open_ends:
-            self._try(self._pool.submit(self.desk.look_up, sent), "an order cannot be looked up")
+            self._try(self.pool.submit(self.desk.look_up, sent), "an order cannot be looked up")
         return not open_ends and not any(sent.executed and seqs.get(sent.idx, -1) <= sent.seq_before for sent in recent)
 
     @property

@@ -40,6 +40,8 @@ class CannotKnow(Exception):
 class World:
     """Everything the kill needs. `hosts` in the order in which they are tried; `fixed_spot` None: the wallet's BTC is hedged."""
 
+    home: Path
+    """The folder the daemon runs in."""
     mode: Mode
     hosts: tuple[str, ...]
     api_key: str = field(repr=False)
@@ -55,10 +57,12 @@ class World:
         return self.latches[0].parent
 
 
-def find(*, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], latch: Path | None) -> World:
+def find(
+    *, home: Path | None, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], latch: Path | None
+) -> World:
     """The world, from the command line, the environment and .env. Raises CannotKnow with a sentence for a person."""
     warnings: list[str] = []
-    home = _home(env_file, warnings)
+    home = _home(home, env_file, warnings)
     texts = _variables(home, env_file, warnings)
     chosen = _mode(mode, texts, warnings)
     folder = _folder(home, chosen, texts)
@@ -69,6 +73,7 @@ def find(*, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], lat
     key, secret = _credentials(chosen, texts, warnings)
     latches = [latch] if latch else [folder / LATCH_NAME, *_latches_of(found, key, known)]
     return World(
+        home=home,
         mode=chosen,
         hosts=tuple(dict.fromkeys(host.rstrip("/") for host in found)),
         api_key=key,
@@ -80,15 +85,23 @@ def find(*, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], lat
     )
 
 
-def _home(env_file: Path | None, warnings: list[str]) -> Path:
-    """The folder the daemon runs in: here, or the clone this script belongs to where nothing here looks like it."""
+def _home(told: Path | None, env_file: Path | None, warnings: list[str]) -> Path:
+    """The folder the daemon runs in: the one that was told, or else this one, or else this script's clone, whichever looks like it."""
     here = Path.cwd()
-    if env_file or any((place / name).exists() for place, name in ((here, ".env"), (here, "var"))):
+    if told is not None:
+        if not told.is_dir():
+            raise CannotKnow(
+                f"{told} is no folder; --home (or HEDGELOCK_HOME) is the one with the daemon's .env and var/"
+            )
+        return told.absolute()
+    if env_file or _looks_like_it(here) or here == ROOT or not _looks_like_it(ROOT):
         return here
-    if here != ROOT and any((ROOT / name).exists() for name in (".env", "var")):
-        warnings.append(f"neither .env nor var is here: taken from {ROOT}")
-        return ROOT
-    return here
+    warnings.append(f"neither .env nor var is here: taken from {ROOT}. Another folder: --home DIR")
+    return ROOT
+
+
+def _looks_like_it(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (".env", "var"))
 
 
 def _variables(home: Path, env_file: Path | None, warnings: list[str]) -> dict[str, str]:

@@ -117,7 +117,9 @@ class Ending:
     words: str
 
     def as_row(self) -> dict[str, Any]:
-        times = {name: self.told.get(name) for name in ("first_close_s", "flat_s", "verified_s")}
+        times = {
+            name: self.told.get(name) for name in ("first_close_s", "flat_s", "verified_s", "timeline", "cpu_s", "load")
+        }
         return {**asdict(self.case), "code": self.code, "flat": self.flat, "took_s": round(self.took_s, 2), **times}
 
 
@@ -316,6 +318,8 @@ def _kill(folder: Path, arguments: list[str], options: dict[str, Any]) -> subpro
         "100",
         "--ban-wait",
         "2",
+        "--home",
+        str(folder),
         *arguments,
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

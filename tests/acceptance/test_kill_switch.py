@@ -111,6 +111,38 @@ def test_a_mode_that_cannot_be_read_is_not_guessed(tmp_path: Path) -> None:
     assert not (tmp_path / "var").exists()
 
 
+def test_the_daemons_folder_is_told_or_looked_for_and_always_named(tmp_path: Path) -> None:
+    """--home wins, then HEDGELOCK_HOME, then the folder one is in; a folder that is none is not replaced by a guess."""
+    told, meant = tmp_path / "told", tmp_path / "meant"
+    for folder in (told, meant, tmp_path / "here" / "var"):
+        folder.mkdir(parents=True)
+    dead = ("freeze", "--yes", "--host", "http://127.0.0.1:1", "--give-up", "0.2")
+
+    def latched_in(folder: Path, *words: str, **more: str) -> bool:
+        command = [sys.executable, str(SCRIPT), *dead, *words]
+        ran = subprocess.run(
+            command,
+            cwd=tmp_path / "here",
+            env=environment({}) | more,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert f"the daemon's folder: {folder}" in ran.stdout
+        closed = (folder / "var/paper/halt.latch").exists()
+        (folder / "var/paper/halt.latch").unlink(missing_ok=True)
+        return closed
+
+    assert latched_in(told, "--home", str(told), HEDGELOCK_HOME=str(meant))
+    assert latched_in(meant, HEDGELOCK_HOME=str(meant))
+    assert latched_in(tmp_path / "here")
+
+    ran = kill(tmp_path, "flatten", "--yes", "--home", str(tmp_path / "nowhere"))
+    assert 2 == ran.returncode
+    assert "is no folder" in ran.stderr
+
+
 def test_a_dry_run_and_an_unconfirmed_one_change_nothing(venue: Venue, tmp_path: Path) -> None:
     """They look, say what would be left, and leave the account and the disk as they were."""
     open_the_book(venue, 1)
@@ -175,7 +207,7 @@ def kill(cwd: Path, *words: str, stdin: str = "") -> subprocess.CompletedProcess
     return subprocess.run(
         command,
         cwd=cwd,
-        env=environment({"JOURNAL__PATH": str(cwd / "var/{mode}/journal.sqlite")}),
+        env=environment({}) | {"HEDGELOCK_HOME": str(cwd)},
         input=stdin,
         capture_output=True,
         text=True,

@@ -11,11 +11,12 @@ import httpx
 import pytest
 import respx
 
+from bot.domain.errors import SetUp
 from bot.journal.latch import Latch
 from bot.monitoring.heartbeat import Heartbeat, HeartbeatOptions, silent_because
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.watchdog import Watchdog
-from bot.watch import Watch
+from bot.watch import Watch, kill_switch
 from tests.build import a_view
 
 URL = "https://alarm.example/abc"
@@ -88,3 +89,23 @@ def test_silence_with_a_position_on_is_acted_upon(on: int, acts: bool, tmp_path:
 
     latch.close("freeze by kill_switch.py: silent")
     assert not watch.look()
+
+
+def test_the_kill_switch_is_found_where_it_is_installed_and_is_told_whose_daemon_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In a clone beside the package, from a wheel under share/hedgelock; a watch that has none does not begin."""
+    wheel = tmp_path / "share" / "hedgelock"
+    (wheel / "scripts").mkdir(parents=True)
+    (wheel / "scripts" / "kill_switch.py").write_text("import sys; print(*sys.argv[1:]); sys.exit(2)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bot.watch.KILL_SWITCHES", (tmp_path / "site-packages", wheel))
+
+    code = kill_switch(Path("other.env"), tmp_path / "var" / "halt.latch")("freeze", "--yes")
+
+    assert 2 == code
+    own = f"--home {tmp_path} --latch {tmp_path}/var/halt.latch --env-file other.env"
+    assert f"freeze --yes {own}\n" == capfd.readouterr().out
+    monkeypatch.setattr("bot.watch.KILL_SWITCHES", (tmp_path / "site-packages",) * 2)
+    with pytest.raises(SetUp, match="no kill switch"):
+        kill_switch(None, tmp_path / "halt.latch")
