@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
@@ -17,7 +16,7 @@ import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
 from bot.archive import JournalArchive
-from bot.domain.clock import elapsed_s, wall_ms
+from bot.domain.clock import elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.records import Record
@@ -139,7 +138,7 @@ class Daemon:
         inspector = Inspector(
             self._rest, self._clock, symbol=settings.book.symbol, rng=Random(), patience=self._patience
         )
-        self._checks = StandingChecks(settings, inspector, self._inbox)
+        self._checks = StandingChecks(settings, inspector, self._inbox, issued=lambda: self._engine.state.numbers)
         self._desk = Desk(
             self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._checks.against
         )
@@ -349,21 +348,11 @@ class Daemon:
 
 def _started(settings: Settings) -> Started:
     return Started(
-        run=_run_name(),
+        run=premises.new_run_name(),
         version=__version__,
         mode=settings.mode.value,
         settings_hash=wiring.fingerprint(settings),
     )
-
-
-def _run_name() -> str:
-    """A name no run ever had: the start in base 36 and a random tail; it begins every orderLinkId of the run."""
-    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-    number, name = wall_ms(), ""
-    while number:
-        number, rest = divmod(number, 36)
-        name = digits[rest] + name
-    return f"h{name}{os.urandom(3).hex()}"
 
 
 def _say_why(error: BaseException) -> ExitCode:

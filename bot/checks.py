@@ -5,6 +5,7 @@ To add one: a function, and its row in CHECKS with the class of its exit code; `
 
 from __future__ import annotations
 
+from bot.domain import names
 from bot.domain.inspection import Inspection
 from bot.exit_codes import ExitCode
 from bot.preflight import Check, Facts, Finding, Grade
@@ -303,6 +304,24 @@ def _writer(facts: Facts) -> Finding:
     return _ok("nobody else holds the journal")
 
 
+def _host(facts: Facts) -> Finding:
+    account = _account(facts)
+    order = account.newest_order
+    if order is None:
+        return (
+            _missing(facts, "order history")
+            if "order history" in account.failed
+            else _ok("no other HedgeLock has traded here")
+        )
+    if not names.is_strange(order.order_link_id, facts.issued):
+        return _ok("the last order of a HedgeLock here is of this journal")
+    return Finding(
+        Grade.FAIL,
+        f"order {order.order_link_id}, {account.newest_order_age_s / 60:.0f} min ago, is of another HedgeLock, or of a copy of this one",
+        "Stop it where it runs; start here; then hedgelock resume --reason '...'",
+    )
+
+
 def _latch(facts: Facts) -> Finding:
     if facts.machine.latch:
         return Finding(
@@ -355,6 +374,7 @@ CHECKS: tuple[Check, ...] = (
     Check("disk", _M, _disk),
     Check("journal", _M, _journal),
     Check("second writer", ExitCode.OCCUPIED, _writer),
+    Check("second host", ExitCode.OCCUPIED, _host, asks=True),
     Check("latch", _M, _latch),
     Check("alerts", _M, _alerts),
     Check("proxies", _M, _proxies),

@@ -80,7 +80,8 @@ async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[s
     except (HedgeLockError, TimeoutError) as error:
         silence = error.problem if isinstance(error, SetUp) else str(error) or "no answer in time"
         return findings(CHECKS, Facts(settings=settings, machine=here, account=None, silence=silence)), mended
-    return findings(CHECKS, Facts(settings=settings, machine=here, account=account)), mended
+    issued = machine.issued(settings.journal_path)
+    return findings(CHECKS, Facts(settings=settings, machine=here, account=account, issued=issued)), mended
 
 
 async def _switch(inspector: Inspector) -> str:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from bot.domain import names
+from bot.domain.commands import PlaceOrder
+from bot.domain.errors import SetUp
+from bot.domain.events import OrderSeen
 from bot.journal import locks
 from bot.journal.latch import Latch
+from bot.journal.reader import open_journal
 from bot.preflight import Machine
 
-__all__ = ["look"]
+__all__ = ["issued", "look"]
+
+NEWEST = 1000
+"""Records looked through for order numbers: two days at the largest daily number of orders."""
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
@@ -27,6 +36,18 @@ def look(journal: Path) -> Machine:
         latch=latch.reason if latch.closed else "",
         proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
     )
+
+
+def issued(journal: Path) -> dict[str, int]:
+    """The highest order number of each run that the journal at that path gave out, or was told of, lately. Empty where it has none."""
+    highest: dict[str, int] = {}
+    with suppress(SetUp), open_journal(journal) as reader:  # a journal that cannot be read has a check of its own
+        placed = (place.order_link_id for _, place in reader.of(PlaceOrder, last=NEWEST))
+        seen = (seen.order.order_link_id for _, seen in reader.of(OrderSeen, last=NEWEST))
+        for named in map(names.parsed, (*placed, *seen)):
+            if named is not None:
+                highest[named.run] = max(named.number, highest.get(named.run, 0))
+    return highest
 
 
 def _nearest(folder: Path) -> Path:

@@ -6,8 +6,8 @@ findings go out. A fact that could not be had is no pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -57,22 +57,25 @@ class Facts:
     machine: Machine
     account: Inspection | None
     silence: str = ""
+    issued: Mapping[str, int] = field(default_factory=dict)
+    """The highest order number of each run of this journal."""
 
 
 class Check(NamedTuple):
-    """A row of the table. `stops`: a failure ends a start at once; any other failure only keeps it from trading."""
+    """A row of the table. `stops`: a failure ends a start at once; any other failure only keeps it from trading. `asks`: of the account."""
 
     name: str
     code: ExitCode
     look: Callable[[Facts], Finding]
     stops: bool = False
+    asks: bool = False
 
 
 def findings(checks: Iterable[Check], facts: Facts) -> list[Finding]:
     """Every check, in order; those about the account are left out while the exchange is silent."""
     found = []
     for check in checks:
-        if facts.account is None and check.code in (ExitCode.KEY, ExitCode.ACCOUNT):
+        if facts.account is None and (check.asks or check.code in (ExitCode.KEY, ExitCode.ACCOUNT)):
             continue
         finding = check.look(facts)
         found.append(finding._replace(name=check.name, code=check.code, stops=check.stops))

@@ -12,10 +12,20 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from socket import gethostname
+from uuid import getnode
 
-from bot.domain.clock import wall_ms
+from bot.domain.clock import elapsed_s, wall_ms
+from bot.domain.names import run_name
 
-__all__ = ["account_lock", "new_verb_token", "set_aside_strangers_journal", "tell_whereabouts", "verb_token_path"]
+__all__ = [
+    "account_lock",
+    "new_run_name",
+    "new_verb_token",
+    "set_aside_strangers_journal",
+    "tell_whereabouts",
+    "verb_token_path",
+]
 
 KEPT_PAPER_JOURNALS = 5
 WHEREABOUTS = "daemon.json"
@@ -32,6 +42,19 @@ def tell_whereabouts(journal: Path, rest_url: str, mode: str, latch: Path) -> No
     facts = {"mode": mode, "rest_url": rest_url, "latch": str(latch.absolute()), "pid": os.getpid()}
     with contextlib.suppress(OSError):  # a comfort, not a need
         journal.with_name(WHEREABOUTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def new_run_name() -> str:
+    """A name no run ever had, here or on a copy of this disk: it begins every orderLinkId of the run.
+
+    Its start to the millisecond, and a digest of everything that two machines or two starts of one do not share. Random bytes alone are
+    not enough: copies of one virtual machine may wake up with the same pool of them.
+    """
+    own = [os.urandom(16).hex(), str(os.getpid()), str(elapsed_s()), str(getnode()), gethostname()]
+    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/random/uuid"):
+        with contextlib.suppress(OSError):
+            own.append(Path(path).read_text())
+    return run_name(wall_ms(), hashlib.sha256(" ".join(own).encode()).hexdigest()[:10])
 
 
 def verb_token_path(journal: Path) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 
 import structlog
 
 from bot import machine
 from bot.checks import CHECKS
+from bot.domain import names
 from bot.domain.errors import NotFit
-from bot.domain.events import ChecksRun
+from bot.domain.events import ChecksRun, OrderSeen
 from bot.domain.ports import Inbox
 from bot.exchange.inspector import Inspector
 from bot.preflight import Facts, Finding, Grade, against, findings, stopping
@@ -27,8 +29,10 @@ EVERY_S = 3600.0
 class StandingChecks:
     """`hold` before the tasks start, `run` as one of them: it raises NotFit for what no daemon should run with."""
 
-    def __init__(self, settings: Settings, inspector: Inspector, inbox: Inbox) -> None:
-        self._settings, self._inspector, self._inbox = settings, inspector, inbox
+    def __init__(
+        self, settings: Settings, inspector: Inspector, inbox: Inbox, *, issued: Callable[[], Mapping[str, int]]
+    ) -> None:
+        self._settings, self._inspector, self._inbox, self._issued = settings, inspector, inbox, issued
 
     def hold(self) -> None:
         """Nothing trades until the checks have been run."""
@@ -60,5 +64,10 @@ class StandingChecks:
 
     async def _findings(self) -> list[Finding]:
         account = await self._inspector.inspect()
-        here = machine.look(self._settings.journal_path)
-        return findings(CHECKS, Facts(settings=self._settings, machine=here, account=account))
+        here, issued = machine.look(self._settings.journal_path), self._issued()
+        newest = account.newest_order
+        if newest is not None and names.is_strange(newest.order_link_id, issued):
+            self._inbox.put(
+                OrderSeen(order=newest)
+            )  # the engine's fence closes the latch; once told, it is old news here
+        return findings(CHECKS, Facts(settings=self._settings, machine=here, account=account, issued=issued))

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bot.domain.account import AccountFacts
 from bot.domain.instrument import Instrument
+from bot.domain.orders import OrderRow
 
 __all__ = ["Inspection"]
 
@@ -26,6 +27,9 @@ class Inspection:
     btc_is_collateral: bool | None = None
     repays_itself: bool | None = None
     instrument: Instrument | None = None
+    newest_order: OrderRow | None = None
+    """The last order that any HedgeLock placed here, of the day's orders that the venue lists."""
+    newest_order_age_s: float = 0.0
     has_disconnect_cancel: bool | None = None
     clock_off_ms: int | None = None
     banned_for_s: float = 0.0

@@ -76,7 +76,7 @@ from bot.domain.events import (
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
 from bot.domain.thoughts import BreakerMoved, EmergencyEnded
-from bot.engine import breakers, decider, emergency, hedging, loan, paying, policies, reconciler, taking
+from bot.engine import breakers, decider, emergency, fence, hedging, loan, paying, policies, reconciler, taking
 from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
 
@@ -100,6 +100,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.cash.book(record.row, state.config.symbol)
         case OrderSeen():
             state.blotter.see(record.order, now_ms)
+            fence.fold_heard(state, (record.order.order_link_id,))
         case OrderAnswered():
             _answered(state, record, now_ms)
         case OrderSought():
@@ -145,6 +146,7 @@ def command(state: State, record: Command, now_ms: int) -> None:
     match record:
         case PlaceOrder():
             state.orders_made += 1
+            fence.fold_sent(state, record)
             state.blotter.place(record, now_ms)
             hedging.fold_sent(state, record, now_ms)
         case ReadAccount():
@@ -224,6 +226,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
         return
     state.ledger.book(execution)
     state.blotter.book(execution)
+    fence.fold_executed(state, execution)
     if state.ledger.is_waiting:
         state.readings.want("an execution is missing", now_ms)
     if execution.category == "spot" and execution.symbol == state.config.symbol and state.ledger.is_open:
@@ -280,6 +283,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
     state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
     state.foreign_orders = frozenset(hands)
+    fence.fold_heard(state, (row.order_link_id for row in hands.values()))
     state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
     _compare(state, record, now_ms)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bot.domain import names
 from bot.domain.account import Execution
 from bot.domain.commands import HedgeEnded, Note, PlaceOrder, Refusal
-from bot.domain.legs import Act, Leg
+from bot.domain.events import Channel
+from bot.domain.legs import Act
 from bot.domain.orders import TimeInForce
-from bot.engine import gate, resting, sight
+from bot.engine import fence, gate, resting, sight
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
 
@@ -58,7 +60,7 @@ def next_order(state: State, hedge: Hedge, now_ms: int) -> Iterator[PlaceOrder |
     if not state.is_settled or _is_pausing(state, hedge, now_ms):
         return
     wish = _wish(state, hedge)
-    if wish is None:
+    if wish is None or fence.is_listening(state, _able_since(state, hedge), now_ms):
         return
     if resting.is_worth_it(state, hedge, now_ms):
         wish = replace(wish, rests=True)
@@ -68,6 +70,11 @@ def next_order(state: State, hedge: Hedge, now_ms: int) -> Iterator[PlaceOrder |
     elif answer.rule not in _PASSING_RULES:
         yield answer
         yield ended(state, hedge, now_ms, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
+
+
+def _able_since(state: State, hedge: Hedge) -> int:
+    """Since when this hedge could have been worked on, and another hand's work on it been heard of."""
+    return max(hedge.started_ms, state.channels[Channel.PRIVATE].since_ms)
 
 
 def ended(state: State, hedge: Hedge, now_ms: int, *, reached: bool, reason: str) -> HedgeEnded:
@@ -199,9 +206,8 @@ def _is_pausing(state: State, hedge: Hedge, now_ms: int) -> bool:
 
 
 def surroundings(state: State, wish: gate.Wish, now_ms: int) -> gate.Surroundings:
-    initial = ("L" if wish.leg is Leg.LONG else "S") + ("g" if wish.act is Act.GROW else "s")
     return gate.Surroundings(
-        order_link_id=f"{state.run}-{state.orders_made + 1}{initial}",
+        order_link_id=names.link_id(state.run, state.orders_made + 1, wish.leg, wish.act),
         instrument=state.instrument,
         permission=MODES[state.mode],
         mode=state.mode.value,

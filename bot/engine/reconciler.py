@@ -23,11 +23,12 @@ from bot.domain.commands import (
     Thought,
 )
 from bot.domain.errors import Broken
-from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSought
+from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderState
 from bot.domain.records import Record
+from bot.engine import fence
 from bot.engine.blotter import OurOrder
 from bot.engine.policies import OF_KIND, Difference, Policy, note_of, rule_of
 from bot.engine.state import State
@@ -115,6 +116,8 @@ REMARKABLE = (ExecutionSeen, CashSeen, AccountRead)
 
 def remarks(state: State, fact: Record) -> Iterator[Note]:
     """What a person should know of a fact that was just taken in."""
+    if isinstance(fact, ExecutionSeen | OrderSeen | AccountRead):
+        yield from fence.remarks(state)
     match fact:
         case ExecutionSeen(execution=execution) if state.ledger.is_open:
             if (difference := difference_of(state, execution)) is not None:

@@ -278,6 +278,10 @@ class State:
     world: str = ""
     started_ms: int | None = None
     orders_made: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The highest number of an order given out or heard of, by run: ours, and of any other HedgeLock."""
+    stranger: str = ""
+    """The order of another HedgeLock that the fact taken in last told of."""
     decisions_made: int = 0
 
     read_up_to_ms: int | None = None

@@ -13,11 +13,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from bot.domain import names
 from bot.domain.clock import Clock, wall_ms
 from bot.domain.errors import HedgeLockError, Refused
 from bot.domain.inspection import Inspection
+from bot.domain.orders import OrderRow
 from bot.exchange.patience import Patience
-from bot.exchange.reader import Reader
+from bot.exchange.reader import DAY_MS, Reader
 from bot.exchange.rest import Ask, Rest, Tell
 
 __all__ = ["Inspector"]
@@ -31,7 +33,7 @@ class Inspector:
     """Looks at one account through one REST door."""
 
     def __init__(self, rest: Rest, clock: Clock, *, symbol: str, rng: Random, patience: Patience) -> None:
-        self._rest = rest
+        self._rest, self._clock = rest, clock
         self._symbol = symbol
         self._reader = Reader(rest, clock, symbol=symbol, rng=rng, patience=patience)
 
@@ -54,8 +56,11 @@ class Inspector:
         facts = await had("account", self._reader.read_facts)
         positions = await had("positions", self._positions)
         orders = await had("open orders", lambda: self._rows(Ask.OPEN_ORDERS, category="linear", symbol=self._symbol))
+        newest = await had("order history", self._newest_order)
         clock = self._rest.clock
         return Inspection(
+            newest_order=newest[0] if newest else None,
+            newest_order_age_s=newest[1] if newest else 0.0,
             facts=facts,
             rights=await had("key", self._rights) or {},
             leverage=positions[0] if positions else None,
@@ -78,6 +83,13 @@ class Inspector:
         rows = await self._rows(Ask.POSITIONS, category="linear", symbol=self._symbol)
         leverage = [Decimal(row["leverage"] or "0") for row in sorted(rows, key=lambda row: int(row["positionIdx"]))]
         return (leverage[0], leverage[-1]), all(Decimal(row["size"] or "0") == 0 for row in rows)
+
+    async def _newest_order(self) -> tuple[OrderRow | None, float]:
+        """The last order with a HedgeLock's name, and its age in market seconds; what is older than a day is nobody's any more."""
+        named = [row for row in await self._reader.read_newest_orders() if names.parsed(row.order_link_id)]
+        newest = max(named, key=lambda row: row.created_ms, default=None)
+        age_ms = self._clock.now_ms() - newest.created_ms if newest else 0
+        return (newest if age_ms < DAY_MS else None), age_ms / 1000
 
     async def _rights(self) -> dict[str, tuple[str, ...]]:
         permissions = (await self._result(Ask.KEY))["permissions"]

@@ -135,6 +135,12 @@ class Reader:
             raise Unavailable("EXECUTIONS: rows of another order where one was asked for")
         return OrderSought(order_link_id=command.order_link_id, order=order, executions=_once_each(rows))
 
+    async def read_newest_orders(self) -> tuple[OrderRow, ...]:
+        """Open orders, and a page of those that have ended, whoever placed them. Raises Unavailable, Refused."""
+        page = await self._page(Ask.ORDER_HISTORY, {**self._of_symbol(), "limit": 50})
+        ended = _parsed_or_unavailable(lambda: [_order_of(raw) for raw in page.rows])
+        return (*ended, *await self._open_orders())
+
     async def read_instrument(self) -> Instrument:
         """The contract's filters. Raises Unavailable, Refused."""
         return await self._instrument()

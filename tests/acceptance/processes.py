@@ -70,6 +70,11 @@ class Daemon:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
+    @property
+    def run(self) -> str:
+        """The name of its run, which begins the names of its orders."""
+        return str(self.said("run")[-1]["run"])
+
     def kill(self) -> None:
         """SIGKILL: it learns nothing, tidies nothing."""
         self.process.send_signal(signal.SIGKILL)
@@ -133,16 +138,22 @@ def a_venue(cwd: Path, *, speed: float = 240) -> Iterator[Venue]:
 
 @contextmanager
 def a_daemon(
-    cwd: Path, *, venue: Venue | None = None, by: tuple[str, ...] = (sys.executable, "-m", "bot"), **settings: str
+    cwd: Path,
+    *,
+    venue: Venue | None = None,
+    by: tuple[str, ...] = (sys.executable, "-m", "bot"),
+    tmp: Path | None = None,
+    **settings: str,
 ) -> Iterator[Daemon]:
-    """A daemon in `cwd`, on `venue` or on one of its own; whatever is left of it at the end is killed."""
+    """A daemon in `cwd`, on `venue` or on one of its own; whatever is left of it at the end is killed. `tmp`: another machine's /tmp."""
     port = a_free_port()
     known = {"WEB__PORT": str(port), "WEB__METRICS_PORT": "0", "LOG__FORMAT": "json"}
     if venue is not None:
         known["BYBIT__REST_URL"] = venue.url
     log_path = cwd / f"daemon-{port}.log"
     with log_path.open("wb") as log:
-        process = subprocess.Popen(by, cwd=cwd, env=environment(known | settings), stdout=log, stderr=log)
+        outer = environment(known | settings) | ({"TMPDIR": str(tmp)} if tmp else {})
+        process = subprocess.Popen(by, cwd=cwd, env=outer, stdout=log, stderr=log)
         daemon = Daemon(process=process, port=port, log_path=log_path)
         try:
             yield daemon

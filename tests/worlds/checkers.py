@@ -34,6 +34,7 @@ from bot.domain.events import (
     ExecutionSeen,
     LatchSeen,
     OperatorAsked,
+    OrderSeen,
     TickerSeen,
     Verb,
 )
@@ -97,6 +98,7 @@ class Checkers:
         self._last_place_ms = -1
         self._limited = False
         self._round_trips: set[int] = set()
+        self._twins_heard: set[str] = set()
 
     def _fail(self, invariant: str, why: str) -> None:
         world = self._world
@@ -275,6 +277,8 @@ class Checkers:
                 self._numbers(record)
             case Refusal(rule="leg limit"):
                 self._limited = True  # the other leg takes its share step by step
+            case Note(kind="second writer") if not self._world.twins:
+                self._fail("I-15 single writer", f"we took ourselves for another: {record.text}")
             case Note(kind="books broken"):
                 self._forbidden["broken"] = record.text
                 if not self._world.expects_broken:
@@ -320,6 +324,7 @@ class Checkers:
 
     def after_turn(self, event: Event) -> None:
         """The engine has taken an event in."""
+        self._twin_told_by(event)
         match event:
             case LatchSeen(closed=closed):
                 self._forbid("latch", "the latch is closed", forbidden=closed)
@@ -338,6 +343,24 @@ class Checkers:
             case _:
                 pass
         self._ends_are_final()
+
+    def _twin_told_by(self, event: Event) -> None:
+        """I-15: whoever hears of an order of another HedgeLock, made since it began, sends nothing more until a person lifts that."""
+        engine = self._world.engine
+        assert engine is not None
+        links: set[str] = set()
+        match event:
+            case OrderSeen(order=order):
+                links = {order.order_link_id}
+            case ExecutionSeen(execution=execution) if execution.exec_ms > (engine.state.started_ms or 0):
+                links = {execution.order_link_id}
+            case AccountRead(reading=reading):
+                links = {order.order_link_id for order in reading.open_orders}
+            case _:
+                return
+        if news := links & set(self._world.twins) - self._twins_heard:
+            self._twins_heard |= news
+            self._forbid("latch", f"another HedgeLock was heard of: {', '.join(news)}", forbidden=True)
 
     def _ends_are_final(self) -> None:
         """I-36: an ended order never comes back to life."""

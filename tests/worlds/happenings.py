@@ -8,14 +8,16 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 
+from bot.domain import names
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.domain.legs import Act, Leg
 from bot.simulator.deeds import trade_by_owner
 from bot.simulator.params import Refusal
 
 if TYPE_CHECKING:
     from tests.worlds.world import World
 
-__all__ = ["calm_down", "foreign_trade", "latch", "plan"]
+__all__ = ["calm_down", "foreign_trade", "latch", "plan", "twin"]
 
 D = Decimal
 KILL_POINTS = (
@@ -48,6 +50,8 @@ def plan(world: World) -> None:
     if world.climate.happenings and own.random() < 0.3:
         for _ in range(own.randint(1, 4)):
             world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _small_deposit(world))
+    if world.climate.happenings and own.random() < 0.1:
+        world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: twin(world))
 
 
 def calm_down(world: World) -> None:
@@ -63,7 +67,7 @@ def calm_down(world: World) -> None:
     world.venue.set_rules(replace(world.venue.state.rules, book_levels=500, linear_level_qty=D("1.5")))
     world.account.fates.clear()
     for order in list(world.account.orders.values()):
-        if not order.link_id.startswith("s"):
+        if names.parsed(order.link_id) is None:
             params = {"category": "linear", "symbol": "BTCUSDT", "orderId": order.order_id}
             world.venue.request(world.ACCOUNT, "POST", "/v5/order/cancel", params)
     world.venue_moved()
@@ -210,6 +214,23 @@ def _foreign_order(world: World) -> None:
     }  # fmt: skip
     world.venue.advance(world.now)
     world.venue.request(world.ACCOUNT, "POST", "/v5/order/create", params)
+    world.venue_moved()
+
+
+def twin(world: World, *, run: str = "", number: int = 0) -> None:
+    """Another HedgeLock trades on this account: one nobody here knows, or (`run`) the original of the disk that we are a copy of."""
+    world.marks["another HedgeLock"] += 1
+    run = run or names.run_name(world.started_ms - 1, f"{len(world.twins):06x}")
+    link = names.link_id(run, number or len(world.twins) + 1, Leg.LONG, Act.GROW)
+    world.twins.append(link)
+    params = {
+        "category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Market", "qty": "0.010", "positionIdx": 1,
+        "orderLinkId": link,
+    }  # fmt: skip
+    world.venue.advance(world.now)
+    world.before_foreign()
+    world.venue.request(world.ACCOUNT, "POST", "/v5/order/create", params)
+    world.after_foreign()
     world.venue_moved()
 
 

@@ -21,7 +21,7 @@ from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderState, signal_of_status
 from bot.domain.records import Record
-from bot.engine import gate, hearing, hedging, reconciler, sight
+from bot.engine import fence, gate, hearing, hedging, reconciler, sight
 from bot.engine.blotter import Blotter
 from bot.engine.engine import Engine
 from bot.engine.ledger import Ledger
@@ -219,6 +219,16 @@ def _halt_is_forgotten() -> AbstractContextManager[Any]:
 _facts_of = sight.facts_of
 
 
+def _no_fence() -> AbstractContextManager[Any]:
+    """Another HedgeLock is another hand, like any other."""
+    return patch.object(fence, "fold_heard", lambda *_: None)
+
+
+def _forget_own_names() -> AbstractContextManager[Any]:
+    """What an earlier run of ours has sent is taken for another's."""
+    return patch.object(fence, "fold_sent", lambda state, order: None)
+
+
 def _lose_the_reconnect() -> AbstractContextManager[Any]:
     """Nobody asks what was missed: readings are only taken once, at the start."""
     why = reconciler._why_read
@@ -261,6 +271,8 @@ MISTAKES: tuple[Mistake, ...] = (
     _no_limit,
     _adopt_at_once,
     _halt_is_forgotten,
+    _no_fence,
+    _forget_own_names,
     _lose_the_reconnect,
 )
 

@@ -15,6 +15,7 @@ from itertools import count
 from random import Random
 from typing import Any
 
+from bot.domain import names
 from bot.domain.commands import Command, PlaceOrder
 from bot.domain.errors import JournalFailed
 from bot.domain.events import (
@@ -115,6 +116,8 @@ class World:
         self.given_btc = ZERO
         """Coin that came from outside, less what left."""
         self.expects_broken = self.expects_adoption = False
+        self.twins: list[str] = []
+        """Orders of another HedgeLock on this account."""
         self._inbox: list[Event] = []
         self._hearing: Event | None = None
         self._losing = 0
@@ -282,7 +285,8 @@ class World:
         self.checkers.on_birth()
         if self.latched or engine.state.latched:
             happenings.latch(self, closed=self.latched)
-        self.hear(Started(run=f"s{self.seed % 10_000_000}n{life}", version="0", mode="paper", settings_hash=""))
+        run = names.run_name(self.started_ms, f"{self.seed % 16**6:06x}{life:04x}")
+        self.hear(Started(run=run, version="0", mode="paper", settings_hash=""))
         if self.life == life:
             self.wires.born()
             self.at(self.now + 1, lambda: self._pulse(life))

@@ -1,0 +1,68 @@
+"""The fence against a second HedgeLock, as far as it is not told by the diaries: who waits for whom, and what was before us."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+from bot.domain.commands import Mode, PlaceOrder
+from bot.domain.events import ExecutionSeen
+from bot.domain.names import run_name
+from tests.unit.engine.desk import NOW_MS, Desk, a_config, an_execution
+
+RUN = run_name(NOW_MS, "0a1b2c3d4e")
+OTHER = run_name(NOW_MS, "ffffffffff")
+
+
+def a_patient_desk() -> Desk:
+    patience = replace(a_config().patience, listen_ms=2_000)
+    return Desk(a_config(patience=patience))
+
+
+def test_the_first_order_of_a_run_waits_and_later_ones_do_not() -> None:
+    """Whoever traded before sends at once; a newcomer with the same in mind hears of it first."""
+    desk = a_patient_desk()
+    desk.start(run=RUN)
+    desk.pulse(0.5)
+    assert [] == desk.orders
+    desk.pulse(1.0)
+    assert [] == desk.orders
+
+    desk.pulse(1.0)
+    (first,) = desk.orders
+    assert f"{RUN}-1" == first.order_link_id[:-2]
+    desk.accept(first)
+    desk.fill(first)
+    desk.pulse(0.1)
+    assert 2 == len(desk.orders)
+
+
+def test_a_newcomer_that_hears_of_the_other_sends_nothing() -> None:
+    """Both want the same at the same moment: the one that already trades does it."""
+    desk = a_patient_desk()
+    desk.start(run=RUN)
+    desk.pulse(0.5)
+    theirs = replace(an_execution("x1", _order_of(OTHER)), exec_ms=desk.now_ms)
+    desk.hear(ExecutionSeen(execution=theirs))
+    for _ in range(20):
+        desk.pulse(1.0)
+
+    assert [] == desk.orders
+    assert Mode.HALTED is desk.state.mode
+
+
+def test_what_traded_before_this_run_is_not_news() -> None:
+    """The venue lists a day of executions again and again; the check at the start has seen them."""
+    desk = a_patient_desk()
+    desk.start(run=RUN)
+    earlier = replace(an_execution("x1", _order_of(OTHER)), exec_ms=NOW_MS - 3_600_000)
+    desk.hear(ExecutionSeen(execution=earlier))
+
+    assert "" == desk.state.latched
+
+
+def _order_of(run: str) -> PlaceOrder:
+    desk = Desk(a_config())
+    desk.start(run=run)
+    desk.pulse(0.5)
+    return replace(desk.orders[0], qty=D("0.010"))

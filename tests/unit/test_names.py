@@ -1,0 +1,68 @@
+"""The names of our orders: written and read in one place, and never twice, whatever was copied."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bot import premises
+from bot.domain.legs import Act, Leg
+from bot.domain.names import Named, is_strange, link_id, parsed, run_name
+
+RUN = run_name(1_764_400_000_000, "0a1b2c3d4e")
+
+
+@pytest.mark.parametrize(
+    ("leg", "act", "end"),
+    [
+        (Leg.LONG, Act.GROW, "Lg"),
+        (Leg.LONG, Act.SHRINK, "Ls"),
+        (Leg.SHORT, Act.GROW, "Sg"),
+        (Leg.SHORT, Act.SHRINK, "Ss"),
+    ],
+)
+def test_what_is_written_is_read(leg: Leg, act: Act, end: str) -> None:
+    """Run and number come back; Bybit takes 36 signs."""
+    link = link_id(RUN, 123_456_789, leg, act)
+
+    assert link.endswith(f"-123456789{end}")
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,36}", link)
+    assert Named(RUN, 123_456_789) == parsed(link)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "", "kill-19a1b2c3d4e5f-1", "hedge-1Lg", f"{RUN}-0Lg", f"{RUN}-01Lg", f"{RUN}-1", f"{RUN}-1Lx", f"x{RUN}-1Lg",
+        f"{RUN}-1Lg\n", f"{RUN.upper()}-1Lg", f"{RUN}-1234567890Lg",
+    ],
+)  # fmt: skip
+def test_another_hands_name_is_not_ours(link: str) -> None:
+    """A person, the app, the kill switch, another program."""
+    assert parsed(link) is None
+    assert not is_strange(link, {})
+
+
+def test_strange_is_what_was_not_given_out() -> None:
+    """A run that is not here, or a number beyond the last; an earlier number never."""
+    issued = {RUN: 5}
+
+    assert not is_strange(f"{RUN}-5Lg", issued)
+    assert is_strange(f"{RUN}-6Lg", issued)
+    assert is_strange(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued)
+
+
+def test_copies_of_a_machine_name_their_runs_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same moment, the same process id, the same pool of random bytes: another network card is another name."""
+    monkeypatch.setattr(premises, "wall_ms", lambda: 1_764_400_000_000)
+    monkeypatch.setattr(premises, "elapsed_s", lambda: 12.5)
+    monkeypatch.setattr("os.urandom", lambda count: bytes(count))
+    monkeypatch.setattr(premises.Path, "read_text", lambda _self: "the same")
+    monkeypatch.setattr(premises, "getnode", lambda: 1)
+    one, again = premises.new_run_name(), premises.new_run_name()
+    monkeypatch.setattr(premises, "getnode", lambda: 2)
+
+    assert one == again  # nothing else is left to chance in this test
+    assert one != premises.new_run_name()
+    assert parsed(f"{one}-1Lg") is not None
