@@ -27,7 +27,7 @@ from typing import Any
 
 from bot.premises import account_lock
 from bot.simulator.accounts import PAPER_ACCOUNT
-from tests.acceptance.processes import ROOT, Venue, a_daemon, environment, wait_for
+from tests.acceptance.processes import ROOT, Venue, a_daemon, a_venue, environment, wait_for
 
 SCRIPT = ROOT / "scripts" / "kill_switch.py"
 JOURNAL = Path("var/paper/journal.sqlite")
@@ -123,8 +123,25 @@ class Ending:
         return {**asdict(self.case), "code": self.code, "flat": self.flat, "took_s": round(self.took_s, 2), **times}
 
 
-def live(case: Case, venue: Venue, folder: Path) -> Ending:
+def live(case: Case, shared: Venue, folder: Path) -> Ending:
     """Set the scene, kill, look at the venue's own books. The venue is left calm."""
+    with the_account(case, shared, folder) as venue:
+        return _live(case, venue, folder)
+
+
+@contextmanager
+def the_account(case: Case, shared: Venue, folder: Path) -> Iterator[Venue]:
+    """A daemon has an account that no other traded before: on a used one a new journal waits for a person's word."""
+    if case.daemon in ("dead", "looping"):
+        yield shared
+        return
+    with a_venue(folder, speed=60) as venue:
+        venue.owner_trades("Sell", "0.213", 1)
+        venue.owner_trades("Buy", "0.213", 2)
+        yield venue
+
+
+def _live(case: Case, venue: Venue, folder: Path) -> Ending:
     open_the_book(venue, case.resting)
     with ExitStack() as stack:
         stack.callback(venue.ask, "faults", method="DELETE")

@@ -177,8 +177,13 @@ def test_neutralise_keeps_the_hedge_and_freeze_keeps_everything(venue: Venue, tm
     kill(tmp_path, "flatten", "--yes", "--host", venue.url)
 
 
-def test_the_daemon_sends_nothing_that_grows_after_the_latch(venue: Venue, tmp_path: Path) -> None:
+def test_the_daemon_sends_nothing_that_grows_after_the_latch(tmp_path: Path) -> None:
     """A daemon at work sees its hedge closed and would build it again: the latch is asked before every order, and after a restart."""
+    with a_venue(tmp_path, speed=60) as venue:
+        _kill_a_daemon_at_work(venue, tmp_path)
+
+
+def _kill_a_daemon_at_work(venue: Venue, tmp_path: Path) -> None:
     with a_daemon(tmp_path, venue=venue) as daemon:
         wait_for(lambda: daemon.said("hedge ended"), seconds=60, what="the first hedge")
 
