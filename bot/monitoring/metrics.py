@@ -1,6 +1,7 @@
 """Prometheus: the same picture as numbers, read at the moment of the scrape.
 
 Units are Prometheus' own (seconds, ratios) or the desk's (btc, usdt), and stand in the name. What is unavailable is absent, never zero.
+A counter shows every label it can have from the first scrape on: Prometheus cannot see an increase from absent to one.
 Ages and times are market time. Names follow prometheus.io "Metric and label naming".
 """
 
@@ -16,7 +17,8 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from bot.domain.commands import Mode
+from bot.domain.commands import Mode, Outcome
+from bot.domain.orders import OrderState
 from bot.domain.view import BotView
 from bot.monitoring import health
 from bot.monitoring.pulse import Vitals
@@ -89,12 +91,10 @@ class Metrics(Collector):
         yield from _profit(view)
         yield from _wellbeing(view, vitals)
         yield from _process(vitals, self._clients())
-        yield _counter(
-            "orders", "Orders by the state they reached, since this process began to look", "state", self._orders.counts
-        )
-        yield _counter(
-            "decisions", "Decisions by outcome, since this process began to look", "outcome", self._decisions.counts
-        )
+        orders = dict.fromkeys((state.value for state in OrderState), 0) | self._orders.counts
+        yield _counter("orders", "Orders by the state they reached, since this process began to look", "state", orders)
+        decisions = dict.fromkeys((outcome.value for outcome in Outcome), 0) | self._decisions.counts
+        yield _counter("decisions", "Decisions by outcome, since this process began to look", "outcome", decisions)
 
 
 def _gauge(name: str, text: str, value: Number) -> GaugeMetricFamily:

@@ -8,19 +8,17 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_serv
 
 from bot.domain.errors import SetUp
 
-__all__ = ["count", "serve", "show"]
+__all__ = ["REGISTRY", "count", "serve", "show"]
 
-_REGISTRY = CollectorRegistry()
-_LAG = Gauge("hedgelock_stream_lag_records", "Journal records not yet confirmed by the broker", registry=_REGISTRY)
-_SENT = Counter(
-    "hedgelock_stream_messages", "Messages confirmed by the broker, by topic", ["topic"], registry=_REGISTRY
-)
+REGISTRY = CollectorRegistry()
+_LAG = Gauge("hedgelock_stream_lag_records", "Journal records not yet confirmed by the broker", registry=REGISTRY)
+_SENT = Counter("hedgelock_stream_messages", "Messages confirmed by the broker, by topic", ["topic"], registry=REGISTRY)
 
 
 def serve(host: str, port: int) -> None:
     """Answer /metrics on this address for as long as the process lives. Raises SetUp where the port is taken."""
     try:
-        start_http_server(port, addr=host, registry=_REGISTRY)
+        start_http_server(port, addr=host, registry=REGISTRY)
     except OSError as error:
         raise SetUp(f"{host}:{port} cannot be listened on: {error}", "Set HEDGELOCK__KAFKA__METRICS_PORT") from error
 
