@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts import licences, locked, sbom
+from scripts import audit, licences, locked, sbom
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -74,6 +74,40 @@ def test_the_bill_of_materials_names_every_package_with_its_hashes():
     assert pinned == [component["name"] for component in bill["components"]]
     assert all(component["properties"] for component in bill["components"])
     assert bill == sbom.bill(lock)
+
+
+RANGES = [
+    # name                         events of one range, oldest first                       applies to 1.4.0
+    ("before the fix", [{"introduced": "0"}, {"fixed": "1.4.1"}], True),
+    ("the fix itself", [{"introduced": "0"}, {"fixed": "1.4.0"}], False),
+    ("before it came in", [{"introduced": "1.5"}], False),
+    ("never fixed", [{"introduced": "1.0"}], True),
+    ("the last that is affected", [{"introduced": "0"}, {"last_affected": "1.4.0"}], True),
+    ("after the last", [{"introduced": "0"}, {"last_affected": "1.3.9"}], False),
+    ("came back", [{"introduced": "0"}, {"fixed": "1.2"}, {"introduced": "1.3"}, {"fixed": "1.5"}], True),
+    ("fixed in both lines", [{"introduced": "0"}, {"fixed": "1.2"}, {"introduced": "1.5"}, {"fixed": "1.6"}], False),
+]
+
+
+@pytest.mark.parametrize(("name", "events", "applies"), RANGES, ids=[case[0] for case in RANGES])
+def test_an_advisory_applies_to_its_versions(name: str, events: list[dict[str, str]], applies: bool):
+    """OSV's ranges, and its plain list of versions."""
+    entry = {"ranges": [{"type": "ECOSYSTEM", "events": events}], "versions": []}
+
+    assert applies is audit.applies(entry, "1.4.0")
+    assert audit.applies({"versions": ["1.4.0"]}, "1.4.0")
+
+
+def test_the_audit_reads_a_lock_and_a_folder_of_advisories(tmp_path: Path):
+    """What is withdrawn does not count."""
+    lock, folder = tmp_path / "some.lock", tmp_path / "vulns" / "two-words"
+    folder.mkdir(parents=True)
+    lock.write_text("Two_Words==1.4.0 \\\n    --hash=sha256:" + "0" * 64 + "\n")
+    advisory = "id: {}\naffected:\n- versions: [1.4.0]\n  package: {{ecosystem: PyPI, name: two-words}}\n"
+    (folder / "A-1.yaml").write_text(advisory.format("A-1"))
+    (folder / "A-2.yaml").write_text(advisory.format("A-2") + "withdrawn: '2024-01-01T00:00:00Z'\n")
+
+    assert [("Two_Words", "1.4.0", "A-1")] == [each[1:] for each in audit.audit(lock, tmp_path / "vulns")]
 
 
 @pytest.mark.parametrize("file", ["docker-compose.yml", "config/fleet/docker-compose.yml"])
