@@ -47,6 +47,7 @@ from bot.monitoring.watchdog import Watchdog
 from bot.monitoring.web import Web
 from bot.settings import Settings
 from bot.standing_checks import StandingChecks
+from bot.stream import context
 from bot.verbs import Desk
 from bot.world import World, enter_world
 
@@ -246,6 +247,8 @@ class Daemon:
             hands = DaemonHands(self._desk, self.view)
             control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
             tasks["telegram"] = control.run()
+        if (options := wiring.context_options(self._settings)) is not None:
+            tasks["funding context"] = context.listen(options, now_ms=self._clock.now_ms, put=inbox.put)
         if (beat := wiring.heartbeat_options(self._settings)) is not None:
             tasks["heartbeat"] = Heartbeat(
                 beat,

@@ -33,6 +33,7 @@ from bot.domain.events import (
     ChannelChanged,
     ExecutionSeen,
     FactsLost,
+    FundingContextSeen,
     OperatorAsked,
     OrderAnswered,
     ReadFailed,
@@ -84,6 +85,8 @@ def tell(record: Record, now_ms: int) -> None:
             _log.error("facts lost: the inbox overflowed", count=record.count)
         case ReadFailed():
             _log.warning("read failed", what=record.what, why=record.reason, once=f"{record.what} {record.reason}")
+        case FundingContextSeen():
+            _log.info("funding, said by another system", regime=record.regime, source=record.source)
         case OperatorAsked():
             _log.info("operator", verb=record.verb.value, who=record.who, why=record.reason)
         case Started():

@@ -94,6 +94,14 @@ class Settings(BaseSettings):
                     raise ValueError(f"{PREFIX}BYBIT__{name} = {url!r} {error}") from None
         return self
 
+    @model_validator(mode="after")
+    def _a_topic_has_a_broker(self) -> Self:
+        if self.kafka.context_topic and not self.kafka.bootstrap_servers:
+            raise ValueError(
+                f"{PREFIX}KAFKA__CONTEXT_TOPIC names a topic, and {PREFIX}KAFKA__BOOTSTRAP_SERVERS no broker"
+            )
+        return self
+
     @property
     def journal_path(self) -> Path:
         """The journal's file, each mode its own, so that paper fills can never meet a real book."""

@@ -7,6 +7,7 @@ here once and handed to the one room it concerns.
 from __future__ import annotations
 
 import hashlib
+import os
 from decimal import Decimal
 
 from bot.domain.loan import Structure
@@ -35,8 +36,17 @@ from bot.settings import Settings
 from bot.strategy import decision, funding, profit
 from bot.strategy.decision import Policy
 from bot.strategy.pipeline import DEFAULT_POLICY, ORIGINAL_POLICY
+from bot.stream.context import ContextOptions
 
-__all__ = ["alert_options", "engine_config", "exchange_patience", "fingerprint", "telegram_options", "web_options"]
+__all__ = [
+    "alert_options",
+    "context_options",
+    "engine_config",
+    "exchange_patience",
+    "fingerprint",
+    "telegram_options",
+    "web_options",
+]
 
 _HEDGE_MODES = {"split": decision.SPLIT, "coverage": decision.COVERAGE, "target": decision.TARGET}
 _FUNDING_MODES = {
@@ -111,6 +121,7 @@ def engine_config(settings: Settings, rate: float) -> EngineConfig:
             chase_ms=_ms(settings.hedge.chase_s),
             repeg_ms=_ms(settings.hedge.repeg_s),
         ),
+        outside_stale_ms=_ms(settings.kafka.context_stale_s) if settings.kafka.context_topic else 0,
         loan=_loan_rules(settings, rate),
         funding_normal_apr=(
             funding.ORIGINAL_NORMAL_APR
@@ -160,6 +171,22 @@ def alert_options(settings: Settings) -> AlertOptions:
             remind_every_s=alerts.remind_every_min * 60,
             quiet=QuietHours.parse(alerts.quiet_hours, alerts.time_zone) if alerts.quiet_hours else None,
         ),
+    )
+
+
+def context_options(settings: Settings) -> ContextOptions | None:
+    """Whose word on funding is listened to; None where nobody's is."""
+    kafka = settings.kafka
+    if not kafka.context_topic:
+        return None
+    return ContextOptions(
+        servers=kafka.bootstrap_servers,
+        topic=kafka.context_topic,
+        group=f"hedgelock-{os.urandom(6).hex()}",
+        properties=kafka.properties,
+        world=settings.mode.value,
+        symbol=settings.book.symbol,
+        stale_ms=_ms(kafka.context_stale_s),
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Event",
     "ExecutionSeen",
     "FactsLost",
+    "FundingContextSeen",
     "FundingPoint",
     "HistoryRead",
     "JournalSeen",
@@ -313,6 +314,18 @@ class ChecksRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FundingContextSeen:
+    """What another system said of our contract's funding, of its own accord (see `engine.outside`).
+
+    `regime` is one of our own names; `at_ms` the sender's time, neither stale nor ahead of ours when it came; `source` is unsafe text.
+    """
+
+    at_ms: int
+    regime: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAsked:
     """`amount` is the USDT of a REPAY; None: what a sweep would pay now."""
 
@@ -348,5 +361,6 @@ Event = (
     | JournalSeen
     | LatchSeen
     | ChecksRun
+    | FundingContextSeen
     | OperatorAsked
 )

@@ -103,7 +103,7 @@ class FundingView:
 
     `deciding_apr` is the filtered APR that decisions use; the averages are over the settlements of the last 24 hours and 7 days. The
     projections are at `deciding_apr`, present mark and legs. `multiplier` is the share of the hedge that funding leaves. `should_exit`: the
-    book pays EXTREME funding.
+    book pays EXTREME funding. `outside_regime` is what another system calls it; empty: nobody does, or too long ago.
     """
 
     rate: Decimal | None
@@ -122,6 +122,8 @@ class FundingView:
     short_per_day: Decimal | None = None
     multiplier: float | None = None
     should_exit: bool = False
+    outside_regime: str = ""
+    outside_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,5 +191,7 @@ class EngineConfig:
     profit: ProfitRules = ProfitRules()
     funding_normal_apr: float
     """|APR| at which NEUTRAL ends and NORMAL begins."""
+    outside_stale_ms: int = 0
+    """How long another system's word on funding counts; 0: nobody listens."""
     loan: LoanRules = field(default_factory=LoanRules)
     breakers: BreakerLimits = BreakerLimits()

@@ -16,7 +16,7 @@ from bot.domain.instrument import Instrument as Filters
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
-from bot.engine import ltv, throttle
+from bot.engine import ltv, outside, throttle
 from bot.engine.config import Style
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
@@ -47,9 +47,12 @@ def decide(state: State, now_ms: int) -> Iterator[Decided | Note]:
     if state.instrument is None or not state.is_settled:
         return
     inputs = inputs_of(state, now_ms)
-    answer = answer_to(state, inputs)
+    answer, told = answer_to(state, inputs), ""
+    regime = state.outside_funding.regime_at(now_ms, state.config.outside_stale_ms)
+    if again := outside.heeded(regime, inputs, answer):
+        (inputs, answer), told = again, f" (funding called {reasons.FUNDING_NAMES[regime]} outside)"
     if trigger := _trigger(state, answer, now_ms):
-        yield record(state, inputs, answer, trigger)
+        yield record(state, inputs, answer, trigger + told)
         if answer.action == words.TRADE and answer.reason == codes.FUNDING_EXIT_TRADE:
             yield _exposed(inputs, answer)
 

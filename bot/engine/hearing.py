@@ -54,6 +54,7 @@ from bot.domain.events import (
     Event,
     ExecutionSeen,
     FactsLost,
+    FundingContextSeen,
     HistoryRead,
     JournalSeen,
     LatchSeen,
@@ -135,6 +136,8 @@ def event(state: State, record: Event, now_ms: int) -> None:
             emergency.fold_latch(state, record, now_ms)
         case ChecksRun():
             state.held = f"preflight: {'; '.join(record.against)}" if record.against else ""
+        case FundingContextSeen():
+            state.outside_funding.fold(record)
         case OperatorAsked():
             _operator(state, record, now_ms)
         case _:

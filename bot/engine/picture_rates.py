@@ -33,13 +33,14 @@ def volatility(state: State) -> VolatilityView:
     )
 
 
-def funding(state: State) -> FundingView:
+def funding(state: State, now_ms: int) -> FundingView:
     """The rate, its averages, and what they mean for the legs that are held."""
     market, ticker, net = state.market, state.market.ticker, state.ledger.net
     rate = ticker.funding_rate if ticker else None
     is_open = state.ledger.is_open
     apr, regime = market.funding_apr, market.funding_regime.regime
     symmetric = int(state.config.policy.funding_mode == decision.SYMMETRIC)
+    outside = state.outside_funding.regime_at(now_ms, state.config.outside_stale_ms)
     per_day = {leg: _per_day(state, leg) for leg in Leg}
     whole = None if None in per_day.values() else sum((part for part in per_day.values() if part is not None), ZERO)
     return FundingView(
@@ -59,6 +60,8 @@ def funding(state: State) -> FundingView:
         short_per_day=per_day[Leg.SHORT],
         multiplier=_known(state.memory.funding_multiplier),
         should_exit=is_open and rates.should_exit(regime, apr, -float(net), symmetric),
+        outside_regime="" if outside == rates.UNKNOWN else reasons.FUNDING_NAMES[outside],
+        outside_at_ms=None if outside == rates.UNKNOWN else state.outside_funding.at_ms,
     )
 
 

@@ -21,6 +21,7 @@ from bot.engine.figure import Figure
 from bot.engine.ledger import Ledger
 from bot.engine.loan import LoanBook
 from bot.engine.market import MarketBook
+from bot.engine.outside import OutsideFunding
 from bot.strategy.decision import Book, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR, Wish
@@ -272,6 +273,7 @@ class State:
     held: str = ""
     """What the preflight found against trading; empty: nothing, or nobody ran it."""
     stopping: str = ""
+    outside_funding: OutsideFunding = field(default_factory=OutsideFunding)
 
     run: str = ""
     version: str = ""

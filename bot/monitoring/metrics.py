@@ -186,6 +186,8 @@ def _rates(view: BotView) -> Iterator[Metric]:
     yield _gauge("funding_per_day_usdt", "What the legs earn a day at the deciding rate", funding.per_day)
     yield _gauge("funding_should_exit", "1 while the book pays EXTREME funding", funding.should_exit)
     yield _gauges("funding_regime", "1 for the present regime", "regime", {funding.regime: 1})
+    outside = {funding.outside_regime: 1} if funding.outside_regime else {}
+    yield _gauges("funding_outside_regime", "1 for the regime that another system names", "regime", {**outside})
     due_ms = None if funding.next_ms is None else funding.next_ms - view.now_ms
     yield _gauge("funding_due_seconds", "Until the next funding payment, market time", _seconds(due_ms))
     yield _gauge(

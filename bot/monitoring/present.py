@@ -176,6 +176,8 @@ def _funding(view: BotView) -> Document:
         "short_per_day_usdt": money(funding.short_per_day),
         "multiplier_ratio": _number(funding.multiplier),
         "should_exit": funding.should_exit,
+        "outside_regime": funding.outside_regime,
+        "outside_at_ms": funding.outside_at_ms,
     }
 
 

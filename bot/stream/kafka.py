@@ -1,4 +1,4 @@
-"""The Kafka protocol: the only user of confluent-kafka (librdkafka).
+"""The Kafka protocol: the only user of confluent-kafka (librdkafka). `Broker` tells, `Subscription` hears.
 
 A batch is delivered when the broker has confirmed every message of it, in order, with idempotence on. A broker that is away is waited for:
 librdkafka reconnects by itself, and nothing else of HedgeLock waits here.
@@ -15,9 +15,22 @@ import msgspec
 from bot.domain.errors import SetUp, Unavailable
 from bot.stream.messages import Message, schema_name
 
-__all__ = ["Broker", "Letter", "letter", "read_properties"]
+__all__ = ["Broker", "Heard", "Letter", "Subscription", "letter", "read_properties"]
 
 _FLUSH_S = 1.0
+_LAST = -2_000 - 20
+"""librdkafka's OFFSET_TAIL(20): a little more than the one that counts, since a transaction's marks take offsets too."""
+_MOST = 200
+_LISTENING = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "fetch.message.max.bytes": 65_536,
+    "queued.max.messages.kbytes": 1_024,
+    "topic.metadata.refresh.interval.ms": 10_000,  # a topic may be made after we came
+    "allow.auto.create.topics": False,
+    "client.id": "hedgelock",
+    "log_level": 0,
+}
 _OURS = {
     "enable.idempotence": True,
     "message.timeout.ms": 0,  # until it is delivered, however long the broker is away
@@ -65,6 +78,13 @@ def read_properties(path: Path) -> dict[str, str]:
             )
         found[name.strip()] = value.strip()
     return found
+
+
+class Heard(NamedTuple):
+    """A message from outside, not yet looked into. `schema` is its header of that name, "" without one."""
+
+    value: bytes
+    schema: str
 
 
 class Broker:
@@ -126,3 +146,47 @@ class Broker:
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None and error.name() != "_PURGE_QUEUE" and error.name() != "_PURGE_INFLIGHT":
             self._lost.append(str(error))
+
+
+class Subscription:
+    """One topic, heard from its last messages on, by a group of its own so that every daemon hears all of it. Nothing here waits.
+
+    Raises SetUp where the library is absent or refuses its settings.
+    """
+
+    def __init__(
+        self, servers: str, topic: str, properties: Mapping[str, str], *, group: str, on_trouble: Callable[[str], None]
+    ) -> None:
+        try:
+            from confluent_kafka import Consumer, KafkaException
+        except ImportError as error:
+            raise SetUp("a topic to listen to needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
+        wanted: dict[str, Any] = {**_LISTENING, **properties, "bootstrap.servers": servers, "group.id": group}
+        try:
+            self._consumer = Consumer({**wanted, "error_cb": lambda error: on_trouble(error.str())})
+        except KafkaException as error:
+            raise SetUp(f"the Kafka settings were refused: {error}", "Look at HEDGELOCK__KAFKA__*") from error
+        self._on_trouble = on_trouble
+        self._consumer.subscribe([topic], on_assign=_from_the_last)
+
+    def look(self) -> list[Heard]:
+        """What has come since the last look, oldest first; at most some hundreds, the rest at the next."""
+        heard: list[Heard] = []
+        while len(heard) < _MOST and (message := self._consumer.poll(0)) is not None:
+            if (error := message.error()) is not None:
+                self._on_trouble(error.str())
+                break
+            schema = dict(message.headers() or ()).get("schema") or b""
+            text = schema if isinstance(schema, str) else schema.decode("utf-8", "replace")
+            heard.append(Heard(value=message.value() or b"", schema=text))
+        return heard
+
+    def close(self) -> None:
+        """Leave the group; waits for the broker, a little."""
+        self._consumer.close()
+
+
+def _from_the_last(consumer: Any, places: Any) -> None:
+    for place in places:
+        place.offset = _LAST
+    consumer.assign(places)

@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
-from tests.acceptance.processes import ROOT, wait_for
+from bot.domain.events import FundingContextSeen
+from bot.journal.reader import open_journal
+from tests.acceptance.processes import ROOT, Daemon, a_daemon, environment, wait_for
 from tests.unit.journal.told import a_days_desk, write
 from tests.unit.stream.brokers import hear
 
@@ -83,3 +86,38 @@ def test_killed_and_starved_it_tells_every_trade(tmp_path: Path) -> None:
     journal.close()
     distinct = {json.dumps(trade.body, sort_keys=True) for trade in trades}
     assert (4, 2) == (len(trades), len(distinct))
+
+
+def test_what_is_said_of_funding_outside_is_heard_and_replayed(tmp_path: Path) -> None:
+    """A daemon hears what a publisher tells, then a hotter word of a stranger; nonsense and a dead broker cost nothing; it replays."""
+    with a_broker() as (broker, servers):
+        settings = {"KAFKA__BOOTSTRAP_SERVERS": servers, "KAFKA__CONTEXT_TOPIC": "funding_context"}
+        journal = tmp_path / "var" / "paper" / "journal.sqlite"
+        with a_daemon(tmp_path, **settings) as daemon:
+            wait_for(lambda: daemon.said("hedge ended"), seconds=60, what="the first hedge")
+            with a_publisher(journal, servers):
+                wait_for(lambda: _outside(daemon) == "NEUTRAL", seconds=60, what="the word of the publisher")
+
+            stranger, now_ms = Producer({"bootstrap.servers": servers}), daemon.status()["now_ms"]
+            word = {"journal": "x", "number": 1, "world": "paper", "symbol": "BTCUSDT", "at_ms": now_ms}
+            word |= {"rate": None, "interval_h": None, "next_ms": None, "apr": None, "regime": "EXTREME"}
+            stranger.produce("funding_context", b"\x00nonsense")
+            stranger.produce("funding_context", json.dumps(word).encode())
+            assert stranger.flush(20) == 0
+            wait_for(lambda: _outside(daemon) == "EXTREME", seconds=60, what="the word of the stranger")
+            broker.kill()
+            made = daemon.status()["health"]["records"]
+            wait_for(lambda: daemon.status()["health"]["records"] > made, seconds=30, what="the daemon to go on")
+            assert daemon.said("bad input dropped")
+            assert daemon.stop() == 0
+
+    with open_journal(journal) as reader:
+        words = [record.regime for _, record in reader.of(FundingContextSeen, last=None)]
+    assert ("NEUTRAL", "EXTREME") == (words[0], words[-1])
+    command = [sys.executable, "-m", "bot", "replay"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(settings), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _outside(daemon: Daemon) -> str:
+    return str(daemon.status()["funding"]["outside_regime"])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from bot.engine.outside import heeded
 from bot.strategy import codes, decision, funding, hedge, insurance, ladder, profit, streaming, volatility
 from bot.strategy.allocate import NO_LIMIT, allocate, collapse
 from bot.strategy.decision import HOLD, REFUSE, TRADE, DecisionInputs
@@ -298,6 +299,20 @@ def test_a_decision_never_sells_what_is_not_held_nor_passes_its_target(question)
         left = answer.target_btc - answer.delta_after_btc
         assert left * answer.gap_btc >= -1e-6
         assert abs(left) <= abs(answer.gap_btc) + 1e-6
+
+
+@given(question=questions(), outside=st.integers(-1, 4), kept=st.sampled_from([0.0, 0.25, 0.5, 1.0, math.nan]))
+def test_an_outside_word_never_leaves_more_delta(question, outside, kept):
+    """Whatever is said outside, and whatever share of the hedge was kept before: |delta| ends no larger than by our own word."""
+    question = question._replace(memory=question.memory._replace(funding_multiplier=kept))
+    own = decide(question)
+    again = heeded(outside, question, own)
+    if outside <= question.market.funding_regime or abs(own.delta_after_btc) <= abs(own.delta_btc):
+        assert again is None
+    if again is not None:
+        asked, answer = again
+        assert decide(asked) == answer
+        assert abs(answer.delta_after_btc) < abs(own.delta_after_btc)
 
 
 @given(question=questions())

@@ -94,6 +94,10 @@ REFUSED = [
     ("LIMITS__MAX_LEG_BTC", "inf", "is not a decimal number"),
     ("LIMITS__MAX_ORDERS_PER_MINUTE", "1e9", "is not a whole number"),
     ("PAPER__SPEED", "nan", "is not a number"),
+    ("KAFKA__BOOTSTRAP_SERVERS", "localhost", "localhost is not host:port"),
+    ("KAFKA__TOPIC_PREFIX", "a b", "may hold letters, digits, dots"),
+    ("KAFKA__CONTEXT_TOPIC", "a b", "may hold letters, digits, dots"),
+    ("KAFKA__CONTEXT_STALE_S", "30", "is out of range: allowed 60 to 172800 s market"),
     ("PAPER__SEED", "1.5", "is not a whole number"),
     ("PAPER__START", "yesterday", "is not a date like 2025-10-10"),
     ("PAPER__TAPE", "no-such-file.csv", "is neither sample, nor live, nor a file that exists"),
@@ -142,6 +146,7 @@ TOGETHER = [
         },
         "a Bybit key works in one world only",
     ),
+    ({"KAFKA__CONTEXT_TOPIC": "funding_context"}, "names a topic, and HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS no broker"),
 ]
 
 
