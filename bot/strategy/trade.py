@@ -177,10 +177,8 @@ def plan(
     short_steps = after_flight(book.short_steps, book.short_in_flight_steps)
     delta_btc = book.spot_btc + (long_steps - short_steps) * step_btc
     gap_btc = target_btc - delta_btc
-    if math.isnan(h):
-        h = 0.0 if gap_btc < 0.0 else 1.0
-    far = abs(gap_btc) > policy.urgent_bands * policy.band_btc and abs(target_btc) < abs(delta_btc)
-    urgent = int(mood.at_once == 1 or far)
+    h = shrinking_first(gap_btc) if math.isnan(h) else h
+    urgent = int(mood.at_once == 1 or is_far(policy, gap_btc, target_btc, delta_btc))
 
     due = hedge.schedule_due(inputs.now_ms, inputs.last_hedge_ms, policy.rehedge_interval_ms)
     by_clock = due and policy.schedule != decision.BAND_ONLY
@@ -191,8 +189,8 @@ def plan(
     if wanted_steps == 0 and mood.collapse == 0:
         reason = objection(inputs, mood, NO_MOVES, gap_btc, 0, least_steps, unknown, blind)
         return stand_still(reason, h, delta_btc, gap_btc, urgent)
-    stale = unknown == codes.GROWTH_WHILE_PRICE_STALE
     cap_btc = math.nan if mood.cause == codes.MANUAL_TRADE else short_cap_btc
+    stale = unknown == codes.GROWTH_WHILE_PRICE_STALE
     grow_limit = 0 if stale else grow_limit_steps(gap_btc, short_steps, cap_btc, step_btc)
     moves = leg_moves(wanted_steps, mood.collapse, h, book, long_steps, short_steps, least_steps, grow_limit)
     trade_steps = moves.long_change_steps - moves.short_change_steps
@@ -219,6 +217,16 @@ def plan(
         urgent,
         decision.MARKET_IOC if urgent == 1 else decision.POST_ONLY_CHASE,
     )
+
+
+def shrinking_first(gap_btc: float) -> float:
+    """The short leg's share by which a leg shrinks before the other grows: nothing of a sale, all of a purchase."""
+    return 0.0 if gap_btc < 0.0 else 1.0
+
+
+def is_far(policy: Policy, gap_btc: float, target_btc: float, delta_btc: float) -> bool:
+    """True where delta is bands away from a target that lies nearer to zero: then it is worth the taker's fee."""
+    return abs(gap_btc) > policy.urgent_bands * policy.band_btc and abs(target_btc) < abs(delta_btc)
 
 
 def stand_still(reason: int, h: float, delta_btc: float, gap_btc: float, urgent: int) -> Plan:
