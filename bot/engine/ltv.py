@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure, Tier
 from bot.domain.money import ZERO
+from bot.engine.loanbook import LoanBook
+from bot.engine.state import State
 from bot.strategy import insurance, risk
-
-if TYPE_CHECKING:
-    from bot.engine.loan import LoanBook
-    from bot.engine.state import State
 
 __all__ = [
     "BORROW_MMR",

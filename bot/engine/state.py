@@ -19,7 +19,7 @@ from bot.engine.cashbook import CashBook
 from bot.engine.config import EngineConfig, Style
 from bot.engine.figure import Figure
 from bot.engine.ledger import Ledger
-from bot.engine.loan import LoanBook
+from bot.engine.loanbook import LoanBook
 from bot.engine.market import MarketBook
 from bot.engine.outside import OutsideFunding
 from bot.strategy.decision import Book, Memory, Operator
