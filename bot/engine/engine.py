@@ -215,7 +215,7 @@ class Engine:
         if book.open is not None:
             yield from treasurer.questions(state, book.open, now_ms)
         if book.books_debt is not None:
-            yield from loan.compare_books(state, now_ms)
+            yield from loan.compare_books(state)
         if state.config.loan.enabled:
             yield from treasurer.carry_on(state, now_ms)
 

@@ -199,7 +199,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case LoanAdopted():
             loan.fold_adopted(state.loan, record, now_ms)
         case BooksCompared():
-            loan.fold_compared(state, record, now_ms)
+            loan.fold_compared(state, record)
         case LegsAdopted():
             taking.fold_adopted(state)
             state.ledger.adopt(record)

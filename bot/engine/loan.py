@@ -67,7 +67,7 @@ def adoption(state: State) -> Iterator[LoanAdopted]:
     book, reading = state.loan, state.loan.reading
     if reading is None or not reading.principal or reading.absent or book.adopted is reading.structure:
         return
-    yield LoanAdopted(structure=reading.structure, principal=reading.principal, debt=reading.debt)
+    yield LoanAdopted(structure=reading.structure, principal=reading.principal, debt=_standing(reading))
 
 
 def fold_adopted(book: LoanBook, record: LoanAdopted, now_ms: int) -> None:
@@ -130,7 +130,7 @@ def remarks(state: State) -> Iterator[Note]:
         )
 
 
-def compare_books(state: State, now_ms: int) -> Iterator[BooksCompared | Note]:
+def compare_books(state: State) -> Iterator[BooksCompared | Note]:
     """Once a day: our account of the debt (its beginning, interest by the rate, less what we paid) against the venue's."""
     book = state.loan
     reading = book.reading
@@ -142,24 +142,37 @@ def compare_books(state: State, now_ms: int) -> Iterator[BooksCompared | Note]:
         or reading.absent
     ):
         return
-    if now_ms - book.compared_ms < DAY_MS or reading.asked_ms <= book.ended_ms:
+    if reading.asked_ms - book.compared_ms < DAY_MS or reading.asked_ms <= book.ended_ms:
         return
-    hours = max(1.0, (now_ms - book.books_ms) / HOUR_MS)
-    ours = book.books_debt + projected_interest(book, book.books_debt, hours)
-    allowed = max(_BOOKS_TOLERANCE, abs(projected_interest(book, book.books_debt, hours + 1.0)) / 2, ours / 100_000)
-    agree = abs(ours - reading.debt) <= allowed
-    text = f"our account says {ours:.2f} USDT are owed, Bybit says {reading.debt:.2f}"
-    yield BooksCompared(ours=ours, venue=reading.debt, agree=agree, text=text)
+    hours, venue = max(1.0, (reading.asked_ms - book.books_ms) / HOUR_MS), _standing(reading)
+    ours = book.books_debt + _interest(book, hours)
+    allowed = max(_BOOKS_TOLERANCE, _interest(book, hours + 1.0) / 2, ours / 100_000)
+    agree = abs(ours - venue) <= allowed
+    text = f"our account says {ours:.2f} USDT are owed, Bybit says {venue:.2f}"
+    yield BooksCompared(ours=ours, venue=venue, agree=agree, text=text)
     if not agree:
         yield Note(
             severity="warning", kind="loan books differ", text=f"{text}; the account goes on from Bybit's figure"
         )
 
 
-def fold_compared(state: State, record: BooksCompared, now_ms: int) -> None:
-    """The account goes on from the venue's figure."""
+def _standing(reading: LoanReading) -> Decimal:
+    """The debt that our account is of. A unified account pays its interest from the cash each hour, which the cash book follows row by row, so
+    there the principal stands as it is; a Crypto Loan's interest is added to the debt."""
+    return reading.principal if reading.structure is Structure.UTA else reading.debt
+
+
+def _interest(book: LoanBook, hours: float) -> Decimal:
+    """What `hours` add to our account of the debt."""
+    if book.books_debt is None or book.adopted is Structure.UTA:
+        return ZERO
+    return projected_interest(book, book.books_debt, hours)
+
+
+def fold_compared(state: State, record: BooksCompared) -> None:
+    """The account goes on from the venue's figure, and from when it was asked for."""
     book = state.loan
-    book.compared_ms, book.books_ms, book.books_debt = now_ms, now_ms, record.venue
+    book.compared_ms, book.books_ms, book.books_debt = book.reading_ms, book.reading_ms, record.venue
 
 
 def note_planned(book: LoanBook, plan: PaymentPlanned, now_ms: int) -> None:
@@ -202,6 +215,5 @@ def note_ended(book: LoanBook, payment: Payment, now_ms: int, *, is_top_up_done:
     book.paid_interest += interest
     book.debt_expected = payment.plan.debt_before - amount
     if book.books_debt is not None:
-        hours = max(0, now_ms - book.books_ms) / HOUR_MS
-        book.books_debt += projected_interest(book, book.books_debt, hours) - amount
+        book.books_debt += _interest(book, max(0, now_ms - book.books_ms) / HOUR_MS) - amount
         book.books_ms = now_ms

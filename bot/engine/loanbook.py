@@ -74,7 +74,7 @@ class LoanBook:
     compared_ms: int | None = None
     """When our account of the debt was last compared with the venue's."""
     books_debt: Decimal | None = None
-    """Our account: the debt of the first reading, plus interest by the rate, less what we paid."""
+    """Our account: the debt of the first reading, plus the interest that is added to it, less what we paid."""
     books_ms: int = 0
 
     @property
