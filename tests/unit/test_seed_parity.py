@@ -29,7 +29,7 @@ def config() -> EngineConfig:
 
 def a_seed_desk(config: EngineConfig, long: str = "0.051", short: str = "0.321", sigma: float = 0.026) -> Desk:
     """The original's book after its first hour, delta as it may be, entries at 116,000; the next look is an hour away."""
-    patience = replace(config.patience, reading_stale_ms=600_000, reconcile_every_ms=600_000)
+    patience = replace(config.patience, reading_stale_ms=600_000, reconcile_every_ms=600_000, listen_ms=0)
     desk = Desk(replace(config, fixed_spot=D("0.27"), patience=patience, loan=LoanRules()))
     desk.state.last_hedge_ms = desk.now_ms
     desk.start(reading=a_reading(long, short), sigma_24h=sigma)
