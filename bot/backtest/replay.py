@@ -41,6 +41,7 @@ from bot.domain.events import (
 from bot.domain.orders import Verdict
 from bot.engine.config import EngineConfig, ProfitAction
 from bot.engine.engine import Engine
+from bot.simulator.margin import Margin
 from bot.simulator.rules import VenueRules
 from bot.simulator.venue import Fate, Tick, Venue
 from bot.strategy.decision import Policy
@@ -337,10 +338,11 @@ class _World:
 
     def _watch(self) -> None:
         """The wallet moves with every price although the venue only pushes it on changes; live it is read every few seconds."""
-        wallet = shore.wallet_now(self.venue, ACCOUNT)
+        margin = self.venue.margin(ACCOUNT)
+        wallet = shore.wallet_at(margin)
         self.hear(WalletSeen(wallet=wallet))
         self._note_interest()
-        now = self._balance(self.now)
+        now = self._balance(self.now, margin)
         self.lived.see(now, float(wallet.mm_rate or 0))
         if now.spot < self.opening.spot_btc and self.lived.died_ms is None:
             self.lived.died_ms = self.now  # only a liquidation sells the spot
@@ -351,7 +353,7 @@ class _World:
             self.lived.interest += rows[self._charged].cost
             self._charged += 1
 
-    def _balance(self, at_ms: int) -> Balance:
+    def _balance(self, at_ms: int, margin: Margin | None = None) -> Balance:
         legs, purse = self.account.legs, self.account.purses["USDT"]
         return Balance(
             at_ms=at_ms,
@@ -361,5 +363,5 @@ class _World:
             short=float(legs[2].size),
             cash=float(purse.balance),
             debt=float(purse.spot_borrow),
-            unrealised=float(self.venue.margin(ACCOUNT).usdt.upl),
+            unrealised=float((margin or self.venue.margin(ACCOUNT)).usdt.upl),
         )

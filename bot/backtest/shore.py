@@ -15,6 +15,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.orders import OrderRow
 from bot.simulator.figures import ZERO, booked
+from bot.simulator.margin import Margin
 from bot.simulator.venue import Venue
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "order_params",
     "order_row_of",
     "reading_of",
-    "wallet_now",
+    "wallet_at",
     "wallet_of",
 ]
 
@@ -150,13 +151,12 @@ def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> Acco
         short=_leg(rows[2], Leg.SHORT),
         open_orders=tuple(order_row_of(row) for row in orders),
         executions=tuple(sorted(executions.values(), key=lambda e: (e.exec_ms, e.seq, e.exec_id))),
-        wallet=wallet_now(venue, account),
+        wallet=wallet_at(venue.margin(account)),
     )
 
 
-def wallet_now(venue: Venue, account: str) -> Wallet:
-    """The wallet at this moment: what `wallet_of` reads off the row of wallet-balance, without the row."""
-    margin = venue.margin(account)
+def wallet_at(margin: Margin) -> Wallet:
+    """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row."""
     return Wallet(
         coins=tuple(
             Coin(

@@ -96,6 +96,7 @@ class Injection:
 @dataclass(slots=True)
 class _AtWork:
     injection: Injection
+    aim: str
     since_ms: int | None = None
     blows: int = 0
 
@@ -119,7 +120,7 @@ class FaultPlan:
 
     def inject(self, injection: Injection) -> None:
         """Set a misfortune to work; its time runs from its first question on."""
-        self._at_work.setdefault(injection.entry.where, []).append(_AtWork(injection))
+        self._at_work.setdefault(injection.entry.where, []).append(_AtWork(injection, injection.aim))
 
     def lift(self, fault: str | None = None) -> None:
         """Call off the misfortunes of that name, or all."""
@@ -149,7 +150,7 @@ class FaultPlan:
             if row.spent(now_ms):
                 rows.remove(row)
                 continue
-            if injection.aim not in subject or (injection.account and account and injection.account != account):
+            if row.aim not in subject or (injection.account and account and injection.account != account):
                 continue
             if injection.p < 1 and self.rng.random() >= injection.p:
                 continue

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 from bot.simulator.faults import FaultPlan, Injection
 from bot.simulator.params import Reply
@@ -32,8 +32,7 @@ MESSAGES = {
 KEPT_ANSWERS = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFate:
+class RequestFate(NamedTuple):
     """What becomes of one request. `arrives`: how often the venue gets it; `late_ms` before, `answer_late_ms` after that."""
 
     arrives: int = 1
@@ -139,37 +138,37 @@ def _with(fate: RequestFate, injection: Injection, method: str) -> RequestFate:
     silence: Shape = "hang" if injection.says == "hang" else "close"
     match injection.fault:
         case "request-lost":
-            return replace(fate, arrives=0, shape=silence)
+            return fate._replace(arrives=0, shape=silence)
         case "request-late":
-            return replace(fate, late_ms=fate.late_ms + injection.lasts_ms)
+            return fate._replace(late_ms=fate.late_ms + injection.lasts_ms)
         case "request-doubled":
-            return replace(fate, arrives=min(fate.arrives, 1) * 2)
+            return fate._replace(arrives=min(fate.arrives, 1) * 2)
         case "reply-lost":
-            return replace(fate, shape=silence)
+            return fate._replace(shape=silence)
         case "reply-half":
-            return replace(fate, shape="half")
+            return fate._replace(shape="half")
         case "reply-late":
-            return replace(fate, answer_late_ms=fate.answer_late_ms + injection.lasts_ms)
+            return fate._replace(answer_late_ms=fate.answer_late_ms + injection.lasts_ms)
         case "reply-drip":
-            return replace(fate, shape="drip", answer_late_ms=fate.answer_late_ms + injection.lasts_ms)
+            return fate._replace(shape="drip", answer_late_ms=fate.answer_late_ms + injection.lasts_ms)
         case "reply-huge":
-            return replace(fate, shape="huge", blanks_mb=int(injection.says))
+            return fate._replace(shape="huge", blanks_mb=int(injection.says))
         case "refused-with":
-            return replace(fate, arrives=0, ret_code=int(injection.says))
+            return fate._replace(arrives=0, ret_code=int(injection.says))
         case "accepted-with":
-            return replace(fate, ret_code=int(injection.says))
+            return fate._replace(ret_code=int(injection.says))
         case "rate-limited":
-            return replace(fate, arrives=0, ret_code=10006, reset_in_ms=injection.lasts_ms)
+            return fate._replace(arrives=0, ret_code=10006, reset_in_ms=injection.lasts_ms)
         case "http-error":
-            return replace(fate, arrives=0, shape="html", status=int(injection.says))
+            return fate._replace(arrives=0, shape="html", status=int(injection.says))
         case "http-error-accepted":
-            return replace(fate, shape="html", status=int(injection.says))
+            return fate._replace(shape="html", status=int(injection.says))
         case "garbage" if injection.says in _GARBAGE:
-            return replace(fate, shape=_GARBAGE[injection.says])
+            return fate._replace(shape=_GARBAGE[injection.says])
         case name if name in _EDITS:
-            return replace(fate, edits=(*fate.edits, injection)) if method == "GET" or name == "garbage" else fate
+            return fate._replace(edits=(*fate.edits, injection)) if method == "GET" or name == "garbage" else fate
         case name if name in _OMENS:
-            return replace(fate, omens=(*fate.omens, injection))
+            return fate._replace(omens=(*fate.omens, injection))
         case name:
             raise AssertionError(f"{name} is no misfortune of a request")
 

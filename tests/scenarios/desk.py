@@ -153,6 +153,7 @@ class Venue:
     def forgets_closed_orders(self) -> None:
         """Lists show no order that has ended, and no execution of it, as a day later."""
         self._world.account.closed.clear()
+        self._world.venue.advance(self._world.now)  # what answers from memory must ask again
 
 
 class Desk:

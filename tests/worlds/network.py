@@ -188,7 +188,7 @@ class Network:
         told = self._snapshot(call, now - lag_ms) if call.path in _SNAPSHOT_PATHS else self._told(call, now - lag_ms)
         if not fate.edits:
             return told.body(now)
-        edited = self._faults.retouch(replace(fate, ret_code=None), told.reply, call.path, now_ms=now, market_ms=now)
+        edited = self._faults.retouch(fate._replace(ret_code=None), told.reply, call.path, now_ms=now, market_ms=now)
         return _envelope(edited, now)
 
     def _told(self, call: Call, as_of: int) -> _Told:
@@ -233,8 +233,6 @@ class Network:
         world = self._world
         ask = world.venue.request
         look = {path: _Told(ask(world.ACCOUNT, "GET", path, params)) for path, params in _SNAPSHOT_PATHS.items()}
-        if self._snapshots and self._snapshots[-1][0] == world.now:
-            self._snapshots.pop()
         self._snapshots.append((world.now, look))
         while len(self._snapshots) > 1 and self._snapshots[1][0] < world.now - 15_000:
             self._snapshots.popleft()

@@ -249,12 +249,13 @@ class World:
         self._before = (self.leg(1), self.leg(2), self.true_spot)
 
     def after_foreign(self) -> None:
-        """It has acted: the path that the bot may have to follow has grown."""
+        """It has acted: the path that the bot may have to follow has grown. Whoever calls this lets the venue tell it (`venue_moved`)."""
         before, after = self._before, (self.leg(1), self.leg(2), self.true_spot)
         moved = (after[0] - before[0]) - (after[1] - before[1]) + (after[2] - before[2])
         self.checkers.foreign_path += abs(moved)
         self.checkers.last_foreign_ms = self.now
-        self.network.note_change()
+        if not self.venue.state.outbox:  # else `venue_moved`, which follows, remembers it
+            self.network.note_change()
 
     def leg(self, idx: int) -> Decimal:
         """A leg's size in the venue's private books."""
