@@ -17,7 +17,7 @@ from bot.domain.clock import elapsed_s
 
 __all__ = ["Budget", "Kind", "Limits"]
 
-BAN_S = 600.0
+BAN_S, AGAIN_S = 600.0, 60.0
 
 
 class Kind(Enum):
@@ -96,17 +96,15 @@ class Budget:
         }
 
     def ban(self) -> None:
-        """The venue has shut the door to this address: nothing leaves for ten minutes."""
-        self._banned_until_s = self._now_s() + BAN_S
+        """The venue has shut the door to this address: nothing leaves for ten minutes. Twenty, if it is still shut after our silence:
+        someone else speaks from this address (a kill switch?), and two that wait alike would keep it shut for ever."""
+        now_s = self._now_s()
+        is_again = self._banned_until_s is not None and 0 <= now_s - self._banned_until_s < AGAIN_S
+        self._banned_until_s = max(self._banned_until_s or 0.0, now_s + (2 * BAN_S if is_again else BAN_S))
 
     def banned_for_s(self) -> float:
         """Seconds for which nothing may leave; 0.0 when the door is open."""
-        if self._banned_until_s is None:
-            return 0.0
-        left_s = self._banned_until_s - self._now_s()
-        if left_s <= 0:
-            self._banned_until_s = None
-        return max(0.0, left_s)
+        return 0.0 if self._banned_until_s is None else max(0.0, self._banned_until_s - self._now_s())
 
     def _windows(self, kind: Kind) -> tuple[tuple[_Window, int], ...]:
         of = self._limits

@@ -139,13 +139,15 @@ class IpGate:
     def __init__(self, choices: FaceChoices) -> None:
         self._choices = choices
         self._seen: dict[str, deque[int]] = {}
-        self._banned_until_ms: dict[str, int] = {}
+        self._bans: dict[str, tuple[int, int]] = {}
+        """When each ban ends, and how long it is: a request during it begins it anew (if the choice says so)."""
 
     def admit(self, ip: str, now_ms: int) -> bool:
         """Whether a request from `ip` is let through."""
-        if now_ms < self._banned_until_ms.get(ip, 0):
+        until_ms, lasts_ms = self._bans.get(ip, (0, 0))
+        if now_ms < until_ms:
             if self._choices.ip_ban_extends:
-                self._banned_until_ms[ip] = now_ms + self._choices.ip_ban_ms
+                self.ban(ip, now_ms, lasts_ms)
             return False
         if not _within(self._seen.setdefault(ip, deque()), now_ms, IP_WINDOW_MS, IP_LIMIT):
             self.ban(ip, now_ms)
@@ -154,12 +156,13 @@ class IpGate:
 
     def ban(self, ip: str, now_ms: int, for_ms: int | None = None) -> None:
         """Begin a ban now, as long as the choice says or `for_ms`."""
-        self._banned_until_ms[ip] = now_ms + (self._choices.ip_ban_ms if for_ms is None else for_ms)
+        lasts_ms = self._choices.ip_ban_ms if for_ms is None else for_ms
+        self._bans[ip] = (now_ms + lasts_ms, lasts_ms)
         self._seen.pop(ip, None)
 
     def pardon(self) -> None:
         """Lift every ban."""
-        self._banned_until_ms.clear()
+        self._bans.clear()
 
 
 class SocketGate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
+from random import uniform
 from typing import Any
 
 import requests
@@ -22,6 +23,10 @@ __all__ = ["Line", "NoAnswer", "Refused"]
 CONNECT_S, ANSWER_S = 2.0, 4.0
 BAN_S = 600.0
 """After HTTP 403 nothing is asked for this long; asking sooner makes it longer (Bybit: rate-limit)."""
+AGAIN_S = 10.0
+"""A ban that is met so soon after our silence was kept alive by someone else who speaks from this address."""
+SILENT_S = 30.0
+"""A host that let a question hang is left alone so long if another says anything at all: a spoilt answer costs no time, silence does."""
 WINDOW_MS, WIDEST_WINDOW_MS = 3000, 20_000
 
 # After these the request may have been carried out all the same (Bybit: error).
@@ -80,9 +85,10 @@ class Line:
             BAN_S if ban_s is None else ban_s,
         )
         self._host = 0
+        self._shunned_until_s = [0.0] * len(hosts)
         self._ahead_ms = 0
         self._window_ms = WINDOW_MS
-        self._quiet_until_s = 0.0
+        self._quiet_until_s = self._ban_over_s = 0.0
         self._own = threading.local()
         self._lock = threading.Lock()
         self.banned = False
@@ -148,22 +154,32 @@ class Line:
 
     def _failed(self, error: FailedRequestError, host: int) -> NoAnswer:
         if error.status_code == 403:
-            self.banned = True
-            self._hush(self._ban_s)
-            return NoAnswer(f"HTTP 403: banned or blocked; silence for {self._ban_s:.0f} s", never_left=True)
+            wait_s = self._ban()
+            return NoAnswer(f"HTTP 403: banned or blocked; silence for {wait_s:.0f} s", never_left=True)
         self._turn_from(host)
         return NoAnswer(f"HTTP {error.status_code}")
 
     def _lost(self, error: requests.RequestException, host: int) -> NoAnswer:
-        self._turn_from(host)
+        self._turn_from(host, shun_s=SILENT_S if isinstance(error, requests.Timeout) else 0.0)
         never_left = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error)
         return NoAnswer(f"{self._hosts[host]} does not answer ({type(error).__name__})", never_left=never_left)
 
-    def _turn_from(self, host: int) -> None:
-        """Try the next documented host; whoever was faster has turned already."""
+    def _turn_from(self, host: int, *, shun_s: float = 0.0) -> None:
+        """Try the documented host that has failed us least lately; whoever was faster has turned already."""
         with self._lock:
+            self._shunned_until_s[host] = elapsed_s() + shun_s
             if self._host == host:
-                self._host = (host + 1) % len(self._hosts)
+                self._host = self._shunned_until_s.index(min(self._shunned_until_s))
+
+    def _ban(self) -> float:
+        """Keep the silence a ban wants. If ours was kept and it lives on, two wait alike and each breaks the other's: draw another time."""
+        with self._lock:
+            now_s = elapsed_s()
+            is_again = self._ban_over_s <= now_s < self._ban_over_s + AGAIN_S
+            wait_s = self._ban_s * (uniform(1.0, 3.0) if self.banned and is_again else 1.0)
+            self.banned, self._ban_over_s = True, max(self._ban_over_s, now_s + wait_s)
+            self._quiet_until_s = max(self._quiet_until_s, self._ban_over_s)
+            return wait_s
 
     def _hush(self, seconds: float) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,10 +30,12 @@ CHOSEN = [
     ("the first host is dead, a leg's row is missing", "dead", "host dead", "row-dropped", {"value": "positionIdx=2"}),
     ("twice at once, requests doubled", "dead", "twice", "request-doubled", {}),
     ("banned for a while", "looping", "none", "ip-ban", {"ms": 1500}),
+    ("banned, and each of two could keep the other out", "dead", "twice", "ip-ban", {"ms": 1500}),
+    ("the first host is silent, the other half broken", "dead", "host silent", "garbage", {"value": "html"}),
     ("the venue's clock is not ours", "dead", "journal gone", "clock-off", {"ms": 6000}),
 ]
-SLOW = (1, 5, 6, 7)
-"""Left to the campaign: their kind is in another one, or (a ban that a looping daemon keeps alive) they cannot always end in time."""
+SLOW = (1, 5, 6, 8, 9)
+"""Left to the campaign: their kind is in another one."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def test_it_ends_flat(
 def test_two_hundred_seeds(
     venue: Venue, tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """KILL_SEEDS=first:count chooses them; the figures are told at the end."""
+    """KILL_SEEDS=first:count chooses them; each has its row of figures. One in twenty may run out of its 100 s, if it says so."""
     first, count = (int(part) for part in os.environ.get("KILL_SEEDS", "1:200").split(":"))
     rows = []
     for seed in range(first, first + count):
@@ -87,8 +90,8 @@ def test_two_hundred_seeds(
         with capfd.disabled():
             sys.stdout.write(json.dumps(rows[-1]) + "\n")
             sys.stdout.flush()
-    done = [row for row in rows if row["code"] == 0]
-    assert len(done) >= 0.95 * len(rows)
+    not_done = [row for row in rows if row["code"] != 0]
+    assert len(not_done) <= math.ceil(len(rows) / 20), not_done
 
 
 def test_without_a_venue_it_never_says_done(tmp_path: Path) -> None:

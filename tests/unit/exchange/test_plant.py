@@ -132,6 +132,24 @@ def test_a_ban_stops_everyone_for_ten_minutes() -> None:
     assert [0.0] * len(Kind) == [budget.take(kind) for kind in Kind]
 
 
+def test_a_ban_that_outlives_our_silence_is_someone_elses() -> None:
+    """A kill switch on this address waits as long as we do: of two that wait alike each would break the other's silence for ever."""
+    watch = Watch()
+    budget = Budget(now_s=watch)
+    budget.ban()
+    watch.now += 0.5
+    budget.ban()  # the answer to another question that was already on its way
+    assert BAN_S == budget.banned_for_s()
+
+    watch.now += BAN_S + 1
+    budget.ban()
+    assert 2 * BAN_S == budget.banned_for_s()
+
+    watch.now += 2 * BAN_S + 3600
+    budget.ban()
+    assert BAN_S == budget.banned_for_s()
+
+
 async def test_asking_again_has_an_end_and_keeps_the_last_reason() -> None:
     asked: list[int] = []
 

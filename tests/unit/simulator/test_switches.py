@@ -243,6 +243,14 @@ def test_turning_the_switches_of_a_ban() -> None:
     assert [gate.admit("a", at_ms) for at_ms in (500, 999, 1000)] == [False, False, True]
 
 
+def test_a_ban_grows_by_its_own_length() -> None:
+    """One that a test makes short stays short, however often it is argued with."""
+    gate = IpGate(FaceChoices())
+    gate.ban("a", 0, 1500)
+
+    assert [gate.admit("a", at_ms) for at_ms in (1000, 2000, 3499, 5000)] == [False, False, False, True]
+
+
 def test_turning_the_switch_of_categorised_topics() -> None:
     """The message of `order.linear` may be called `order`."""
     push = Push(account="a", channel="private", topic="order", rows=({"category": "linear"},), at_ms=0)

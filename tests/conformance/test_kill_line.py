@@ -1,0 +1,93 @@
+"""The kill switch's line to the exchange, against hosts that let it down: real sockets, its own client."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scripts.kill import line
+from scripts.kill.line import Line, NoAnswer
+
+
+@contextmanager
+def a_host(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A host that answers everything alike; its URL, and what it was asked."""
+    asked: list[str] = []
+
+    class Host(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Host)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def a_silent_host() -> Iterator[str]:
+    """It takes the connection and says nothing."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(64)
+        yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
+
+
+def ask(of: Line) -> str:
+    with pytest.raises(NoAnswer) as caught:
+        of.ask("get_positions", category="linear", symbol="BTCUSDT")
+    return str(caught.value)
+
+
+def test_a_silent_host_is_not_gone_back_to_for_a_spoilt_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spoilt answer comes at once and the next may be whole; to turn to the silent host costs seconds every time."""
+    monkeypatch.setattr(line, "ANSWER_S", 0.2)
+    with a_silent_host() as silent, a_host(200, b"<html>") as (spoilt, asked):
+        kill = Line((silent, spoilt), "key", "secret")
+        assert "does not answer" in ask(kill)
+
+        for _ in range(5):
+            ask(kill)
+
+        assert 5 == len(asked)
+
+
+def test_a_host_that_fails_is_turned_from() -> None:
+    """Each of two that answer with errors gets every second question."""
+    with a_host(502, b"") as (one, asked_one), a_host(502, b"") as (other, asked_other):
+        kill = Line((one, other), "key", "secret")
+        for _ in range(6):
+            ask(kill)
+
+        assert (3, 3) == (len(asked_one), len(asked_other))
+
+
+def test_a_ban_is_kept_silence_for_and_met_again_at_another_time() -> None:
+    """Nothing is asked during it. Found still shut afterwards, somebody else on this address waits as we do: so wait another while."""
+    with a_host(403, b"<html>banned</html>") as (url, asked):
+        kill = Line((url,), "key", "secret", ban_s=0.3)
+        waits = []
+        for _ in range(5):
+            assert "403" in ask(kill)
+            waits.append(kill.must_wait_s())
+            assert "silence" in ask(kill)
+            threading.Event().wait(kill.must_wait_s())
+
+        assert (5, True) == (len(asked), kill.banned)
+        assert waits[0] <= 0.3 < max(waits[1:]) <= 0.9
