@@ -18,6 +18,8 @@ LATEST_CLOCK_MS = 1000
 EXPIRY_WARNING_DAYS = 14
 USUAL_FUNDING_MIN = 480
 DEAR_TAKER_FEE = 0.001
+LEAST_HEADROOM = 0.2
+MOST_FAILED = 8
 
 
 def _ok(line: str) -> Finding:
@@ -32,6 +34,8 @@ def _account(facts: Facts) -> Inspection:
 def _missing(facts: Facts, *questions: str) -> Finding:
     failed = _account(facts).failed
     why = next((failed[name] for name in questions if name in failed), "the exchange did not say")
+    if _account(facts).refused:
+        return Finding(Grade.UNKNOWN, why, "First the key")
     return Finding(Grade.UNKNOWN, why, "Run it again; if it stays, look at the exchange's status page")
 
 
@@ -51,7 +55,7 @@ def _reach(facts: Facts) -> Finding:
         return Finding(
             Grade.FAIL, f"HTTP 403: silence for another {wait_s:.0f} s", "Wait; every request makes a ban longer"
         )
-    if len(facts.account.failed) >= 8:
+    if len(facts.account.failed) >= MOST_FAILED and not facts.account.refused:  # a key turned down is the next check's
         return Finding(Grade.FAIL, next(iter(facts.account.failed.values())), "Is the network up, the host right?")
     return _ok("the exchange answers")
 
@@ -218,7 +222,8 @@ def _auto_repay(facts: Facts) -> Finding:
 def _contract(facts: Facts) -> Finding:
     contract = _account(facts).instrument
     if contract is None:
-        return _missing(facts, "contract")
+        mend = f"The exchange lists only what trades now: does {facts.settings.book.symbol}? Nothing grows meanwhile"
+        return _missing(facts, "contract")._replace(mend=mend)
     if contract.status != "Trading":
         return Finding(
             Grade.FAIL, f"{contract.symbol} is {contract.status}", "Wait until it trades; nothing grows meanwhile"
@@ -272,8 +277,11 @@ def _disconnect(facts: Facts) -> Finding:
 
 
 def _rate(facts: Facts) -> Finding:
-    limits = facts.settings.limits
+    limits, left = facts.settings.limits, facts.account.headroom if facts.account else None
     line = f"at most {limits.max_orders_per_minute} orders a minute, {limits.max_orders_per_day} a day; a fifth is kept for cancels"
+    if left is not None and left < LEAST_HEADROOM:
+        mend = "Who else uses this account? Give this daemon a sub-account of its own"
+        return Finding(Grade.WARN, f"{left:.0%} of the venue's rate was left while we looked; {line}", mend)
     return _ok(line)
 
 
@@ -335,7 +343,10 @@ def _alerts(facts: Facts) -> Finding:
         return Finding(
             Grade.WARN, "no alert channel is set", "Set HEDGELOCK__ALERTS__FIRST_URL, then: hedgelock alerts test"
         )
-    return _ok("set; try it with: hedgelock alerts test")
+    if facts.machine.deaf:
+        mend = "Is the network up, the address right? Then: hedgelock alerts test"
+        return Finding(Grade.WARN, "; ".join(facts.machine.deaf), mend)
+    return _ok("can be reached; whether a message arrives: hedgelock alerts test")
 
 
 def _proxies(facts: Facts) -> Finding:

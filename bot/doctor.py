@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from random import Random
 
 import typer
@@ -60,7 +61,7 @@ def _told(found: list[Finding], mended: list[str]) -> list[str]:
 
 
 async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[str]]:
-    here = machine.look(settings.journal_path)
+    here = replace(machine.look(settings.journal_path), deaf=await machine.deaf(settings.alerts))
     mended: list[str] = []
     try:
         async with asyncio.timeout(_PATIENCE_S), enter_world(settings) as world:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from contextlib import suppress
@@ -14,9 +15,12 @@ from bot.domain.events import OrderSeen
 from bot.journal import locks
 from bot.journal.latch import Latch
 from bot.journal.reader import open_journal
+from bot.monitoring.alerts import channels
+from bot.monitoring.alerts.urls import parse
 from bot.preflight import Machine
+from bot.sections_people import AlertsSettings
 
-__all__ = ["issued", "look"]
+__all__ = ["deaf", "issued", "look"]
 
 NEWEST = 1000
 """Records looked through for order numbers: two days at the largest daily number of orders."""
@@ -36,6 +40,14 @@ def look(journal: Path) -> Machine:
         latch=latch.reason if latch.closed else "",
         proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
     )
+
+
+async def deaf(alerts: AlertsSettings) -> tuple[str, ...]:
+    """The alert channels that cannot be connected to, and why, without the address. Nothing is sent."""
+    urls = {"the first channel": alerts.first_url, "the second channel": alerts.second_url}
+    known = {name: secret.get_secret_value() for name, secret in urls.items() if secret.get_secret_value()}
+    problems = await asyncio.gather(*(channels.unreachable(parse(url)) for url in known.values()))
+    return tuple(f"{name} {problem}" for name, problem in zip(known, problems, strict=True) if problem)
 
 
 def issued(journal: Path) -> dict[str, int]:

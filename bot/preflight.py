@@ -47,6 +47,8 @@ class Machine:
     writer: str = ""
     latch: str = ""
     proxies: tuple[str, ...] = ()
+    deaf: tuple[str, ...] = ()
+    """Alert channels that cannot be connected to, one line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
 from bot import machine
 from bot.checks import CHECKS
 from bot.domain import names
+from bot.domain.clock import elapsed_s
 from bot.domain.errors import NotFit
 from bot.domain.events import ChecksRun, OrderSeen
 from bot.domain.ports import Inbox
@@ -33,6 +35,8 @@ class StandingChecks:
         self, settings: Settings, inspector: Inspector, inbox: Inbox, *, issued: Callable[[], Mapping[str, int]]
     ) -> None:
         self._settings, self._inspector, self._inbox, self._issued = settings, inspector, inbox, issued
+        self._deaf: tuple[str, ...] = ()
+        self._listen_again_s = 0.0
 
     def hold(self) -> None:
         """Nothing trades until the checks have been run."""
@@ -63,11 +67,18 @@ class StandingChecks:
         return against(await self._findings())
 
     async def _findings(self) -> list[Finding]:
-        account = await self._inspector.inspect()
-        here, issued = machine.look(self._settings.journal_path), self._issued()
+        account, self._deaf = await asyncio.gather(self._inspector.inspect(), self._deaf_now())
+        here, issued = replace(machine.look(self._settings.journal_path), deaf=self._deaf), self._issued()
         newest = account.newest_order
         if newest is not None and names.is_strange(newest.order_link_id, issued):
             self._inbox.put(
                 OrderSeen(order=newest)
             )  # the engine's fence closes the latch; once told, it is old news here
         return findings(CHECKS, Facts(settings=self._settings, machine=here, account=account, issued=issued))
+
+    async def _deaf_now(self) -> tuple[str, ...]:
+        """The channels that cannot be reached, looked at once an hour: the exchange may be asked far more often than that."""
+        if elapsed_s() < self._listen_again_s:
+            return self._deaf
+        self._listen_again_s = elapsed_s() + EVERY_S
+        return await machine.deaf(self._settings.alerts)

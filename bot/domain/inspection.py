@@ -32,6 +32,8 @@ class Inspection:
     newest_order_age_s: float = 0.0
     has_disconnect_cancel: bool | None = None
     clock_off_ms: int | None = None
+    headroom: float | None = None
+    """The least share of any endpoint's rate that was left while we looked, 0 to 1: a shared account is used up by others too."""
     banned_for_s: float = 0.0
     failed: Mapping[str, str] = field(default_factory=dict)
     refused: bool = False

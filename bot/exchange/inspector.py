@@ -53,6 +53,7 @@ class Inspector:
                 failed[name] = f"an answer that makes no sense ({type(error).__name__})"
             return None
 
+        self._rest.take_headroom()
         facts = await had("account", self._reader.read_facts)
         positions = await had("positions", self._positions)
         orders = await had("open orders", lambda: self._rows(Ask.OPEN_ORDERS, category="linear", symbol=self._symbol))
@@ -69,6 +70,7 @@ class Inspector:
             repays_itself=await had("auto repay", self._repays_itself),
             instrument=await had("contract", self._reader.read_instrument),
             has_disconnect_cancel=await had("disconnect protection", self._disconnect_cancel),
+            headroom=self._rest.take_headroom(),
             clock_off_ms=None if clock is None else wall_ms() - self._rest.server_ms(),
             banned_for_s=self._rest.banned_for_s,
             failed=failed,

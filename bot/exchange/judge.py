@@ -18,7 +18,7 @@ from bot.exchange.codes import Fate, fate_of_code, fate_of_status, verdict_of_co
 from bot.exchange.wire_rest import Envelope, envelope
 from bot.exchange.wire_rows import BadRow, clipped
 
-__all__ = ["Reply", "judge_answer", "judge_deed", "ret_code"]
+__all__ = ["Reply", "headroom", "judge_answer", "judge_deed", "ret_code"]
 
 _LONGEST_RESET_S = 10.0
 
@@ -75,6 +75,17 @@ def ret_code(reply: Reply) -> int | None:
         return envelope(reply.body).ret_code
     except BadRow:
         return None
+
+
+def headroom(reply: Reply) -> float | None:
+    """The share of this endpoint's rate that the reply says is left, 0 to 1; None where it does not say (Bybit: rate-limit/rate-limit)."""
+    said = {name.lower(): value for name, value in reply.headers.items()}
+    limit, left = said.get("x-bapi-limit", ""), said.get("x-bapi-limit-status", "")
+    if not (
+        limit.isascii() and limit.isdigit() and left.isascii() and left.isdigit() and 0 < len(limit) < 10 and int(limit)
+    ):
+        return None
+    return min(1.0, int(left[:10]) / int(limit))
 
 
 def _read_error(fate: Fate, code: int, reason: str, reply: Reply, now_ms: int | None) -> Unavailable | Refused:

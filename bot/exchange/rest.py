@@ -28,7 +28,7 @@ from bot.domain.errors import OutcomeUnknown, Refused, Unavailable
 from bot.exchange.budget import Budget, Kind
 from bot.exchange.codes import is_clock_code
 from bot.exchange.hosts import Credentials, Hosts, trusted_issuers
-from bot.exchange.judge import Reply, judge_answer, judge_deed, ret_code
+from bot.exchange.judge import Reply, headroom, judge_answer, judge_deed, ret_code
 from bot.exchange.patience import Patience
 from bot.exchange.venue_clock import ClockReading, Sample, VenueClock, middle
 from bot.exchange.wire_rest import Envelope, server_ns
@@ -156,6 +156,7 @@ class Rest:
         self._clock = VenueClock(patience.clock_every_s)
         self._clock_lock = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
+        self._least_headroom: float | None = None
         self._writer = self._client(hosts, credentials, patience.order_recv_window_ms)
         self._reader = self._client(hosts, credentials, patience.read_recv_window_ms)
 
@@ -198,6 +199,11 @@ class Rest:
     def banned_for_s(self) -> float:
         """How long the venue's ban still lasts; 0: there is none."""
         return self._budget.banned_for_s()
+
+    def take_headroom(self) -> float | None:
+        """The least share of an endpoint's rate that any answer since the last call said was left, 0 to 1; None where none said it."""
+        least, self._least_headroom = self._least_headroom, None
+        return least
 
     def server_ms(self) -> int:
         """The venue's wall time in UTC milliseconds, as well as we know it."""
@@ -277,6 +283,8 @@ class Rest:
             _journey.reset(token)
         if not isinstance(reply, Reply):
             raise TypeError(f"{method} returned {type(reply).__name__}")
+        if (left := headroom(reply)) is not None:
+            self._least_headroom = min(left, 1.0 if self._least_headroom is None else self._least_headroom)
         if (code := ret_code(reply)) is not None and is_clock_code(code):
             self._clock.doubt()
         if reply.status == 403:

@@ -56,6 +56,7 @@ BROKEN = [
     ("funding", replace(WELL, instrument=replace(BTCUSDT, funding_interval_min=240)), Grade.WARN, ExitCode.OK, False),
     ("clock", replace(WELL, clock_off_ms=-5000), Grade.WARN, ExitCode.OK, False),
     ("collateral", replace(WELL, btc_is_collateral=None), Grade.UNKNOWN, ExitCode.ACCOUNT, False),
+    ("order rate", replace(WELL, headroom=0.1), Grade.WARN, ExitCode.OK, False),
     ("exchange", replace(WELL, banned_for_s=60.0), Grade.FAIL, ExitCode.EXCHANGE, False),
     (
         "key",
@@ -84,6 +85,7 @@ def test_each_broken_in_turn(name: str, account: Inspection, grade: Grade, code:
 MACHINES = [
     ("disk", replace(MACHINE, free_mb=10), Grade.FAIL, ExitCode.MACHINE),
     ("disk", replace(MACHINE, free_mb=100), Grade.WARN, ExitCode.OK),
+    ("disk", replace(MACHINE, free_mb=None), Grade.UNKNOWN, ExitCode.MACHINE),
     ("journal", replace(MACHINE, journal_problem="no journal"), Grade.FAIL, ExitCode.MACHINE),
     ("second writer", replace(MACHINE, writer="4711"), Grade.WARN, ExitCode.OK),
     ("latch", replace(MACHINE, latch="freeze by me: now"), Grade.FAIL, ExitCode.MACHINE),
@@ -98,6 +100,33 @@ def test_each_part_of_the_machine(name: str, machine: Machine, grade: Grade, cod
 
     assert (grade, code) == (next(f.grade for f in found if f.name == name), exit_code(found))
     assert not [line for line in against(found) if line.startswith("latch")]
+
+
+def test_a_key_without_addresses_outside_paper() -> None:
+    """It is told, and does not keep the daemon from trading."""
+    keys = {"BYBIT__TESTNET_API_KEY": "abcdefgh12345678", "BYBIT__TESTNET_API_SECRET": "s" * 36}
+    found = look(about(ip_bound=False), MODE="testnet", **keys)
+
+    assert Grade.WARN is next(f.grade for f in found if f.name == "addresses")
+    assert Grade.PASS is next(f.grade for f in look(about(ip_bound=False)) if f.name == "addresses")
+    assert [] == against(found)
+
+
+def test_a_key_that_is_turned_down_is_not_a_silent_exchange() -> None:
+    """Every question fails then, and it is still the key's class, not the network's."""
+    failed = {f"question {number}": "refused (10003)" for number in range(10)}
+    found = look(replace(WELL, facts=None, refused=True, failed=failed))
+
+    assert ExitCode.KEY is exit_code(found)
+    assert "First the key" == next(f.mend for f in found if f.name == "expiry")
+
+
+def test_channels_that_do_not_answer() -> None:
+    """They are named by their number, never by their address."""
+    deaf = replace(MACHINE, deaf=("the first channel does not take a connection within 4 s",))
+    alerts = next(f for f in look(machine=deaf, ALERTS__FIRST_URL="json://127.0.0.1/x") if f.name == "alerts")
+
+    assert (Grade.WARN, deaf.deaf[0]) == (alerts.grade, alerts.line)
 
 
 def test_all_well_and_nobody_there() -> None:

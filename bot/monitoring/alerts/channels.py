@@ -28,7 +28,7 @@ from bot.monitoring.alerts import urls
 from bot.monitoring.alerts.urls import Address
 from bot.monitoring.alerts.words import Message, Severity
 
-__all__ = ["TIMEOUT_S", "Channel", "NotDelivered", "channel_for", "client"]
+__all__ = ["TIMEOUT_S", "Channel", "NotDelivered", "channel_for", "client", "unreachable"]
 
 TIMEOUT_S = 4.0
 """Patience with one attempt at one channel."""
@@ -60,6 +60,26 @@ class Channel(Protocol):
 def client() -> httpx.AsyncClient:
     """The one HTTP client of the alerts: no proxies of the environment, no redirects, short patience."""
     return httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
+
+
+async def unreachable(address: Address) -> str:
+    """Why the machine behind an address cannot be connected to, without naming it; "" where it can. No message is sent."""
+    match address:
+        case urls.Mail():
+            host, port = address.host, address.port
+        case _:
+            own = {urls.Telegram: TELEGRAM, urls.Discord: DISCORD, urls.Slack: SLACK}
+            url = httpx.URL(address.url if isinstance(address, urls.Webhook) else own[type(address)])
+            host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return f"does not take a connection within {TIMEOUT_S:.0f} s"
+    except OSError as error:
+        return f"cannot be connected to ({type(error).__name__})"
+    writer.close()
+    return ""
 
 
 def channel_for(address: Address, http: httpx.AsyncClient) -> Channel:
