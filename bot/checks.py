@@ -323,6 +323,12 @@ def _host(facts: Facts) -> Finding:
         )
     if not names.is_strange(order.order_link_id, facts.issued):
         return _ok("the last order of a HedgeLock here is of this journal")
+    if names.is_of(order.order_link_id, facts.issued):
+        return Finding(
+            Grade.WARN,
+            f"order {order.order_link_id} is of a run of this journal, which has no record of it",
+            "Right if its disk had failed; a copy of this journal that trades elsewhere is to be stopped",
+        )
     return Finding(
         Grade.FAIL,
         f"order {order.order_link_id}, {account.newest_order_age_s / 60:.0f} min ago, is of another HedgeLock, or of a copy of this one",

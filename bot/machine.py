@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.domain import names
 from bot.domain.commands import PlaceOrder
 from bot.domain.errors import SetUp
-from bot.domain.events import OrderSeen
+from bot.domain.events import OrderSeen, Started
 from bot.journal import locks
 from bot.journal.latch import Latch
 from bot.journal.reader import open_journal
@@ -51,9 +51,10 @@ async def deaf(alerts: AlertsSettings) -> tuple[str, ...]:
 
 
 def issued(journal: Path) -> dict[str, int]:
-    """The highest order number of each run that the journal at that path gave out, or was told of, lately. Empty where it has none."""
+    """The highest order number of each run that the journal there began or was told of lately; 0: none on record. Empty without one."""
     highest: dict[str, int] = {}
     with suppress(SetUp), open_journal(journal) as reader:  # a journal that cannot be read has a check of its own
+        highest |= {started.run: 0 for _, started in reader.of(Started, last=NEWEST)}
         placed = (place.order_link_id for _, place in reader.of(PlaceOrder, last=NEWEST))
         seen = (seen.order.order_link_id for _, seen in reader.of(OrderSeen, last=NEWEST))
         for named in map(names.parsed, (*placed, *seen)):

@@ -8,12 +8,12 @@ begins with its start in base 36; what follows must make it one that no other ru
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 from bot.domain.legs import Act, Leg
 
-__all__ = ["Named", "is_strange", "link_id", "parsed", "run_name"]
+__all__ = ["Named", "is_of", "is_strange", "link_id", "parsed", "run_name"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LINK = re.compile(r"(h[0-9a-z]{8}[0-9a-f]{6,12})-([1-9][0-9]{0,8})[LS][gs]")
@@ -50,3 +50,9 @@ def is_strange(order_link_id: str, issued: Mapping[str, int]) -> bool:
     """Whether a HedgeLock made the order that is not the one which gave out these numbers, the highest of each of its runs."""
     named = parsed(order_link_id)
     return named is not None and named.number > issued.get(named.run, 0)
+
+
+def is_of(order_link_id: str, runs: Container[str]) -> bool:
+    """Whether one of these runs made the order, on record or not."""
+    named = parsed(order_link_id)
+    return named is not None and named.run in runs

@@ -5,7 +5,8 @@ run's name and a number. One that bears a run we did not begin, or a number that
 daemon elsewhere, or by the original of the disk that we are a copy of. Whoever sees that closes the latch and sends nothing more that
 grows; a person stops one of the two and lifts it.
 
-What was heard once is old news: the same evidence never closes the latch again, after a restart neither, but the next order does.
+What was heard once is old news: the same evidence never closes the latch again, after a restart neither, but the next order does. An order
+that an earlier run of this journal made before this one began is no evidence: where the disk failed, the journal has lost it.
 """
 
 from __future__ import annotations
@@ -28,13 +29,19 @@ def fold_sent(state: State, order: PlaceOrder) -> None:
         state.numbers[named.run] = max(named.number, state.numbers.get(named.run, 0))
 
 
-def fold_heard(state: State, order_link_ids: Iterable[str]) -> None:
-    """Orders the venue told of."""
+def fold_begun(state: State, run: str) -> None:
+    """A run of this journal: ours, whether or not an order of it is on record."""
+    state.numbers.setdefault(run, 0)
+
+
+def fold_heard(state: State, orders: Iterable[tuple[str, int]]) -> None:
+    """Orders the venue told of: (orderLinkId, when it was made, in venue ms)."""
     state.stranger = ""
-    for link in order_link_ids:
+    for link, made_ms in orders:
         if (named := names.parsed(link)) is not None and names.is_strange(link, state.numbers):
+            is_lost = named.run in state.numbers and made_ms <= (state.started_ms or 0)
             state.numbers[named.run] = named.number
-            state.stranger = link
+            state.stranger = state.stranger if is_lost else link
     if state.stranger and not state.latched:
         state.latched = f"{REASON}: its order {state.stranger}"
 
@@ -42,7 +49,7 @@ def fold_heard(state: State, order_link_ids: Iterable[str]) -> None:
 def fold_executed(state: State, execution: Execution) -> None:
     """An execution. What traded before this run began is told by the venue's lists again and again: the check at the start saw it."""
     is_new = state.started_ms is not None and execution.exec_ms > state.started_ms
-    fold_heard(state, (execution.order_link_id,) if is_new else ())
+    fold_heard(state, ((execution.order_link_id, execution.exec_ms),) if is_new else ())
 
 
 def remarks(state: State) -> Iterator[Note]:

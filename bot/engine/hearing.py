@@ -101,7 +101,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
             state.cash.book(record.row, state.config.symbol)
         case OrderSeen():
             state.blotter.see(record.order, now_ms)
-            fence.fold_heard(state, (record.order.order_link_id,))
+            fence.fold_heard(state, ((record.order.order_link_id, record.order.created_ms),))
         case OrderAnswered():
             _answered(state, record, now_ms)
         case OrderSought():
@@ -286,7 +286,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
     state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
     state.foreign_orders = frozenset(hands)
-    fence.fold_heard(state, (row.order_link_id for row in hands.values()))
+    fence.fold_heard(state, ((row.order_link_id, row.created_ms) for row in hands.values()))
     state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
     _compare(state, record, now_ms)
@@ -381,6 +381,7 @@ def _start(state: State, record: Started, now_ms: int) -> None:
     """A new run: what an earlier one left unanswered is unknown, and nothing is up until it says so."""
     state.run, state.version, state.world = record.run, record.version, record.mode
     state.started_ms, state.orders_made, state.stopping, state.unwritable = now_ms, 0, "", ""
+    fence.fold_begun(state, record.run)
     for order in state.blotter.unsettled():
         order.seeks_open.clear()
         if order.state is OrderState.INTENDED:

@@ -157,8 +157,8 @@ def compare_books(state: State) -> Iterator[BooksCompared | Note]:
 
 
 def _standing(reading: LoanReading) -> Decimal:
-    """The debt that our account is of. A unified account pays its interest from the cash each hour, which the cash book follows row by row, so
-    there the principal stands as it is; a Crypto Loan's interest is added to the debt."""
+    """The debt that our account is of. A unified account pays its interest from the cash each hour, which the cash book follows row by
+    row, so there the principal stands as it is; a Crypto Loan's interest is added to the debt."""
     return reading.principal if reading.structure is Structure.UTA else reading.debt
 
 

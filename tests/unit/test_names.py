@@ -8,7 +8,7 @@ import pytest
 
 from bot import premises
 from bot.domain.legs import Act, Leg
-from bot.domain.names import Named, is_strange, link_id, parsed, run_name
+from bot.domain.names import Named, is_of, is_strange, link_id, parsed, run_name
 
 RUN = run_name(1_764_400_000_000, "0a1b2c3d4e")
 
@@ -51,6 +51,8 @@ def test_strange_is_what_was_not_given_out() -> None:
     assert not is_strange(f"{RUN}-5Lg", issued)
     assert is_strange(f"{RUN}-6Lg", issued)
     assert is_strange(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued)
+    assert is_of(f"{RUN}-6Lg", issued)
+    assert not is_of(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued)
 
 
 def test_copies_of_a_machine_name_their_runs_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal as D
 
 from bot.domain.commands import Mode, PlaceOrder
-from bot.domain.events import ExecutionSeen
+from bot.domain.events import ExecutionSeen, OrderSeen
 from bot.domain.names import run_name
-from tests.unit.engine.desk import NOW_MS, Desk, a_config, an_execution
+from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_row, an_execution
 
 RUN = run_name(NOW_MS, "0a1b2c3d4e")
 OTHER = run_name(NOW_MS, "ffffffffff")
@@ -66,3 +66,18 @@ def _order_of(run: str) -> PlaceOrder:
     desk.start(run=run)
     desk.pulse(0.5)
     return replace(desk.orders[0], qty=D("0.010"))
+
+
+def test_an_order_that_a_failed_disk_lost_is_ours() -> None:
+    """An earlier run of this journal made it before this one began. One made since then was made by a copy of the disk."""
+    desk = Desk(a_config())
+    desk.start(run=OTHER)
+    desk.now_ms += 60_000
+    desk.start(run=RUN)
+    lost = replace(_order_of(OTHER), order_link_id=f"{OTHER}-7Lg")
+    desk.hear(OrderSeen(order=a_row(lost, "Filled", created_ms=desk.state.started_ms)))
+    assert "" == desk.state.latched
+
+    later = replace(lost, order_link_id=f"{OTHER}-8Lg")
+    desk.hear(OrderSeen(order=a_row(later, "Filled", created_ms=desk.now_ms + 1)))
+    assert later.order_link_id in desk.state.latched
