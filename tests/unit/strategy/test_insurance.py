@@ -68,6 +68,21 @@ def test_loan_ltv_and_triggers(ratio, ltv, prices):
         assert ins.loan_trigger_price(D, theta, Q, ratio) == pytest.approx(price, abs=0.005)
 
 
+@pytest.mark.parametrize(("theta", "fall"), [(0.65, 0.2042), (0.75, 0.3103), (0.85, 0.3915), (0.95, 0.4555)])
+def test_how_far_price_may_fall(theta, fall):
+    """The distance of LTV to a rung is the very fall of the price that reaches it."""
+    assert ins.distance_to_ltv(ins.loan_ltv(D, Q, P0, 1.0), theta) == pytest.approx(fall, abs=5e-5)
+    assert 1 - ins.loan_trigger_price(D, theta, Q, 1.0) / P0 == pytest.approx(fall, abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("close", "ltv"), [(116000.0, 0.5172), (92094.0, 0.6515), (78621.0, 0.7632), (62702.0, 0.9569)]
+)
+def test_the_winter_of_2025_unhedged(close, ltv):
+    """Real daily closes: 65 % on 17 November, 75 % on 31 January, past every threshold five days later."""
+    assert ins.loan_ltv(D, Q, close, 1.0) == pytest.approx(ltv, abs=5e-5)
+
+
 def test_monitor_begins_at_120000():
     """The seed book starts above 50 %."""
     assert ins.loan_trigger_price(D, 0.50, Q, 1.0) == pytest.approx(120000.0)
@@ -92,14 +107,19 @@ HEDGED = [
     (70588.235, 0.0, 2859, 85.0, 85.0),
     (70588.235, 0.135, 8989, 85.0, 52.8),
     (70588.235, 0.27, 15120, 85.0, 20.7),
+    (80000.0, 0.0, 5400, 75.0, 75.0),
     (80000.0, 0.135, 10260, 75.0, 52.5),
     (80000.0, 0.27, 15120, 75.0, 30.0),
+    (92307.692, 0.0, 8723, 65.0, 65.0),
     (92307.692, 0.135, 11922, 65.0, 52.2),
     (92307.692, 0.27, 15120, 65.0, 39.3),
+    (116000.0, 0.0, 15120, 51.7, 51.7),
     (116000.0, 0.135, 15120, 51.7, 51.7),
+    (116000.0, 0.27, 15120, 51.7, 51.7),
     (175000.0, 0.0, 31050, 34.3, 34.3),
     (175000.0, 0.135, 23085, 34.3, 51.1),
     (175000.0, 0.27, 15120, 34.3, 68.0),
+    (232000.0, 0.0, 46440, 25.9, 25.9),
     (232000.0, 0.135, 30780, 25.9, 50.9),
     (232000.0, 0.27, 15120, 25.9, 75.9),
 ]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bot.strategy import insurance, ladder, risk
+from bot.strategy import insurance, ladder, profit, risk
 
 Q, D, P0, MM = 0.27, 16200.0, 116000.0, 0.00555
 TAKER = 0.00055
@@ -217,3 +217,39 @@ def test_a_later_sweep_is_cheaper_and_nearer_the_edge():
     for price, debt, ltv in ((75000, 11615, 0.574), (60000, 9834, 0.607), (45000, 7043, 0.580)):
         assert swept[price][0] == pytest.approx(debt, abs=2.0)
         assert swept[price][1] == pytest.approx(ltv, abs=0.001)
+
+
+def original_ladder(*, repays: bool) -> dict[int, tuple[float, float, float]]:
+    """The same fall under the original ladder on a full short, which only ever cuts it: {price: (debt, LTV, equity)}."""
+    debt, leg, cash, seen = D, risk.LegAccount(Q, P0, 0.0), 0.0, {}
+    for price in range(116000, 44999, -10):
+        scale = ladder.original_position_scale(insurance.loan_ltv(debt, Q, price, 1.0))
+        cut = risk.leg_shrink(leg, leg.size_btc - scale * Q, price, 0.00065, 1)
+        gain, leg = cut.realised_usdt - leg.realised_usdt, cut
+        debt, cash = (debt - gain, cash) if repays else (debt, cash + gain)
+        equity = insurance.equity_usdt(Q, price, debt, cash, risk.leg_unrealised_usdt(leg, price, 1))
+        seen[price] = (debt, insurance.loan_ltv(debt, Q, price, 1.0), equity)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("repays", "rows"),
+    [
+        (False, ((75000, 16200, 0.800, 12367), (60000, 16200, 1.0, 8552))),
+        (True, ((75000, 13009, 0.642, 12776), (60000, 8820, 0.544, 10404), (45000, 8818, 0.726, 7166))),
+    ],
+)
+def test_the_original_ladder_sells_the_hedge_into_the_fall(repays, rows):
+    """With its gains idle the loan dies all the same; with all of them repaid it lives, 7,900 USDT poorer than a swept hedge."""
+    fall = original_ladder(repays=repays)
+    for price, debt, ltv, equity in rows:
+        assert fall[price][0] == pytest.approx(debt, abs=3.0)
+        assert fall[price][1] == pytest.approx(ltv, abs=0.001)
+        assert fall[price][2] == pytest.approx(equity, abs=3.0)
+    assert repays == (max(ltv for _, ltv, _ in fall.values()) < 0.95)
+
+
+def test_an_idle_pair_costs_margin_and_little_to_collapse():
+    """27.18 USDT as a taker, 9.88 as a maker, for two legs of 0.213 that hedge nothing."""
+    assert profit.round_trip_cost_usdt(0.213, P0, TAKER) == pytest.approx(27.18, abs=0.005)
+    assert profit.round_trip_cost_usdt(0.213, P0, 0.0002) == pytest.approx(9.88, abs=0.005)
