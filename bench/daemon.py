@@ -1,4 +1,4 @@
-"""What the daemon costs, as ratios to a floor or a peer in the same run: a tick heard, a turn, a journal commit, a start, memory.
+"""What the daemon costs, as ratios to a floor or a peer in the same run: a tick heard, a decision, a turn, a commit, a start, memory.
 
     python -m bench.daemon [--count 4000]
 
@@ -16,16 +16,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import ccxt
 
 from bot.domain.clock import elapsed_s
+from bot.domain.commands import Mode
+from bot.domain.events import BarClosed, Event, Ticked, WalletSeen
+from bot.domain.legs import Leg
+from bot.engine import decider
 from bot.exchange.market_stream import MarketStream
 from bot.exchange.patience import Patience
 from bot.journal.journal import Journal
-from tests.unit.engine.desk import NOW_MS, Desk, a_ticker
+from bot.strategy import pipeline
+from tests.unit.engine.desk import NOW_MS, Desk, a_reading, a_ticker
 from tests.unit.exchange.frames import ack, delta, snapshot
 
 ROUNDS = 5
@@ -83,23 +89,82 @@ def _as_ccxt(peer: ccxt.bybit, text: str, row: dict[str, str]) -> object:
     return peer.parse_ticker({**row, **json.loads(text)["data"]})
 
 
+def strategy(count: int) -> None:
+    """One decision of a hedged book, and one by who holds the policy's wish already, beside putting the same answer together."""
+    desk = a_hedged_desk()
+    inputs = decider.inputs_of(desk.state, desk.now_ms)
+    answer = pipeline.decide(inputs)
+    wanted = pipeline.wish(inputs.policy, inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h)
+
+    def put_together() -> object:
+        parts = [type(part)(*part) if isinstance(part, tuple) else part for part in answer]
+        return type(answer)(*parts)
+
+    each = 1e6 / count
+    floor = seconds(lambda: [put_together() for _ in range(count)]) * each
+    for what, work in (
+        ("strategy: decide", lambda: pipeline.decide(inputs)),
+        ("strategy: decide_on, the wish held", lambda: pipeline.decide_on(inputs, wanted)),
+        ("strategy: the engine's inputs", lambda: decider.inputs_of(desk.state, desk.now_ms)),
+    ):
+        tell(what, seconds(lambda work=work: [work() for _ in range(count)]) * each, "its answer put together", floor)  # type: ignore[misc]
+
+
 def turn(count: int) -> None:
-    """A ticker through fold and think, and a pulse with a whole decision, beside the ingest's floor."""
+    """Every kind of turn that comes often, of a hedged book in a calm market, beside the ingest's floor. None leads to an order."""
     frame = delta(NOW_MS)
     floor = seconds(lambda: [json.loads(frame) for _ in range(count)]) * 1e6 / count
+    desk, few = a_hedged_desk(), count // 10
+    wallet, pulse = WalletSeen(wallet=desk.state.wallet), Ticked()
+
+    def turns(what: str, how_many: int, *events_of: Callable[[int], Event]) -> None:
+        spent = []
+        for _ in range(ROUNDS):
+            agree(desk)
+            events = [event_of(n) for n in range(how_many) for event_of in events_of]
+            hear = desk.hear
+            begun = time.process_time()
+            for event in events:
+                hear(event)
+            spent.append(time.process_time() - begun)
+            assert desk.state.mode is Mode.TRADING
+            assert desk.state.hedge is None
+        tell(f"turn: {what}", median(spent) * 1e6 / how_many, "json.loads", floor)
+
+    def ticker(n: int) -> Event:
+        return a_ticker(f"{116_000 + n % 50}", desk.now_ms)
+
+    def bar(n: int) -> Event:
+        last = desk.state.market.last_bar
+        assert last is not None
+        return BarClosed(bar=replace(last, start_ms=last.start_ms + (n + 1) * 300_000))
+
+    turns("a ticker", count, ticker)
+    turns("a wallet", count, lambda _: wallet)
+    turns("a pulse, nothing has moved", few, lambda _: pulse)
+    turns("a ticker and a pulse: a whole decision", few, ticker, lambda _: pulse)
+    turns("a bar", few, bar)
+
+
+def a_hedged_desk() -> Desk:
+    """A desk whose first hedge is done."""
     desk = Desk()
     desk.start()
+    while desk.state.hedge is not None:
+        for order in desk.orders:
+            if not desk.state.blotter.orders[order.order_link_id].is_settled:
+                desk.accept(order)
+                desk.fill(order)
+        desk.pulse(0.5)
+    agree(desk)
+    return desk
 
-    def ticks() -> None:
-        for n in range(count):
-            desk.hear(a_ticker(f"{116_000 + n % 50}", NOW_MS + n))
 
-    def pulses() -> None:
-        for _ in range(count // 10):
-            desk.pulse(0.1)
-
-    tell("turn: a ticker folded and thought about", seconds(ticks) * 1e6 / count, "json.loads", floor)
-    tell("turn: a pulse with a ticker", seconds(pulses) * 1e6 / (count // 10), "json.loads", floor)
+def agree(desk: Desk) -> None:
+    """A reading of the account that agrees, and a fresh price: nothing is due for some seconds, and time stands still."""
+    legs = desk.state.ledger.legs
+    desk.answer_reading(a_reading(f"{legs[Leg.LONG].qty}", f"{legs[Leg.SHORT].qty}"))
+    desk.pulse()
 
 
 def journal(count: int) -> None:
@@ -162,6 +227,7 @@ def main() -> None:
     count = parser.parse_args().count
     print(f"{'what':<48}{'each':>15}{'ratio':>11}  to")
     ingest(count)
+    strategy(count)
     turn(count)
     journal(count)
     start()

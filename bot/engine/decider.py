@@ -58,17 +58,9 @@ def decide(state: State, now_ms: int) -> Iterator[Decided | Note]:
 
 
 def answer_to(state: State, inputs: DecisionInputs) -> Decision:
-    """`pipeline.decide`; the policy's wish, which knows no price, is asked for only when something has moved it."""
-    market = inputs.market
-    wanted = state.wish.of(
-        pipeline.wish,
-        inputs.policy,
-        inputs.memory,
-        inputs.book.spot_btc,
-        market.sigma_24h,
-        market.funding_apr,
-        market.funding_regime,
-    )
+    """`pipeline.decide`; the policy's wish, which knows no price, is asked for only when a bar or the spot has moved it."""
+    level, spot_btc, sigma = inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h
+    wanted = state.wish.of(pipeline.wish, inputs.policy, level, spot_btc, sigma)
     return pipeline.decide_on(inputs, wanted)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from bot.domain.events import Bar, FundingPoint, TickerSeen
 from bot.engine import estimators
@@ -56,8 +55,8 @@ class MarketBook:
     """The estimates and after how many bars they were made: work remembered, not a fact. So are the three below."""
     _sigma: float | None = field(default=None, compare=False, repr=False)
     """None: a bar came since it was reckoned."""
-    _apr: tuple[Decimal, int, float] | None = field(default=None, compare=False, repr=False)
-    """(rate, interval, APR that decides); None: a settlement came since it was reckoned."""
+    _settled: tuple[int, tuple[float, ...]] | None = field(default=None, compare=False, repr=False)
+    """(interval, APRs of the settlements that decide); None: one came since they were reckoned."""
     _price: tuple[TickerSeen, float] | None = field(default=None, compare=False, repr=False)
 
     def see_ticker(self, ticker: TickerSeen, now_ms: int) -> None:
@@ -113,7 +112,7 @@ class MarketBook:
         self.last_bar, self.bars = None, 0
         self._terms.clear()
         self.window_bars.clear()
-        self._estimated = self._sigma = self._apr = None
+        self._estimated = self._sigma = self._settled = None
         self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
         for bar in bars:
             self._see_bar(bar, math.nan)
@@ -163,26 +162,22 @@ class MarketBook:
     @property
     def running_apr(self) -> float:
         """The running funding rate per year (0.1095 = 10.95 %); NaN while rate or interval are unknown."""
-        if self.ticker is None or self.ticker.funding_rate is None or self.interval_h is None:
-            return math.nan
-        return rates.apr(float(self.ticker.funding_rate), float(self.interval_h))
-
-    @property
-    def funding_apr(self) -> float:
-        """The APR that decides: running rate and last settlements, averaged; reckoned once for each rate. NaN while it is unknown."""
         ticker = self.ticker
         if ticker is None or ticker.funding_rate is None or ticker.funding_interval_h is None:
             return math.nan
-        rate, hours = ticker.funding_rate, ticker.funding_interval_h
-        if self._apr is None or self._apr[0] != rate or self._apr[1] != hours:
-            self._apr = (rate, hours, self._averaged_apr(float(hours)))
-        return self._apr[2]
+        return rates.apr(float(ticker.funding_rate), float(ticker.funding_interval_h))
 
-    def _averaged_apr(self, hours: float) -> float:
-        if math.isnan(self.running_apr):
+    @property
+    def funding_apr(self) -> float:
+        """The APR that decides: running rate and last settlements, averaged. NaN while the running one is unknown."""
+        hours, running = self.interval_h, self.running_apr
+        if hours is None or math.isnan(running):
             return math.nan
-        recent = [rates.apr(float(point.rate), hours) for point in list(self.funding)[-_APR_POINTS + 1 :]]
-        return math.fsum([*recent, self.running_apr]) / (len(recent) + 1)
+        if self._settled is None or self._settled[0] != hours:
+            recent = list(self.funding)[-_APR_POINTS + 1 :]
+            self._settled = (hours, tuple(rates.apr(float(point.rate), float(hours)) for point in recent))
+        settled = self._settled[1]
+        return math.fsum((*settled, running)) / (len(settled) + 1)
 
     @property
     def estimates(self) -> estimators.Estimates:
@@ -219,7 +214,7 @@ class MarketBook:
             return
         hours = self._settled_hours(point)
         self.funding.append(point)
-        self._apr = None
+        self._settled = None
         self.funding_regime = rates.regime_update(
             self.funding_regime,
             rates.apr(float(point.rate), hours),

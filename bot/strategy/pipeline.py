@@ -108,44 +108,27 @@ NO_OPERATOR = Operator(decision.MANUAL_OFF, math.nan, 0, 0)
 
 
 class Wish(NamedTuple):
-    """What the policy wants of spot and market alone, before loan, margin and people have their say. It knows no price."""
+    """What the policy wants of spot and volatility alone, before funding, loan, margin and people have their say. It knows no price."""
 
     is_sane: int
     """0: a setting of the policy is not a number in its range."""
     vol_level: int
-    pay_level: int
     user: Stage
     volatility: Stage
-    funding: Stage
 
 
 def decide(inputs: DecisionInputs) -> Decision:
     """Decide the next hedge. Pure: equal inputs give equal decisions, to the last bit."""
-    market = inputs.market
-    wanted = wish(
-        inputs.policy,
-        inputs.memory,
-        inputs.book.spot_btc,
-        market.sigma_24h,
-        market.funding_apr,
-        market.funding_regime,
-    )
+    wanted = wish(inputs.policy, inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h)
     return decide_on(inputs, wanted)
 
 
-def wish(
-    policy: Policy, last: Memory, spot_btc: float, sigma_24h: float, funding_apr: float, funding_regime: int
-) -> Wish:
-    """The lowest three rules: user, volatility, funding. None of them moves with the price, so their answer keeps."""
-    vol_level = hedge.vol_level(last.vol_level, sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio)
+def wish(policy: Policy, last_level: int, spot_btc: float, sigma_24h: float) -> Wish:
+    """The lowest two rules: user and volatility. Neither moves with price or funding, so their answer keeps from bar to bar."""
+    level = hedge.vol_level(last_level, sigma_24h, policy.sigma_low, policy.sigma_high, policy.sigma_fall_ratio)
     user = stages.user_stage(policy, spot_btc)
-    vol = stages.volatility_stage(policy, user.after_btc, spot_btc, vol_level, sigma_24h)
-    paid_apr = funding.paid_apr(funding_apr, spot_btc - vol.after_btc)
-    pay_level = funding.pay_level(last.pay_level, paid_apr, policy.pay_fall_ratio)
-    fund = stages.funding_stage(
-        policy, vol.after_btc, spot_btc, funding_apr, funding_regime, pay_level, last.funding_multiplier
-    )
-    return Wish(int(policy_is_sane(policy)), vol_level, pay_level, user, vol, fund)
+    vol = stages.volatility_stage(policy, user.after_btc, spot_btc, level, sigma_24h)
+    return Wish(int(policy_is_sane(policy)), level, user, vol)
 
 
 def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
@@ -154,8 +137,8 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     if refusal != 0:
         return refused(inputs, refusal)
     policy, account, operator, last = inputs.policy, inputs.account, inputs.operator, inputs.memory
-    price, spot_btc = inputs.market.price, inputs.book.spot_btc
-    vol, fund = wanted.volatility, wanted.funding
+    market, spot_btc, vol = inputs.market, inputs.book.spot_btc, wanted.volatility
+    price, apr = market.price, market.funding_apr
 
     ltv = worst_ltv(account, spot_btc, price)
     mm_rate = risk.maintenance_rate(account.mm_usdt, account.margin_usdt)
@@ -163,6 +146,11 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     margin_level = margin_level_of(policy, last.margin_level, mm_rate)
     cap_btc = stages.short_cap_btc(policy, inputs.instrument, inputs.book, price, account, margin_level)
 
+    paid_apr = funding.paid_apr(apr, spot_btc - vol.after_btc)
+    pay_level = funding.pay_level(last.pay_level, paid_apr, policy.pay_fall_ratio)
+    fund = stages.funding_stage(
+        policy, vol.after_btc, spot_btc, apr, market.funding_regime, pay_level, last.funding_multiplier
+    )
     floor = stages.ltv_stage(policy, fund.after_btc, spot_btc, price, account, ltv_level)
     margin = stages.margin_stage(floor.after_btc, spot_btc, cap_btc, margin_level)
     emergency = stages.emergency_stage(operator, margin.after_btc, spot_btc, cap_btc, ltv_level)
@@ -185,14 +173,14 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     )
     memory = Memory(
         wanted.vol_level,
-        wanted.pay_level,
+        pay_level,
         ltv_level,
         margin_level,
         multiplier,
         policy.target_delta_btc,
         recentre and trade.still_away(inputs, target_btc, least_steps),
     )
-    return answer(wanted, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
+    return answer(wanted, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
 
 
 def ltv_level_of(policy: Policy, previous: int, ltv: float) -> int:
@@ -223,6 +211,7 @@ def margin_level_of(policy: Policy, previous: int, mm_rate: float) -> int:
 
 def answer(
     wanted: Wish,
+    fund: Stage,
     floor: Stage,
     margin: Stage,
     emergency: Stage,
@@ -238,7 +227,7 @@ def answer(
         trade_plan.reason,
         wanted.user,
         wanted.volatility,
-        wanted.funding,
+        fund,
         floor,
         margin,
         emergency,

@@ -106,7 +106,7 @@ def without_memory(state: State) -> State:
     for name, held in vars_of(state).items():
         if isinstance(held, Figure):
             setattr(again, name, Figure())
-    again.market._sigma = again.market._apr = again.market._price = again.market._estimated = None
+    again.market._sigma = again.market._settled = again.market._price = again.market._estimated = None
     return again
 
 
