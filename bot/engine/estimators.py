@@ -13,10 +13,11 @@ from typing import NamedTuple
 from bot.domain.events import Bar
 from bot.strategy import volatility
 
-__all__ = ["NAMES", "Estimates", "of"]
+__all__ = ["NAMES", "Estimates", "for_targets", "of"]
 
 NAMES = ("realised", "parkinson", "garman-klass", "rogers-satchell", "yang-zhang", "bipower", "medrv")
 _MINUTE_MS = 60_000
+_LEAST_BARS = 3
 
 
 class Estimates(NamedTuple):
@@ -37,10 +38,10 @@ class _Candles(NamedTuple):
 def of(window: Iterable[Bar], minutes: int, min_bars: int) -> Estimates:
     """The estimates of a window of bars of `minutes` each, oldest first; all NaN for `min_bars` bars or fewer."""
     bars = [bar for bar in window if _is_sane(bar)]
-    if len(bars) <= max(3, min_bars):
+    if len(bars) <= max(_LEAST_BARS, min_bars):
         return Estimates(dict.fromkeys(NAMES, math.nan), math.nan, math.nan)
     candles = _candles(bars)
-    span = (bars[-1].start_ms - bars[0].start_ms) / _MINUTE_MS  # the time of the returns, gaps with their own
+    span = _minutes_of(bars)
     ranges = _candles(bars[1:])
     range_minutes = float(len(bars[1:]) * minutes)
     realised = volatility.realized_variance(candles.closes)
@@ -56,6 +57,21 @@ def of(window: Iterable[Bar], minutes: int, min_bars: int) -> Estimates:
     }
     for_targets = volatility.target_sigma_24h(sigmas["realised"], sigmas["bipower"])
     return Estimates(sigmas, volatility.jump_share(realised, bipower), for_targets)
+
+
+def for_targets(window: Iterable[Bar], min_bars: int) -> float:
+    """The sigma for profit targets alone, which the engine asks for at every bar; the rest is for people."""
+    bars = [bar for bar in window if _is_sane(bar)]
+    if len(bars) <= max(_LEAST_BARS, min_bars):
+        return math.nan
+    closes, span = [float(bar.close) for bar in bars], _minutes_of(bars)
+    realised, bipower = volatility.realized_variance(closes), volatility.bipower_variance(closes)
+    return volatility.target_sigma_24h(volatility.sigma_24h(realised, span), volatility.sigma_24h(bipower, span))
+
+
+def _minutes_of(bars: Sequence[Bar]) -> float:
+    """The time of the returns, gaps with their own."""
+    return (bars[-1].start_ms - bars[0].start_ms) / _MINUTE_MS
 
 
 def _sigma(

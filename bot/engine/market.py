@@ -52,9 +52,10 @@ class MarketBook:
     _sum: streaming.Running = streaming.EMPTY_RUNNING
     _smoothed: streaming.Ewma = streaming.EMPTY_EWMA
     _estimated: tuple[int, estimators.Estimates] | None = field(default=None, compare=False, repr=False)
-    """The estimates and after how many bars they were made: work remembered, not a fact. So are the three below."""
+    """The estimates and after how many bars they were made: work remembered, not a fact. So are the four below."""
     _sigma: float | None = field(default=None, compare=False, repr=False)
-    """None: a bar came since it was reckoned."""
+    _for_targets: float | None = field(default=None, compare=False, repr=False)
+    """None: a bar came since they were reckoned."""
     _settled: tuple[int, tuple[float, ...]] | None = field(default=None, compare=False, repr=False)
     """(interval, APRs of the settlements that decide); None: one came since they were reckoned."""
     _price: tuple[TickerSeen, float] | None = field(default=None, compare=False, repr=False)
@@ -102,7 +103,7 @@ class MarketBook:
             self._add(volatility.square_return(float(last.close), float(bar.close)), minutes)
         self.last_bar = bar
         self.bars += 1
-        self._sigma = None
+        self._sigma = self._for_targets = None
         self.window_bars.append(bar)
         if len(self.window_bars) > self.window.bars + 1:
             self.window_bars.popleft()
@@ -112,7 +113,7 @@ class MarketBook:
         self.last_bar, self.bars = None, 0
         self._terms.clear()
         self.window_bars.clear()
-        self._estimated = self._sigma = self._settled = None
+        self._estimated = self._sigma = self._for_targets = self._settled = None
         self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
         for bar in bars:
             self._see_bar(bar, math.nan)
@@ -186,6 +187,13 @@ class MarketBook:
             made = estimators.of(self.window_bars, self.window.minutes, self.window.min_bars)
             self._estimated = (self.bars, made)
         return self._estimated[1]
+
+    @property
+    def sigma_for_targets(self) -> float:
+        """The sigma that profit targets are made of; reckoned once for each bar. NaN unknown."""
+        if self._for_targets is None:
+            self._for_targets = estimators.for_targets(self.window_bars, self.window.min_bars)
+        return self._for_targets
 
     def average_apr(self, hours: float) -> float:
         """Time-weighted APR of the settlements of the last `hours`; NaN while none is known."""

@@ -219,7 +219,7 @@ def targets_sigma(state: State) -> float:
     """
     if state.config.profit.is_original:
         return state.market.sigma_24h
-    for_targets = state.market.estimates.for_targets
+    for_targets = state.market.sigma_for_targets
     return state.market.sigma_24h if math.isnan(for_targets) else for_targets
 
 

@@ -33,6 +33,14 @@ def test_six_hourly_bars_by_hand(name: str, sigma: float) -> None:
     assert made.sigmas[name] == pytest.approx(sigma, abs=5e-9)
 
 
+@pytest.mark.parametrize("least", [4, 6])
+def test_the_sigma_for_targets_alone_is_the_one_that_is_shown(least: int) -> None:
+    """The engine does not wait for the figures that only people read, and gets the very same one."""
+    window = (*SIX_HOURS, replace(SIX_HOURS[1], start_ms=9 * 3_600_000, low=D(0)))
+
+    assert repr(estimators.for_targets(window, least)) == repr(estimators.of(window, 60, least).for_targets)
+
+
 def test_a_bar_without_sense_is_left_out() -> None:
     """A low above the close would make every range a fiction."""
     odd = replace(SIX_HOURS[2], low=D(0))

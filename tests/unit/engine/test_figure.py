@@ -106,7 +106,9 @@ def without_memory(state: State) -> State:
     for name, held in vars_of(state).items():
         if isinstance(held, Figure):
             setattr(again, name, Figure())
-    again.market._sigma = again.market._settled = again.market._price = again.market._estimated = None
+    again.market._sigma = again.market._for_targets = again.market._settled = again.market._price = (
+        again.market._estimated
+    ) = None
     return again
 
 
