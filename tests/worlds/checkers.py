@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from math import isfinite
 from re import fullmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import (
@@ -21,6 +21,7 @@ from bot.domain.commands import (
     Mode,
     Note,
     OrderAbsent,
+    Outcome,
     PlaceOrder,
     Realising,
     Refusal,
@@ -98,9 +99,13 @@ class Checkers:
         self._last_place_ms = -1
         self._limited = False
         self._round_trips: set[int] = set()
+        self._holdings: list[Decimal] = [world.true_spot]
+        """Every holding of the coin that there was, in order."""
+        self._believed = 0
+        """The place among them that this process decided on last."""
         self._twins_heard: set[str] = set()
 
-    def _fail(self, invariant: str, why: str) -> None:
+    def _fail(self, invariant: str, why: str) -> NoReturn:
         world = self._world
         raise Violation(invariant, (world.now - world.started_ms) / 1000, why)
 
@@ -231,6 +236,7 @@ class Checkers:
     def on_venue_change(self) -> None:
         """Take in new executions of the private books."""
         self._marks_seen.append(self._world.last_tick.mark)
+        self._note_holding()
         fresh: list[ExecRow] = []
         for row in reversed(self._world.account.executions):
             if row.serial <= self._last_serial:
@@ -275,6 +281,7 @@ class Checkers:
                 self.foreign_path += 2 * away  # there and back, on purpose
             case Decided():
                 self._numbers(record)
+                self._holding(record)
             case Refusal(rule="leg limit"):
                 self._limited = True  # the other leg takes its share step by step
             case Note(kind="second writer") if not self._world.twins:
@@ -309,6 +316,24 @@ class Checkers:
         for params in world.network.on_the_wire.values():
             if params["orderLinkId"] == link and world.now - self.left[link] <= ORDER_RECV_WINDOW_MS:
                 self._fail("I-12 not found is not terminal", f"{link} is still on the wire")
+
+    def _note_holding(self) -> None:
+        if self._holdings[-1] != self._world.true_spot:
+            self._holdings.append(self._world.true_spot)
+
+    def _holding(self, decided: Decided) -> None:
+        """I-36: a wallet that is told late never takes the place of a newer one: decisions follow the holding forward only."""
+        said = decided.inputs.get("book.spot_btc")
+        if said is None or decided.outcome is not Outcome.HEDGE:
+            return
+        self._note_holding()
+        spot, there_were = D(repr(said)), self._holdings
+        ahead = range(self._believed, len(there_were))
+        place = next((i for i in ahead if abs(there_were[i] - spot) < STEP), None)
+        if place is None:
+            now = there_were[self._believed]
+            self._fail("I-36 stale-message immunity", f"decided on a holding of {spot} after one of {now}")
+        self._believed = place
 
     def _numbers(self, decided: Decided) -> None:
         """I-38: every number of a decision is finite or missing."""
@@ -407,6 +432,7 @@ class Checkers:
     def on_birth(self) -> None:
         """What a new process knows is what the journal kept."""
         self._ticker_heard_ms = -(10**15)
+        self._believed = 0  # it takes what it sees first, and a reading may lag
         self._forbidden.clear()
         for record in self._world.diary.of(OperatorAsked, Note, LatchSeen):
             match record:

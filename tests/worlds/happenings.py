@@ -13,6 +13,7 @@ from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
 from bot.simulator.deeds import trade_by_owner
 from bot.simulator.params import Refusal
+from tests.worlds.weather import LONGEST_LAG_MS
 
 if TYPE_CHECKING:
     from tests.worlds.world import World
@@ -50,6 +51,11 @@ def plan(world: World) -> None:
     if world.climate.happenings and own.random() < 0.3:
         for _ in range(own.randint(1, 4)):
             world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _small_deposit(world))
+    if world.climate.happenings and own.random() < 0.5:
+        for _ in range(own.randint(2, 5)):
+            amount = D(own.choice(("0.05", "0.08", "-0.04")))
+            when = world.now + own.randint(60_000, max(60_001, span - 12_000))
+            world.at(when, lambda amount=amount: _coin_before_its_wallet(world, amount))  # type: ignore[misc]
     if world.climate.happenings and own.random() < 0.1:
         world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: twin(world))
 
@@ -178,12 +184,14 @@ def _rehedge(world: World) -> None:
 
 def _small_deposit(world: World) -> None:
     """Enough to leave the band and no hurry: the hedge rests as a maker."""
-    world.venue.advance(world.now)
-    world.before_foreign()
-    world.venue.deposit(world.ACCOUNT, "BTC", D("0.018"), "UNIFIED")
-    world.given_btc += D("0.018")
-    world.after_foreign()
-    world.venue_moved()
+    _move_coin(world, D("0.018"))
+
+
+def _coin_before_its_wallet(world: World, amount: Decimal) -> None:
+    """The stream tells that coin came or went, and is cut; what is read then has the legs of now, and the wallet before it."""
+    if _move_coin(world, amount):
+        world.network.wallet_stands(world.now - 1, for_ms=LONGEST_LAG_MS)
+        world.at(world.now + 4_000, lambda: world.wires.private.cut("a server of the venue gives way to another"))
 
 
 def _realise(world: World) -> None:
@@ -248,17 +256,22 @@ def _adl(world: World) -> None:
 
 
 def _deposit(world: World) -> None:
-    amount = D(world.rng.choice(("-0.03", "0.02", "0.05")))
+    if _move_coin(world, D(world.rng.choice(("-0.03", "0.02", "0.05")))):
+        world.marks["spot moved by a deposit"] += 1
+
+
+def _move_coin(world: World, amount: Decimal) -> bool:
+    """BTC from outside, or below zero to outside; False where the venue keeps it."""
     world.venue.advance(world.now)
     world.before_foreign()
     try:
         world.venue.deposit(world.ACCOUNT, "BTC", amount, "UNIFIED")
     except Refusal:
-        return
+        return False
     world.given_btc += amount
-    world.marks["spot moved by a deposit"] += 1
     world.after_foreign()
     world.venue_moved()
+    return True
 
 
 def _price_gap(world: World) -> None:

@@ -360,7 +360,10 @@ def a_climate(rng: Random) -> weather.Climate:
         ms = rng.randint(200, 6000) if fault == "request-late" else None
         climate.injections.append(Injection(fault=fault, match=match, p=rng.uniform(0.2, 0.9), value=value, ms=ms))
     if rng.random() < 0.5:
-        climate.read_lag_p, climate.read_lag_ms = rng.uniform(0.2, 0.9), rng.choice((1000, 4000, 11_000))
+        climate.read_lag_p, climate.read_lag_ms = (
+            rng.uniform(0.2, 0.9),
+            rng.choice((1000, 4000, weather.LONGEST_LAG_MS)),
+        )
     climate.happenings["kill"] = rng.choice((0, 0, 2, 5))
     climate.happenings["kill at"] = rng.choice((0, 3, 8))
     climate.happenings["rest down"] = rng.choice((0, 0, 2))

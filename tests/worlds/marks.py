@@ -70,6 +70,7 @@ EXPECTED = frozenset(
         "spot moved by a deposit",
         "stream cut",
         "stream half open",
+        "wallet read from before its change",
     }
 )
 

@@ -29,6 +29,7 @@ REQUEST_TIMEOUT_MS = 5000
 ORDER_RECV_WINDOW_MS = 2500
 READ_RECV_WINDOW_MS = 5000
 CREATE, CANCEL = "/v5/order/create", "/v5/order/cancel"
+WALLET = "/v5/account/wallet-balance"
 
 _UNREADABLE = {
     "html": b"<html>oops</html>",
@@ -92,6 +93,7 @@ class Network:
         self._lasting: dict[tuple[object, ...], _Told] = {}
         """Other answers that show neither price nor clock, as long as nothing happens at the venue."""
         self._revision = -1
+        self._stands_at = self._stands_until = 0
 
     def carry(self, call: Call, then: Callable[[Answer], None]) -> None:
         """Send one request; `then` hears its end exactly once."""
@@ -185,6 +187,9 @@ class Network:
         if climate.read_lag_p and world.in_storm and world.rng.random() < climate.read_lag_p:
             lag_ms = world.rng.randint(1, climate.read_lag_ms)
             world.marks["reading stale"] += 1
+        if call.path == WALLET and now < self._stands_until and world.in_storm:
+            lag_ms = max(lag_ms, now - self._stands_at)
+            world.marks["wallet read from before its change"] += 1
         told = self._snapshot(call, now - lag_ms) if call.path in _SNAPSHOT_PATHS else self._told(call, now - lag_ms)
         if not fate.edits:
             return told.body(now)
@@ -228,6 +233,10 @@ class Network:
             return None
         return (call.path, *serials[:1], *serials[-1:], len(serials))
 
+    def wallet_stands(self, at_ms: int, *, for_ms: int) -> None:
+        """Wallets are read from a replica of their own, and it gets no news: for `for_ms` they are shown as they were at `at_ms`."""
+        self._stands_at, self._stands_until = at_ms, at_ms + for_ms
+
     def note_change(self) -> None:
         """The account changed: remember how it looks from now on."""
         world = self._world
@@ -246,7 +255,7 @@ class Network:
 
 _SNAPSHOT_PATHS: dict[str, dict[str, object]] = {
     "/v5/position/list": {"category": "linear", "symbol": "BTCUSDT"},
-    "/v5/account/wallet-balance": {"accountType": "UNIFIED"},
+    WALLET: {"accountType": "UNIFIED"},
 }
 
 

@@ -26,7 +26,7 @@ from bot.engine.blotter import Blotter
 from bot.engine.engine import Engine
 from bot.engine.ledger import Ledger
 from bot.engine.modes import MODES, Permission
-from bot.engine.state import State
+from bot.engine.state import Holding, State
 from tests.worlds import campaign
 
 MOST_SEEDS = 120
@@ -239,6 +239,11 @@ def _lose_the_reconnect() -> AbstractContextManager[Any]:
     return patch.object(reconciler, "_why_read", once)
 
 
+def _believe_every_wallet() -> AbstractContextManager[Any]:
+    """Whatever a wallet shows is the holding, be it the wallet of ten seconds ago."""
+    return patch.object(Holding, "see", lambda self, qty, _now_ms, **_patience: self._believe(qty))
+
+
 def _all_of(*patches: AbstractContextManager[Any]) -> AbstractContextManager[Any]:
     stack = ExitStack()
 
@@ -274,6 +279,7 @@ MISTAKES: tuple[Mistake, ...] = (
     _no_fence,
     _forget_own_names,
     _lose_the_reconnect,
+    _believe_every_wallet,
 )
 
 

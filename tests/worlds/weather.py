@@ -11,9 +11,11 @@ from random import Random
 
 from bot.simulator.faults import Injection
 
-__all__ = ["AMBIGUOUS", "Climate", "draw"]
+__all__ = ["AMBIGUOUS", "LONGEST_LAG_MS", "Climate", "draw"]
 
 AMBIGUOUS = (10000, 10016, 10006, 10018, 170146, 170234, 3400214, 10019, 10429, -1)
+LONGEST_LAG_MS = 11_000
+"""No read shows an older account than this."""
 _REFUSALS = (110007, 110063, 110118, 10002)
 _STATUSES = (500, 502, 503, 504, 429)
 
@@ -69,7 +71,7 @@ def _request(
 
 
 def _lag(climate: Climate, rng: Random, strength: float) -> None:
-    climate.read_lag_p, climate.read_lag_ms = strength, rng.choice((1000, 4000, 11_000))
+    climate.read_lag_p, climate.read_lag_ms = strength, rng.choice((1000, 4000, LONGEST_LAG_MS))
 
 
 def _reset(climate: Climate, rng: Random, strength: float) -> None:
@@ -81,7 +83,7 @@ def _mute(climate: Climate, rng: Random, strength: float) -> None:
     loud = min(0.9, 0.5 + strength)
     climate.injections.append(Injection(fault="reply-lost", match=_CREATE, p=loud, value="close"))
     climate.injections.append(Injection(fault="topic-silent", match="private", p=loud))
-    climate.read_lag_p, climate.read_lag_ms = loud, 11_000
+    climate.read_lag_p, climate.read_lag_ms = loud, LONGEST_LAG_MS
 
 
 def _happens(name: str, most: int) -> Blow:
