@@ -249,7 +249,7 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
 
 
 def _lived(room: Room, tape: Any, span: Any, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
-    """The same stretch through the live engine and the simulated venue. Repayment is the kernel's to play."""
+    """The same stretch through the live engine and the simulated venue. A Crypto Loan is the kernel's to play."""
     from bot import launch
     from bot.backtest import book, replay
     from bot.terminal import counting

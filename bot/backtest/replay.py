@@ -20,7 +20,17 @@ from bot.backtest import kernel, shore
 from bot.backtest.candles import Candles
 from bot.backtest.lived import Balance, Faults, Lived, MemoryDiary
 from bot.domain.account import ExecKind
-from bot.domain.commands import CancelOrder, Command, PlaceOrder, ReadAccount, ReadHistory, SeekOrder
+from bot.domain.commands import (
+    CancelOrder,
+    Command,
+    PlaceOrder,
+    ReadAccount,
+    ReadHistory,
+    ReadLoan,
+    RepayDebt,
+    SeekOrder,
+    SeekRepayment,
+)
 from bot.domain.events import (
     AccountRead,
     BarClosed,
@@ -29,17 +39,18 @@ from bot.domain.events import (
     Event,
     ExecutionSeen,
     HistoryRead,
+    LoanRead,
     OrderAnswered,
     OrderSeen,
-    OrderSought,
     ReadFailed,
     Started,
     Ticked,
     TickerSeen,
     WalletSeen,
 )
+from bot.domain.loan import Structure
 from bot.domain.orders import Verdict
-from bot.engine.config import EngineConfig, ProfitAction
+from bot.engine.config import EngineConfig, LoanRules, ProfitAction, ProfitRules
 from bot.engine.engine import Engine
 from bot.simulator.margin import Margin
 from bot.simulator.rules import VenueRules
@@ -52,6 +63,7 @@ ACCOUNT = "bot"
 HOUR_MS = 3_600_000
 TENTH = Decimal("0.1")
 CALM = Faults()
+NO_LIMIT = Decimal("1e9")
 MOST_ROUNDS = 60
 """Pulses that one tick may lead to while orders are in motion; more would be a loop."""
 
@@ -75,9 +87,33 @@ def live(
 
 
 def same_subset(config: EngineConfig, policy: Policy, rules: b.Rules) -> EngineConfig:
-    """The engine's configuration for what this kernel's rules also do: profit as they say, and no payments to a lender."""
-    profit = config.profit if rules.profit == 1 else replace(config.profit, action=ProfitAction.OFF)
-    return replace(config, policy=policy, profit=profit, loan=replace(config.loan, enabled=False))
+    """The engine's configuration for what these rules of the kernel also do: profit as they say, a share of it to the debt.
+
+    In a unified account the engine does not sweep, because there profit counts without being realised; nor has it a reserve here.
+    """
+    if rules.profit != 1:
+        off = replace(config.profit, action=ProfitAction.OFF)
+        return replace(config, policy=policy, profit=off, loan=replace(config.loan, enabled=False))
+    profit = ProfitRules(
+        k=rules.profit_k,
+        days=rules.profit_days,
+        trail=rules.profit_trail,
+        least_usdt=rules.profit_least_usdt,
+        arm_round_trips=rules.profit_round_trips,
+        gain_round_trips=1.0,
+        slippage=rules.slippage,
+    )
+    loan = LoanRules(
+        enabled=True,
+        structure=Structure.UTA,
+        profit_share=Decimal(repr(rules.repay_share)),
+        repay_min_usdt=Decimal(repr(rules.repay_least_usdt)),
+        repay_max_usdt=NO_LIMIT,
+        repay_max_day_usdt=NO_LIMIT,
+        read_every_ms=HOUR_MS,
+        stale_ms=20 * HOUR_MS,
+    )
+    return replace(config, policy=policy, profit=profit, loan=loan)
 
 
 def _stretched(config: EngineConfig, tick_ms: int) -> EngineConfig:
@@ -257,7 +293,14 @@ class _World:
             case ReadHistory():
                 self.hear(self._history(command))
             case SeekOrder():
-                self._seek(command)
+                self.hear(shore.sought_of(self.venue, ACCOUNT, command))
+            case ReadLoan():
+                self.hear(LoanRead(reading=shore.loan_of(self.venue, ACCOUNT, self.now)))
+            case RepayDebt():
+                self.hear(shore.repay(self.venue, ACCOUNT, command))
+                self._deliver()
+            case SeekRepayment():
+                self.hear(shore.repayments_of(self.venue, ACCOUNT, command))
             case _:
                 self.hear(ReadFailed(what=type(command).__name__, reason="not played in a backtest"))
 
@@ -283,21 +326,6 @@ class _World:
             )
         )
         self._deliver()
-
-    def _seek(self, command: SeekOrder) -> None:
-        named = {**shore.LINEAR, "orderLinkId": command.order_link_id}
-        found: list[Any] = []
-        for path in ("/v5/order/realtime", "/v5/order/history"):
-            reply = self.venue.request(ACCOUNT, "GET", path, named)
-            found += (reply.result or {}).get("list", [])
-        fills = self.venue.request(ACCOUNT, "GET", "/v5/execution/list", {**named, "limit": 100})
-        self.hear(
-            OrderSought(
-                order_link_id=command.order_link_id,
-                order=shore.order_row_of(found[0]) if found else None,
-                executions=tuple(shore.execution_of(row) for row in (fills.result or {}).get("list", [])),
-            )
-        )
 
     def _history(self, command: ReadHistory) -> HistoryRead:
         """What lies before this moment on the tape."""

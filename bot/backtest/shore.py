@@ -10,10 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from bot.domain.account import AccountFacts, AccountReading, Coin, ExecKind, Execution, Wallet
-from bot.domain.commands import PlaceOrder
+from bot.domain.commands import PlaceOrder, RepayDebt, SeekOrder, SeekRepayment
+from bot.domain.events import MoneyAnswered, OrderSought, RepaymentSought
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
-from bot.domain.orders import OrderRow
+from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
+from bot.domain.orders import OrderRow, Verdict
 from bot.simulator.figures import ZERO, booked
 from bot.simulator.margin import Margin
 from bot.simulator.venue import Venue
@@ -22,9 +24,13 @@ __all__ = [
     "FACTS",
     "execution_of",
     "instrument_of",
+    "loan_of",
     "order_params",
     "order_row_of",
     "reading_of",
+    "repay",
+    "repayments_of",
+    "sought_of",
     "wallet_at",
     "wallet_of",
 ]
@@ -155,6 +161,18 @@ def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> Acco
     )
 
 
+def sought_of(venue: Venue, account: str, command: SeekOrder) -> OrderSought:
+    """What the lists say of one order."""
+    named = {**LINEAR, "orderLinkId": command.order_link_id}
+    found = [row for path in ("realtime", "history") for row in _list(venue, account, f"/v5/order/{path}", named)]
+    fills = _list(venue, account, "/v5/execution/list", {**named, "limit": 100})
+    return OrderSought(
+        order_link_id=command.order_link_id,
+        order=order_row_of(found[0]) if found else None,
+        executions=tuple(execution_of(row) for row in fills),
+    )
+
+
 def wallet_at(margin: Margin) -> Wallet:
     """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row."""
     return Wallet(
@@ -182,6 +200,49 @@ def wallet_at(margin: Margin) -> Wallet:
     )
 
 
+def loan_of(venue: Venue, account: str, asked_ms: int) -> LoanReading:
+    """The debt inside the unified account, and what could repay it (Bybit: spot-margin-uta/repayment-available-amount)."""
+    able = _result(venue, account, "/v5/spot-margin-trade/repayment-available-amount", {"currency": "USDT"})
+    return LoanReading(
+        asked_ms=asked_ms,
+        structure=Structure.UTA,
+        principal=venue.margin(account).usdt.spot_borrow,
+        tiers=((ZERO, Decimal("0.98")),),
+        repayable_usdt=_number(able["lossLessRepaymentAmount"]),
+    )
+
+
+def repay(venue: Venue, account: str, deed: RepayDebt) -> MoneyAnswered:
+    """One repayment by the path that sells nothing (Bybit: account/no-convert-repay)."""
+    body = {"coin": deed.coin, "amount": f"{deed.amount:f}"}
+    reply = venue.request(account, "POST", "/v5/account/no-convert-repay", body)
+    accepted = reply.ret_code == 0
+    return MoneyAnswered(
+        payment=deed.payment,
+        deed=type(deed).__name__,
+        verdict=Verdict.ACCEPTED if accepted else Verdict.REFUSED,
+        code=reply.ret_code,
+        reason=reply.ret_msg,
+        fate=Fate.PENDING if accepted else None,
+    )
+
+
+def repayments_of(venue: Venue, account: str, command: SeekRepayment) -> RepaymentSought:
+    """The REPAY lines of the transaction log, newest first, and the debt that stands (Bybit: account/transaction-log)."""
+    asked = {
+        "accountType": "UNIFIED",
+        "currency": command.coin,
+        "type": "REPAY",
+        "startTime": command.sent_ms,
+        "limit": 50,
+    }
+    rows = tuple(
+        RepayRow(ref=row["id"], amount=-Decimal(row["cashFlow"]), fate=Fate.DONE, at_ms=int(row["transactionTime"]))
+        for row in _list(venue, account, "/v5/account/transaction-log", asked)
+    )
+    return RepaymentSought(payment=command.payment, rows=rows, debt=venue.margin(account).usdt.spot_borrow)
+
+
 def instrument_of(venue: Venue) -> Instrument:
     """The contract's filters (Bybit: market/instrument)."""
     reply = venue.public("/v5/market/instruments-info", LINEAR)
@@ -207,11 +268,17 @@ def _leg(row: Mapping[str, Any], leg: Leg) -> LegRow:
 
 
 def _list(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> list[Any]:
-    reply = venue.request(account, "GET", path, params)
-    rows = (reply.result or {}).get("list")
-    if reply.ret_code or not isinstance(rows, list):
-        raise RuntimeError(f"the simulated venue refused {path}: {reply.ret_code} {reply.ret_msg}")
+    rows = _result(venue, account, path, params).get("list")
+    if not isinstance(rows, list):
+        raise RuntimeError(f"the simulated venue gave no list for {path}")
     return rows
+
+
+def _result(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> dict[str, Any]:
+    reply = venue.request(account, "GET", path, params)
+    if reply.ret_code:
+        raise RuntimeError(f"the simulated venue refused {path}: {reply.ret_code} {reply.ret_msg}")
+    return reply.result or {}
 
 
 def _number(text: object) -> Decimal:

@@ -9,6 +9,7 @@ from bot.backtest import book as b
 from bot.backtest import policies, replay
 from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
+from bot.domain.commands import PaymentEnded, ProfitRealised
 from bot.engine.config import Style
 from bot.replay import difference, retake
 from bot.strategy import decision, pipeline
@@ -72,6 +73,42 @@ def test_both_speeds_agree(engines, name):
     assert fast.figures["interest"] == pytest.approx(float(full.interest), abs=0.05)
     whole = full.outcome(policies.Plan(name="p", words="", policy=policy), BOOK, 288)
     assert whole.equity[-1] - full.first.equity == pytest.approx(sum(whole.attribution().values()), abs=1e-6)
+
+
+@pytest.mark.parametrize(("seed", "rate"), [(8, 0.0), (10, 0.0001)])
+def test_both_speeds_take_profit_and_repay_alike(engines, seed, rate):
+    """A fully hedged book, profit stopped out time and again: each taking at the same moment and with the same gain, half of it repaid.
+
+    The residues. Equity: the venue's spread of one tick, and rounding to eight places. Debt: the engine pays whole cents, not within the
+    venue's five minutes of each hour, and shares out what was earned in all, received funding included; the kernel what was realised.
+    """
+    book = policies.opening(spot_btc=0.27, loan_usdt=10_000, short_btc=0.27)
+    rules = RULES._replace(profit=1, profit_k=99.0)  # the stop alone: targets are made of another sigma here and there
+    policy = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
+    tape = a_tape(engines, seed, 288, sigma_24h=0.08)
+    tape = tape._replace(
+        settle_rate=np.full_like(tape.settle_rate, rate), settle_regime=np.zeros_like(tape.settle_regime)
+    )
+    span, config = b.Span(WARM, len(tape.at_ms)), replay.same_subset(a_config(), policy, rules)
+    fast = play(engines, tape, span, book, policies.Plan(name="p", words="", policy=policy, rules=rules))
+    full = replay.live(tape, span, book, rules, config)
+
+    rows = fast.log[fast.log[:, 2] == b.PROFIT_ROW]
+    taken = [
+        (at_ms, it.realised_usdt - it.costs_usdt)
+        for it, at_ms in full.diary.records
+        if isinstance(it, ProfitRealised) and it.decision
+    ]
+    paid = [it.paid for it, _ in full.diary.records if isinstance(it, PaymentEnded)]
+    assert len(rows) > 15
+    assert [int(row[0]) for row in rows] == [at_ms for at_ms, _ in taken]
+    assert [row[18] for row in rows] == pytest.approx([float(gain) for _, gain in taken], abs=0.05)
+    assert fast.figures["fees"] == pytest.approx(float(full.fees), abs=0.01)
+    assert fast.equity[-1] == pytest.approx(full.samples[-1][2], abs=0.5)
+    assert fast.figures["repaid"] > 500
+    shared = rules.repay_share * float(full.received + full.paid)
+    assert fast.figures["debt"] == pytest.approx(full.samples[-1][4], abs=0.02 * len(paid) + shared)
+    assert float(sum(paid)) == pytest.approx(book.debt_usdt - full.samples[-1][4])
 
 
 def test_partial_fills_and_refusals_end_at_the_same_legs(engines):
