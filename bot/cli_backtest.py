@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,9 +100,10 @@ def backtest(
         ))  # fmt: skip
         plan = _plan(room, policy)
         tape, span = study.rebased(room.tape, _span(room), room.price)
-        run = play(room.engines, tape, span, room.opening, plan)
         if fidelity is Fidelity.FULL:
             run = _lived(room, tape, span, plan, env_file, quiet=as_json)
+        else:
+            run = play(room.engines, tape, span, room.opening, plan)
         if csv is not None:
             report.write_csv(csv, [run])
         if as_json:
@@ -267,8 +269,9 @@ def _lived(room: Room, tape: Any, span: Any, plan: Any, env_file: Path | None, *
 def _plan(room: Room, name: str) -> Any:
     plans = {plan.name: plan for plan in room.plans()}
     if name not in plans:
-        raise ValueError(f"no policy is called {name!r}; there are: {', '.join(plans)}")
-    return plans[name]
+        raise ValueError(f"no policy is called {name!r}; there are: {'; '.join(plans)}")
+    plan = plans[name]
+    return replace(plan, rules=plan.rules._replace(profit=int(room.asked.profit)))
 
 
 def _span(room: Room) -> Any:

@@ -13,7 +13,7 @@ from bot.backtest import book as b
 from bot.backtest.outcome import Outcome
 from bot.backtest.policies import Plan
 
-from bot.domain.commands import Decided, Outcome as Verdict  # isort: skip
+from bot.domain.commands import Decided, PaymentEnded, ProfitRealised, Outcome as Verdict  # isort: skip
 from bot.domain.records import Record
 
 __all__ = ["Balance", "Faults", "Lived", "MemoryDiary"]
@@ -36,11 +36,17 @@ class MemoryDiary:
     def __init__(self, *, keep: bool = True) -> None:
         self.records: list[tuple[Record, int]] = []
         self.decisions: list[tuple[int, Decided]] = []
+        self.takings = 0
+        self.repaid = Decimal(0)
         self._keep, self._count = keep, 0
 
     def append(self, record: Record, now_ms: int) -> int:
         if isinstance(record, Decided):
             self.decisions.append((now_ms, record))
+        elif isinstance(record, ProfitRealised):
+            self.takings += record.decision > 0
+        elif isinstance(record, PaymentEnded):
+            self.repaid += record.paid
         if self._keep:
             self.records.append((record, now_ms))
         self._count += 1
@@ -91,6 +97,9 @@ class Lived:
     mm_rate: float = math.nan
     died_ms: int | None = None
     mode: str = ""
+    seen_ms: int | None = None
+    in_band_s: list[float] = field(default_factory=lambda: [0.0] * len(b.LTV_BANDS))
+    """Seconds in each band of LTV."""
 
     @property
     def hedges(self) -> list[tuple[int, Decided]]:
@@ -98,7 +107,8 @@ class Lived:
         return [(at_ms, decided) for at_ms, decided in self.diary.decisions if decided.outcome is Verdict.HEDGE]
 
     def see(self, now: Balance, mm_rate: float) -> None:
-        """Keep the worst of what a tick shows."""
+        """Keep the worst of what a tick shows, and how long it was like that."""
+        self.weigh_time(now.at_ms)
         owed = max(0.0, -(now.cash + now.unrealised - now.debt))
         value = now.spot * now.price
         self.ltv, self.mm_rate = (owed / value if value > 0 else math.nan), mm_rate
@@ -106,6 +116,12 @@ class Lived:
         self.peak = max(self.peak, now.equity)
         if self.peak > 0:
             self.max_drawdown = max(self.max_drawdown, 1.0 - now.equity / self.peak)
+
+    def weigh_time(self, now_ms: int) -> None:
+        """Give the time since the last tick to the band of LTV it was spent in, as the kernel does."""
+        seconds, self.seen_ms = (now_ms - (self.seen_ms or now_ms)) / 1000.0, now_ms
+        if seconds and not math.isnan(ltv := self.ltv):
+            self.in_band_s[int(ltv >= 0.50) + int(ltv >= 0.65) + int(ltv >= 0.75) + int(ltv >= 0.85)] += seconds
 
     def sample(self, now: Balance) -> None:
         """A row in the kernel's columns. Slippage is inside the hedge's price here: a book has no mid to be measured from."""
@@ -116,7 +132,7 @@ class Lived:
         self.samples.append([
             now.at_ms, now.price, now.equity, now.cash, now.debt, now.spot, now.long, now.short,
             math.nan if target is None else float(target), self.ltv, self.mm_rate, now.unrealised,
-            hedge, funding, -fees, 0.0, -interest, 0.0, 0.0, 0.0,
+            hedge, funding, -fees, 0.0, -interest, 0.0, 0.0, float(self.diary.repaid),
         ])  # fmt: skip
 
     def outcome(self, plan: Plan, opening: b.Opening, bars: int) -> Outcome:
@@ -127,11 +143,12 @@ class Lived:
             "funding_received": float(self.received), "funding_paid": float(self.paid), "interest": float(self.interest),
             "turnover": self.turnover, "maker_turnover": self.maker, "max_ltv": self.max_ltv, "max_mm_rate": self.max_mm_rate,
             "max_drawdown": self.max_drawdown, "ltv": self.ltv, "mm_rate": self.mm_rate, "opening_equity": self.first.equity,
-            "spot_gain": self.first.spot * (last[1] - self.first.price),
-        }  # fmt: skip
+            "spot_gain": self.first.spot * (last[1] - self.first.price), "repaid": float(self.diary.repaid),
+            "repaid_from_profit": float(self.diary.repaid),
+        } | {f"ltv_{i}_s": seconds for i, seconds in enumerate(self.in_band_s)}  # fmt: skip
         counts = dict.fromkeys(b.COUNTS, 0) | {
             "death_ms": -1 if self.died_ms is None else self.died_ms, "orders": self.orders, "hedges": len(self.hedges),
-            "decisions": len(self.diary.decisions),
+            "decisions": len(self.diary.decisions), "profits": self.diary.takings,
         }  # fmt: skip
         return Outcome(
             plan=plan,

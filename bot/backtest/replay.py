@@ -221,6 +221,7 @@ class _World:
         if self.lived.died_ms is None:
             self.venue.advance(end_ms - 1)
             self._note_interest()
+            self.lived.weigh_time(end_ms)
         self.lived.sample(self._balance(end_ms if self.lived.died_ms is None else self.now))
         self.lived.mode = self.engine.state.mode.value
         return self.lived

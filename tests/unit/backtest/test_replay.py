@@ -72,6 +72,8 @@ def test_both_speeds_agree(engines, name):
     assert fast.figures["fees"] == pytest.approx(float(full.fees), abs=0.5)
     assert fast.figures["interest"] == pytest.approx(float(full.interest), abs=0.05)
     whole = full.outcome(policies.Plan(name="p", words="", policy=policy), BOOK, 288)
+    for name in ("ltv_0_s", "ltv_1_s", "ltv_2_s"):
+        assert fast.figures[name] == pytest.approx(whole.figures[name], abs=300.0)
     assert whole.equity[-1] - full.first.equity == pytest.approx(sum(whole.attribution().values()), abs=1e-6)
 
 
@@ -109,6 +111,8 @@ def test_both_speeds_take_profit_and_repay_alike(engines, seed, rate):
     shared = rules.repay_share * float(full.received + full.paid)
     assert fast.figures["debt"] == pytest.approx(full.samples[-1][4], abs=0.02 * len(paid) + shared)
     assert float(sum(paid)) == pytest.approx(book.debt_usdt - full.samples[-1][4])
+    told = full.outcome(policies.Plan(name="p", words="", policy=policy), book, 288)
+    assert (len(rows), float(sum(paid))) == (told.counts["profits"], told.figures["repaid"])
 
 
 def test_partial_fills_and_refusals_end_at_the_same_legs(engines):

@@ -84,6 +84,20 @@ def test_full_fidelity_through_the_verb(engines, tmp_path):
     assert "survived                            yes" in told.output
 
 
+@pytest.mark.parametrize("fidelity", ["kernel", "full"])
+def test_profit_is_taken_by_whatever_policy_was_chosen(engines, fidelity):
+    """Through the fall of October 2025 a full hedge is stopped out of its profit again and again, and half of it repays."""
+    told = call(
+        "backtest", "--policy", "static 100 %", "--short", "0.27", "--profit", "--every", "0", "--json",
+        "--since", "2025-10-09", "--until", "2025-10-13", "--fidelity", fidelity,
+    )  # fmt: skip
+    (run,) = json.loads(told.stdout)["runs"]
+
+    assert run["profits"] >= 3
+    assert run["repaid_usdt"] > 1000
+    assert 1 == run["ltv_below_65_time"]
+
+
 REFUSALS = [
     (("backtest", "--policy", "clever"), 2, "no policy is called 'clever'"),
     (("backtest", "--since", "yesterday"), 2, "is not a date"),
