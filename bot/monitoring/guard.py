@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
+from bot.monitoring.pace import Pace
 
 __all__ = ["AUTHORISED", "Lockout", "allowed_hosts", "check_exposure", "guards", "is_loopback", "put_headers"]
 
@@ -80,12 +81,15 @@ def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset
     return frozenset({f"{name}:{port}".lower() for name in names} | {host.lower() for host in extra})
 
 
-def guards(hosts: Callable[[], frozenset[str]], token: str | None, verb_token: str | None = None) -> list[Middleware]:
+def guards(
+    hosts: Callable[[], frozenset[str]], token: str | None, verb_token: str | None = None, *, pace: Pace
+) -> list[Middleware]:
     """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound. `verb_token` is what a
-    POST must show; None: no POST is served.
+    POST must show; None: no POST is served. `pace` is how fast requests are answered; a verb with its token does not wait.
     """
     return [
         _last_resort,
+        _pace_guard(pace, verb_token),
         _host_guard(hosts),
         _origin_guard(hosts),
         _body_guard(verb_token),
@@ -131,9 +135,27 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
         return await handler(request)
     except web.HTTPException:
         raise
+    except ConnectionError:
+        return web.Response(status=400)  # it left while we spoke: nobody hears this, and no log has to
     except Exception:  # noqa: BLE001
         _log.exception("a request could not be answered", extra={"path": request.path})
         return web.Response(status=500, text="HedgeLock could not answer; its log says why.\n")
+
+
+def _pace_guard(pace: Pace, verb_token: str | None) -> Middleware:
+    """Requests beyond the pace wait, refused ones too; a connection has one at a time, so what waits is bounded."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
+        acts = (
+            verb_token is not None and _is_verb(request) and hmac.compare_digest(shown, f"Bearer {verb_token}".encode())
+        )
+        if not acts:
+            await pace.wait_turn()
+        return await handler(request)
+
+    return check
 
 
 def _host_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:

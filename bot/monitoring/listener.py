@@ -1,10 +1,13 @@
-"""One port: an application behind its guards, with limits on how many may be connected and for how long they may say nothing."""
+"""One port: an application behind its guards, with limits on how many may be connected, how fast they may come, and for how long they may
+say nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +15,7 @@ from aiohttp import web
 
 from bot.domain.errors import SetUp
 from bot.monitoring import guard
+from bot.monitoring.pace import Pace
 
 __all__ = ["Listener", "Routes", "WebOptions"]
 
@@ -25,6 +29,9 @@ _http_log.disabled = True
 _MAX_BODY_BYTES = 16_384
 _IDLE_S = 15.0  # a connection that completes no request within this time is closed, however slowly it drips
 _LEAVE_WITHIN_S = 1.0
+_BREATH_S = 0.1
+_WAITING_IN_KERNEL = 128
+"""Connections that the kernel keeps for us while they come faster than they are let in; they cost the loop nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,8 @@ class WebOptions:
 
     `port` 0 takes any free one; `metrics_port` 0 opens no second listener. `token` is asked for when set (at least 22 characters),
     as `Authorization: Bearer`; `verb_token` likewise of every POST (None: none is served).
-    `allowed_hosts` are further Host headers, with their port ("hedgelock:9096").
+    `allowed_hosts` are further Host headers, with their port ("hedgelock:9096"). Connections are let in, and requests answered, as fast as
+    they come up to a burst, and then at so many a second: the loop is the engine's.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +53,10 @@ class WebOptions:
     max_stream_clients: int = 20
     stream_beat_s: float = 5.0
     max_connections: int = 64
+    connections_burst: int = 64
+    connections_per_s: float = 20.0
+    requests_burst: int = 100
+    requests_per_s: float = 10.0
 
 
 class Listener:
@@ -56,11 +68,11 @@ class Listener:
         self._wanted_port = port
         self._hosts: frozenset[str] = frozenset()
         self._runner: web.AppRunner | None = None
-        self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None
         self.port = 0
 
     async def open(self, routes: Routes, posts: Routes | None = None) -> None:
-        """Bind and serve; raises SetUp where the address cannot be had. `posts` answer POST alone."""
+        """Bind, so that callers wait in the kernel until `run`; raises SetUp where the address cannot be had. `posts` answer POST alone."""
         runner = web.AppRunner(
             self._application(routes, posts or {}),
             access_log=None,
@@ -71,36 +83,55 @@ class Listener:
         )
         await runner.setup()
         try:
-            self._server = await self._bind(_door(runner, self._options.max_connections))
+            self._socket = _listening(self._options.host, self._wanted_port)
         except OSError as error:
             await runner.cleanup()
             raise self._cannot_bind(error) from error
         self._runner = runner
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = self._socket.getsockname()[1]
         self._hosts = guard.allowed_hosts(self.port, self._options.host, self._options.allowed_hosts)
+
+    async def run(self) -> None:
+        """Let callers in, one after the other, until cancelled. One that finds no place free is turned away at the door."""
+        if self._socket is None or self._runner is None or self._runner.server is None:
+            raise RuntimeError("the listener is not open")
+        loop, server, options = asyncio.get_running_loop(), self._runner.server, self._options
+        pace = Pace(burst=options.connections_burst, per_s=options.connections_per_s)
+        while True:
+            try:
+                caller, _ = await loop.sock_accept(self._socket)
+            except OSError:  # no file descriptors left, or it hung up while it waited
+                await asyncio.sleep(_BREATH_S)
+                continue
+            if len(server.connections) < options.max_connections:
+                await loop.connect_accepted_socket(server, caller)
+            else:
+                caller.close()
+            await pace.wait_turn()
 
     async def close(self) -> None:
         """Stop listening and let the connections go."""
-        if self._server is not None:
-            self._server.close()
+        if self._socket is not None:
+            self._socket.close()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._server = self._runner = None
+        self._socket = self._runner = None
 
     def _application(self, routes: Routes, posts: Routes) -> web.Application:
         options = self._options
         app = web.Application(
-            middlewares=guard.guards(lambda: self._hosts, options.token, options.verb_token),
+            middlewares=guard.guards(
+                lambda: self._hosts,
+                options.token,
+                options.verb_token,
+                pace=Pace(burst=options.requests_burst, per_s=options.requests_per_s),
+            ),
             client_max_size=_MAX_BODY_BYTES,
         )
         app.on_response_prepare.append(guard.put_headers)
         app.router.add_routes([web.get(path, handler) for path, handler in routes.items()])
         app.router.add_routes([web.post(path, handler) for path, handler in posts.items()])
         return app
-
-    async def _bind(self, door: Callable[[], asyncio.Protocol]) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(door, self._options.host, self._wanted_port, backlog=64)
 
     def _cannot_bind(self, error: OSError) -> SetUp:
         where = f"{self._options.host}:{self._wanted_port}"
@@ -117,21 +148,22 @@ class Listener:
         )
 
 
-class _Full(asyncio.Protocol):
-    """What answers when every place is taken: nothing."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.Transport):
-            transport.abort()
-
-
-def _door(runner: web.AppRunner, max_connections: int) -> Callable[[], asyncio.Protocol]:
-    """A protocol factory that lets at most `max_connections` in at once."""
-    server = runner.server
-    if server is None:
-        raise RuntimeError("the runner was not set up")
-
-    def enter() -> asyncio.Protocol:
-        return server() if len(server.connections) < max_connections else _Full()
-
-    return enter
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound, listening, non-blocking socket. Raises OSError."""
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            bound.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+            )  # it is the address that was named, and no other
+        bound.bind(address)
+        bound.listen(_WAITING_IN_KERNEL)
+    except OSError:
+        bound.close()
+        raise
+    return bound

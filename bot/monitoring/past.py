@@ -6,6 +6,7 @@ null.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from decimal import Decimal
 from typing import Any, Protocol
@@ -95,7 +96,9 @@ async def _answer(asked: Any, wrapped_as: str = "") -> web.Response:
     if found is None:
         raise web.HTTPNotFound(text="The journal holds no such thing.\n")
     document = {wrapped_as: found} if wrapped_as else found
-    body = present.encode(_plain(document))
+    body = await asyncio.to_thread(
+        lambda: present.encode(_plain(document))
+    )  # a long history is milliseconds of the engine's loop
     return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 

@@ -30,7 +30,11 @@ class Broadcast:
         self._clients = 0
         self._number = 0
         self._sections: dict[str, tuple[int, bytes]] = {}  # name -> (number of its last change, JSON)
+        self._made: dict[
+            int, bytes
+        ] = {}  # what a listener that heard this number is told now: made once for all of them
         self._news = asyncio.Event()
+        self._one_by_one = asyncio.Lock()
         self._closed = False
 
     @property
@@ -40,6 +44,7 @@ class Broadcast:
     def publish(self, sections: Mapping[str, bytes]) -> None:
         """Replace these sections of the document; each value is JSON without a line break."""
         self._number += 1
+        self._made.clear()
         for name, value in sections.items():
             self._sections[name] = (self._number, value)
         self._wake()
@@ -86,16 +91,22 @@ class Broadcast:
                 except TimeoutError:
                     await self._say(response, b": still here\nevent: beat\ndata: {}\n\n")
                 continue
+            async with self._one_by_one:  # news wakes all of them at once: the engine may step in between any two
+                await asyncio.sleep(0)
             message = self._since(heard)
             heard = self._number
             await self._say(response, message)
 
     def _since(self, heard: int) -> bytes:
         """One event with every section that changed after number `heard`."""
+        if (made := self._made.get(heard)) is not None:
+            return made
         parts = (
             b'"%b":%b' % (name.encode(), value) for name, (number, value) in self._sections.items() if number > heard
         )
-        return b"event: status\nid: %d\ndata: {%b}\n\n" % (self._number, b",".join(parts))
+        made = b"event: status\nid: %d\ndata: {%b}\n\n" % (self._number, b",".join(parts))
+        self._made[heard] = made
+        return made
 
     async def _say(self, response: web.StreamResponse, message: bytes) -> None:
         async with asyncio.timeout(self._beat_s):

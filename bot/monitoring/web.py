@@ -124,7 +124,11 @@ class Web:
         """Bind, then serve until cancelled."""
         await self.bind()
         try:
-            await self._look()
+            async with asyncio.TaskGroup() as tasks:
+                for listener in (self._front, self._side):
+                    if listener is not None:
+                        tasks.create_task(listener.run())
+                tasks.create_task(self._look())
         finally:
             await self.close()
 

@@ -1,16 +1,20 @@
 """The window is inert: whatever a thousand slow clients and a fuzzer do to it, the engine decides the same, and in time.
 
 One engine is fed the same events twice, on the same loop as a dashboard; the second time the dashboard is under attack by another process.
-Decisions must be equal to the last field. The delay of a turn (from the event's due moment to the end of the turn) is measured; the figure
-is printed, and held only in the campaign, where the machine is the test's own.
+Decisions must be equal to the last field. Two figures of each turn are taken. Its delay, from the event's due moment to the end of the
+turn, is by the clock, so whatever else the machine does is in it. What the loop's thread computed since the turn before is by its CPU time:
+the turn and all that the window did meanwhile, an upper bound of what anything but the scheduler can have delayed it by. They are held in
+the campaign only, with the attackers on a core of their own where there are two.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -35,14 +39,17 @@ from tests.unit.engine.desk import a_config
 ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = 40, 1_000
 PACE_S = 0.004
+ROUNDS = 3
 
 
 class Run(NamedTuple):
     decisions: list[Decided]
     delays_ms: list[float]
+    computed_ms: list[float]
 
-    def p99_ms(self) -> float:
-        return sorted(self.delays_ms)[int(len(self.delays_ms) * 0.99)]
+
+def p99(values: list[float]) -> float:
+    return sorted(values)[int(len(values) * 0.99)]
 
 
 class Scribe:
@@ -70,6 +77,7 @@ async def attacked(port: int, clients: int) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.inert", str(port), str(clients), cwd=ROOT, stdout=subprocess.PIPE
     )
+    os.sched_setaffinity(process.pid, {max(range(os.cpu_count() or 1))})
     try:
         assert process.stdout is not None
         assert b"knocking\n" == await process.stdout.readline()
@@ -94,23 +102,24 @@ async def live(folder: Path, *, clients: int, turns: int) -> Run:
         archive=archive,
     )
     await web.bind()
-    delays_ms = []
+    delays_ms, computed_ms = [], []
     async with asyncio.TaskGroup() as tasks:
         living = [tasks.create_task(web.run()), tasks.create_task(pulse.run())]
         async with attacked(web.port, clients):
             for event in day.opening():
                 day.hear(engine.turn(event, day.now_ms))
             for number in range(turns):
-                due_s = elapsed_s() + PACE_S
+                due_s, cpu_s = elapsed_s() + PACE_S, time.thread_time()
                 await asyncio.sleep(PACE_S)
                 for event in day.beat(number):
                     day.hear(engine.turn(event, day.now_ms))
                 delays_ms.append((elapsed_s() - due_s) * 1_000)
+                computed_ms.append((time.thread_time() - cpu_s) * 1_000)
         for task in living:
             task.cancel()
     archive.close()
     journal.close()
-    return Run(scribe.decisions, delays_ms)
+    return Run(scribe.decisions, delays_ms, computed_ms)
 
 
 @pytest.mark.acceptance
@@ -126,10 +135,24 @@ async def test_decisions_are_the_same_under_attack(tmp_path: Path) -> None:
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
 async def test_a_thousand_slow_clients_and_a_fuzzer(tmp_path: Path) -> None:
-    """The full load: the same decisions; p99 of a turn within a tenth, or within two milliseconds where that is more."""
-    calm = await live(tmp_path / "calm", clients=0, turns=3_000)
-    stormy = await live(tmp_path / "storm", clients=MANY, turns=3_000)
-    sys.stdout.write(f"\np99 of a turn: calm {calm.p99_ms():.2f} ms, under attack {stormy.p99_ms():.2f} ms\n")
+    """The full load, calm and storm by turns: the same decisions; p99 of a turn within a tenth, or two milliseconds where that is more."""
+    calm, stormy = Run([], [], []), Run([], [], [])
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})
+    try:
+        for number in range(ROUNDS):
+            for run, clients in ((calm, 0), (stormy, MANY)):
+                lived = await live(tmp_path / f"{number}-{clients}", clients=clients, turns=1_000)
+                for kept, new in zip(run, lived, strict=True):
+                    kept.extend(new)  # type: ignore[arg-type]
+    finally:
+        os.sched_setaffinity(0, ours)
+    for what, quiet, loud in (
+        ("delay", calm.delays_ms, stormy.delays_ms),
+        ("computed", calm.computed_ms, stormy.computed_ms),
+    ):
+        sys.stdout.write(f"\np99 of a turn, {what}: calm {p99(quiet):.2f} ms, under attack {p99(loud):.2f} ms\n")
 
     assert calm.decisions == stormy.decisions
-    assert stormy.p99_ms() <= max(calm.p99_ms() * 1.1, calm.p99_ms() + 2.0)
+    for quiet, loud in ((calm.delays_ms, stormy.delays_ms), (calm.computed_ms, stormy.computed_ms)):
+        assert p99(loud) <= max(p99(quiet) * 1.1, p99(quiet) + 2.0)
