@@ -23,7 +23,8 @@ __all__ = ["Watch", "kill_switch"]
 LOOK_S = 2.0
 KILL_SWITCHES = (Path(__file__).resolve().parents[1], Path(sys.prefix, "share", "hedgelock"))
 """Where its folder `scripts` may be: in a clone or an image beside the package, and where a wheel puts it."""
-NOTHING_ON = 0
+NOTHING_ON = DONE = 0
+"""What the kill switch ends with: after a look, that nothing is on; after a deed, that it is done and verified."""
 
 Kill = Callable[..., int]
 
@@ -60,6 +61,7 @@ class Watch:
         self._url, self._latch, self._verb, self._silence_s = url, latch, verb, silence_s
         self._tell, self._kill = tell, kill
         self._heard_s = elapsed_s()
+        self._is_undone = False
         self.stop = Event()
 
     def run(self) -> None:
@@ -72,18 +74,22 @@ class Watch:
     def look(self) -> bool:
         """One look; True where it acted."""
         if self._is_heard():
-            self._heard_s = elapsed_s()
+            self._heard_s, self._is_undone = elapsed_s(), False
             return False
         silent_s = elapsed_s() - self._heard_s
-        if silent_s < self._silence_s or self._latch.state().closed:
+        if silent_s < self._silence_s or (self._latch.state().closed and not self._is_undone):
             return False  # once the latch is closed, nothing grows any more and a person has been called
         if self._kill("flatten", "--dry-run") == NOTHING_ON:
             self._tell(f"silent for {silent_s:.0f} s, and nothing is on: nothing to do")
             self._heard_s = elapsed_s()
             return False
         self._tell(f"silent for {silent_s:.0f} s with a position on: {self._verb}")
-        self._kill(self._verb, "--yes", "--reason", f"the daemon was silent for {silent_s:.0f} s")
-        self._heard_s = elapsed_s()
+        code = self._kill(self._verb, "--yes", "--reason", f"the daemon was silent for {silent_s:.0f} s")
+        self._heard_s, self._is_undone = elapsed_s(), code != DONE
+        if self._is_undone:
+            self._tell(
+                f"the kill switch ended with {code}: {self._verb} is not done; again in {self._silence_s:g} s, unless the daemon speaks"
+            )
         return True
 
     def _is_heard(self) -> bool:

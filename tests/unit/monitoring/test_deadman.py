@@ -91,6 +91,23 @@ def test_silence_with_a_position_on_is_acted_upon(on: int, acts: bool, tmp_path:
     assert not watch.look()
 
 
+def test_a_kill_that_did_not_end_well_is_tried_again_although_it_closed_the_latch(tmp_path: Path) -> None:
+    """It may have been killed in the middle, the latch closed and the account as it was."""
+    codes, told = [1, -9, 1, 0], []
+    latch = Latch(tmp_path / "journal.sqlite")
+
+    def kill(*words: str) -> int:
+        if "--dry-run" not in words:
+            latch.close("neutralise by kill_switch.py: silent")
+        return codes.pop(0)
+
+    watch = Watch("http://127.0.0.1:1/", latch, verb="neutralise", silence_s=0.0, tell=told.append, kill=kill)
+
+    assert [True, True, False] == [watch.look(), watch.look(), watch.look()]
+    assert [] == codes
+    assert 1 == sum("ended with -9: neutralise is not done" in words for words in told)
+
+
 def test_the_kill_switch_is_found_where_it_is_installed_and_is_told_whose_daemon_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,102 @@
+"""`hedgelock watch` as a person runs it beside a daemon: it lets a healthy one be, and acts for one that hangs with a position on."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.processes import Daemon, Venue, a_daemon, a_venue, environment, wait_for
+
+pytestmark = pytest.mark.acceptance
+
+SILENCE_S = 5
+LATCH = Path("var/paper/halt.latch")
+
+
+@pytest.mark.timeout(240)
+def test_a_healthy_daemon_is_let_be_and_a_hanging_one_frozen(tmp_path: Path) -> None:
+    """Nothing for twice the silence it bears, while it is heard. Stopped: orders cancelled, legs as they were, and it wakes up halted."""
+    with a_venue(tmp_path, speed=60) as venue, _a_hedged_daemon(tmp_path, venue) as daemon:
+        with _a_watch(tmp_path, venue, daemon.port, "freeze") as told:
+            time.sleep(2 * SILENCE_S)
+            assert 1 == len(told().splitlines()), told()
+            assert not (tmp_path / LATCH).exists()
+
+            daemon.process.send_signal(signal.SIGSTOP)
+            before = venue.legs()
+            venue.ask("owner", account="paper", path="/v5/order/create", params=_a_resting_order(venue))
+            wait_for(lambda: "done and verified: freeze" in told(), seconds=60, what="the freeze")
+
+            assert (tmp_path / LATCH).exists()
+            assert before == venue.legs()
+            assert not venue.truth()["orders"]
+            daemon.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: daemon.status()["mode"]["name"] == "HALTED", seconds=30, what="HALTED")
+            time.sleep(SILENCE_S + 3)
+        assert 1 == told().count("with a position on"), told()
+        assert before == venue.legs()
+
+
+@pytest.mark.timeout(240)
+def test_a_dead_daemon_is_stood_in_for(tmp_path: Path) -> None:
+    """Killed, and then the owner's trade makes the account 0.1 BTC too long: neutralise closes that, and no more."""
+    with a_venue(tmp_path, speed=60) as venue, _a_hedged_daemon(tmp_path, venue) as daemon:
+        daemon.kill()
+        venue.owner_trades("Buy", "0.1", 1)
+        short = venue.legs()[1]
+        with _a_watch(tmp_path, venue, daemon.port, "neutralise") as told:
+            wait_for(lambda: "done and verified: neutralise" in told(), seconds=60, what="the neutralising")
+
+        long = float(venue.legs()[0])
+        assert short == venue.legs()[1]
+        assert abs(0.27 + long - float(short)) < 0.002 or long == 0.0
+
+
+@pytest.mark.timeout(120)
+def test_where_nothing_is_on_there_is_nothing_to_do(tmp_path: Path) -> None:
+    """No daemon and no position: it says so and closes no latch."""
+    with a_venue(tmp_path, speed=60) as venue:
+        venue.owner_trades("Sell", "0.213", 1)
+        venue.owner_trades("Buy", "0.213", 2)
+        with _a_watch(tmp_path, venue, 9, "neutralise") as told:
+            wait_for(lambda: "nothing is on: nothing to do" in told(), seconds=60, what="the look")
+
+    assert not (tmp_path / LATCH).exists()
+
+
+@contextmanager
+def _a_hedged_daemon(folder: Path, venue: Venue) -> Iterator[Daemon]:
+    with a_daemon(folder, venue=venue) as daemon:
+        wait_for(lambda: daemon.said("hedge ended"), seconds=90, what="the first hedge")
+        yield daemon
+
+
+@contextmanager
+def _a_watch(folder: Path, venue: Venue, port: int, verb: str) -> Iterator[Callable[[], str]]:
+    """A watch at work; yields what it has said so far. It ends by SIGTERM, with exit code 0."""
+    settings = {"BYBIT__REST_URL": venue.url, "WEB__PORT": str(port), "DEADMAN__WATCH_VERB": verb}
+    settings |= {"DEADMAN__WATCH_SILENCE_S": str(SILENCE_S)}
+    path = folder / "watch.log"
+    with path.open("wb") as log:
+        command = [sys.executable, "-m", "bot", "watch"]
+        process = subprocess.Popen(command, cwd=folder, env=environment(settings), stdout=log, stderr=log)
+        try:
+            wait_for(lambda: "watching" in path.read_text(), seconds=30, what="the watch")
+            yield path.read_text
+            process.terminate()
+            assert 0 == process.wait(20)
+        finally:
+            process.kill()
+
+
+def _a_resting_order(venue: Venue) -> dict[str, object]:
+    mark = float(venue.client.get_tickers(category="linear", symbol="BTCUSDT")["result"]["list"][0]["markPrice"])
+    order = {"category": "linear", "symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "qty": "0.01"}
+    return order | {"positionIdx": 1, "price": str(round(mark * 0.9))}
