@@ -2,6 +2,10 @@
 
 A row of the table is one breaker: what trips it, and who resets it. Knows limits and the state; what a tripped one forbids is in `sight`.
 The baselines are taken from journalled readings, so a restart does not forget a loss.
+
+What is measured is what the holder owns less what is owed, in the unified account and in the loan beside it: in a rally a short loses
+what the pledged coin gains. Money that only moves is neither lost nor won: transfers (as the transaction log tells them), repayments, new
+debt and new collateral take the baselines with them.
 (MiFID II RTS 6, article 15: pre-trade controls; SEC rule 15c3-5.)
 """
 
@@ -13,16 +17,28 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from bot.domain.account import Wallet
+from bot.domain.account import AccountReading, CashKind, CashRow
 from bot.domain.commands import Note
 from bot.domain.legs import Leg
+from bot.domain.loan import LoanReading, Structure
+from bot.domain.money import ZERO
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
 from bot.domain.view import BreakerView
 from bot.engine.config import BreakerLimits
-from bot.engine.state import State
+from bot.engine.state import Measures, State
 
-__all__ = ["BREAKERS", "changes", "fold_answer", "fold_moved", "fold_resumed", "fold_wallet", "view"]
+__all__ = [
+    "BREAKERS",
+    "changes",
+    "fold_answer",
+    "fold_cash",
+    "fold_loan",
+    "fold_moved",
+    "fold_reading",
+    "fold_resumed",
+    "view",
+]
 
 _DAY_MS = 86_400_000
 _EASY = 0.8
@@ -73,7 +89,7 @@ def changes(state: State) -> Iterator[BreakerMoved | Note]:
             yield Note(
                 severity="critical", kind="breaker tripped", text=f"{reason}; no leg grows until {breaker.reset.value}"
             )
-        elif is_tripped and _is_over(breaker, figure, limit):
+        elif is_tripped and _is_over(breaker, figure, limit, state.measures):
             yield BreakerMoved(name=breaker.name, tripped=False, reason=breaker.reset.value)
 
 
@@ -87,18 +103,39 @@ def fold_moved(state: State, record: BreakerMoved) -> None:
     """A breaker moved."""
     if record.tripped:
         state.tripped[record.name] = record.reason
+        state.measures.tripped_on[record.name] = state.measures.day
     else:
         state.tripped.pop(record.name, None)
 
 
-def fold_wallet(state: State, wallet: Wallet, now_ms: int) -> None:
-    """A wallet was read: today's baselines, and the highest equity so far."""
-    day = now_ms // _DAY_MS
-    if state.measures.day != day:
-        state.measures.day, state.measures.equity_at_dawn = day, wallet.total_equity
-        state.measures.funding_at_dawn = _funding(state)
-    state.measures.equity = wallet.total_equity
-    state.measures.equity_peak = max(state.measures.equity_peak, wallet.total_equity)
+def fold_reading(state: State, reading: AccountReading, now_ms: int) -> None:
+    """The account was read: today's baselines, and the highest equity so far. A wallet that the log does not explain yet says nothing."""
+    is_explained = reading.cash is None or state.cash.explains_the_wallet
+    if not is_explained or state.market.ticker is None:
+        return
+    measures, day = state.measures, now_ms // _DAY_MS
+    equity = reading.wallet.total_equity + _apart(state, state.loan.reading)
+    if measures.since_ms is None:
+        measures.since_ms = now_ms
+    if measures.day != day:
+        measures.day, measures.equity_at_dawn = day, equity
+        measures.funding_at_dawn = _funding(state)
+    measures.equity = equity
+    measures.equity_peak = max(measures.equity_peak, equity)
+
+
+def fold_cash(state: State, row: CashRow) -> None:
+    """A new row of the transaction log: coin that was moved in or out takes the baselines along. Rows from before them are in them."""
+    since_ms = state.measures.since_ms
+    if row.kind is CashKind.TRANSFER and since_ms is not None and row.at_ms >= since_ms:
+        _move(state, row.change * _price(state, row.currency), row.at_ms)
+
+
+def fold_loan(state: State, before: LoanReading | None, now_ms: int) -> None:
+    """The loan was read: what was borrowed, repaid or pledged since the reading before only moved. Interest is a loss."""
+    if state.measures.since_ms is not None:
+        moved = _apart(state, state.loan.reading, interest=False) - _apart(state, before, interest=False)
+        _move(state, moved, now_ms)
 
 
 def fold_answer(state: State, verdict: Verdict, code: int | None) -> None:
@@ -133,12 +170,13 @@ def view(state: State) -> tuple[BreakerView, ...]:
     )
 
 
-def _is_over(breaker: Breaker, figure: float | None, limit: float) -> bool:
+def _is_over(breaker: Breaker, figure: float | None, limit: float, measures: Measures) -> bool:
     match breaker.reset:
         case Reset.PERSON:
             return False
         case Reset.DAY:
-            return figure is not None and figure < limit  # the baselines of a new day
+            is_another_day = measures.tripped_on.get(breaker.name, measures.day) != measures.day
+            return figure is not None and figure < limit and is_another_day
         case Reset.CALM:
             return figure is not None and figure < _EASY * limit
 
@@ -154,6 +192,32 @@ def _gauges(state: State) -> Gauges:
         state.market.sigma_24h,
         m.rejects,
     )
+
+
+def _move(state: State, usd: Decimal, at_ms: int) -> None:
+    """So much came (> 0) or left, and was neither won nor lost."""
+    measures = state.measures
+    measures.equity += usd
+    measures.equity_peak += usd
+    if at_ms // _DAY_MS == measures.day:
+        measures.equity_at_dawn += usd
+
+
+def _apart(state: State, reading: LoanReading | None, *, interest: bool = True) -> Decimal:
+    """What a Crypto Loan holds beside the unified account, USD: the pledge less the debt."""
+    if reading is None or reading.absent or reading.structure is not Structure.CRYPTO_LOAN:
+        return ZERO
+    debt = reading.debt if interest else reading.principal
+    return reading.pledged_btc * _price(state, state.config.coin) - debt
+
+
+def _price(state: State, coin: str) -> Decimal:
+    """USD of one coin."""
+    if coin == state.config.coin:
+        assert state.market.ticker is not None  # nothing is measured before the first price
+        return state.market.ticker.index
+    held = state.wallet.coin(coin) if state.wallet is not None else None
+    return held.usd_value / held.equity if held is not None and held.usd_value * held.equity else Decimal(1)
 
 
 def _funding(state: State) -> Decimal:

@@ -125,6 +125,14 @@ class CashBook:
             else:
                 book.rumours += 1
 
+    @property
+    def explains_the_wallet(self) -> bool:
+        """Whether the rows led to every balance that the last reading with the log showed; nothing speaks against a coin not known yet."""
+        return all(
+            book.start is None or _same(name, book.wallet - book.changes, book.start)
+            for name, book in self.coins.items()
+        )
+
     def adoptions(self, asked_ms: int, believed_after_ms: int) -> Iterator[CashAdopted]:
         """The constants that have stood long enough to be believed."""
         for name, book in sorted(self.coins.items()):

@@ -99,6 +99,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
             _book(state, record.execution, now_ms)
         case CashSeen():
             state.cash.book(record.row, state.config.symbol)
+            breakers.fold_cash(state, record.row)
         case OrderSeen():
             state.blotter.see(record.order, now_ms)
             fence.fold_heard(state, ((record.order.order_link_id, record.order.created_ms),))
@@ -107,7 +108,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
         case OrderSought():
             _sought(state, record, now_ms)
         case LoanRead():
-            loan.fold_reading(state, record.reading, now_ms)
+            breakers.fold_loan(state, loan.fold_reading(state, record.reading, now_ms), now_ms)
         case MoneyAnswered() | TransferSought() | RepaymentSought():
             paying.event(state, record, now_ms)
         case AccountRead():
@@ -280,7 +281,6 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     for row in reading.open_orders:
         state.blotter.see(row, now_ms)
     state.see_wallet(reading.wallet, now_ms)
-    breakers.fold_wallet(state, reading.wallet, now_ms)
     if record.facts is not None:
         state.facts = record.facts
     hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
@@ -291,6 +291,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
     _compare(state, record, now_ms)
     _read_cash(state, reading)
+    breakers.fold_reading(state, reading, now_ms)
 
 
 def _read_cash(state: State, reading: AccountReading) -> None:

@@ -18,6 +18,7 @@ from bot.engine.blotter import Blotter
 from bot.engine.cashbook import CashBook
 from bot.engine.config import EngineConfig, Style
 from bot.engine.figure import Figure
+from bot.engine.holding import Holding
 from bot.engine.ledger import Ledger
 from bot.engine.loanbook import LoanBook
 from bot.engine.market import MarketBook
@@ -26,7 +27,7 @@ from bot.strategy.decision import Book, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR, Wish
 
-__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Holding", "ProfitBook", "Readings", "State", "Tally"]
+__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Measures", "ProfitBook", "Readings", "State", "Tally"]
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
@@ -91,55 +92,6 @@ class Readings:
 
 
 @dataclass(slots=True)
-class Holding:
-    """The spot coin, as it is believed. A read may lag and show yesterday's wallet, and a wallet has no sequence: so a change is believed
-    when nothing has contradicted it for longer than any read may lag. Until then the old holding stands."""
-
-    qty: Decimal | None = None
-    rumour: Decimal | None = None
-    rumour_ms: int = 0
-    is_remembered: bool = False
-    """It is from an earlier run: the next observation replaces it."""
-    explained: Decimal = ZERO
-    """A change that executions have told and no wallet has shown yet."""
-    explained_ms: int = 0
-
-    def see(self, qty: Decimal, now_ms: int, *, least: Decimal, believed_after_ms: int) -> None:
-        """Take an observation in. Changes below `least` matter to nobody and are taken at once."""
-        if self.qty is not None and not self.is_remembered and abs(qty - self.qty) < least:
-            self.qty, self.rumour, self.rumour_ms = qty, None, 0  # what is explained may be on its way still
-        elif self.qty is None or self.is_remembered or self._is_explained(qty, now_ms, least, believed_after_ms):
-            self._believe(qty)
-        elif self.rumour is None or abs(qty - self.rumour) >= least:
-            self.rumour, self.rumour_ms = qty, now_ms
-        elif now_ms - self.rumour_ms >= believed_after_ms:
-            self._believe(qty)
-
-    def explain(self, change: Decimal, now_ms: int, *, least: Decimal, believed_after_ms: int) -> None:
-        """Executions tell that the holding changed: a wallet that shows just that is believed at once, whichever came first."""
-        if now_ms - self.explained_ms > believed_after_ms:
-            self.explained = ZERO
-        self.explained += change
-        self.explained_ms = now_ms
-        if self.rumour is not None and self._is_explained(self.rumour, now_ms, least, believed_after_ms):
-            self._believe(self.rumour)
-
-    def _is_explained(self, qty: Decimal, now_ms: int, least: Decimal, believed_after_ms: int) -> bool:
-        """Whether executions tell of this holding; what they told longer ago than any read may lag has been shown since."""
-        if not self.explained or self.qty is None or now_ms - self.explained_ms > believed_after_ms:
-            return False
-        return abs(qty - self.qty - self.explained) < least
-
-    def forget(self) -> None:
-        """A new run: the next observation is believed at once."""
-        self.rumour, self.rumour_ms, self.is_remembered = None, 0, True
-
-    def _believe(self, qty: Decimal) -> None:
-        self.qty, self.rumour, self.rumour_ms, self.is_remembered = qty, None, 0, False
-        self.explained, self.explained_ms = ZERO, 0
-
-
-@dataclass(slots=True)
 class Tally:
     """What the orders of a hedge have traded so far, and how it compares with the mid when the first was made."""
 
@@ -192,6 +144,8 @@ class Hedge:
     home: dict[Leg, Decimal] | None = None
     """A round trip: where the legs go once the targets are reached."""
     is_for_profit: bool = False
+    returns: bool = False
+    """It is a round trip, on either half: its last targets are the legs it began with."""
     tally: Tally = field(default_factory=lambda: Tally())
 
 
@@ -199,12 +153,16 @@ class Hedge:
 class Measures:
     """What the breakers measure by. Equity in USD, funding in USDT; zero: not known yet."""
 
+    since_ms: int | None = None
+    """When equity was first measured."""
     day: int = -1
     equity: Decimal = ZERO
     equity_at_dawn: Decimal = ZERO
     equity_peak: Decimal = ZERO
     funding_at_dawn: Decimal = ZERO
     rejects: int = 0
+    tripped_on: dict[str, int] = field(default_factory=dict)
+    """The day on which a breaker tripped last, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,6 +321,11 @@ class State:
         if self.loan.structure is Structure.UTA and not self.holding.qty:
             return None  # a debt inside the account and nothing behind it: a reading that left the coin out
         return self.holding.qty + self.loan.pledged
+
+    @property
+    def is_on_a_round_trip(self) -> bool:
+        """Whether a leg may stand elsewhere than where it will be brought back to in a moment."""
+        return self.hedge is not None and self.hedge.returns
 
     @property
     def is_settled(self) -> bool:

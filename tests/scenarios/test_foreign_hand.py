@@ -73,13 +73,43 @@ def test_the_venue_reduces_the_account_by_force(desk: Desk) -> None:
     desk.expect(note="foreign trade", adopted=0)
 
 
-def test_coin_goes_and_a_breaker_trips(desk: Desk) -> None:
+def test_coin_vanishes_and_a_breaker_trips(desk: Desk) -> None:
     """So much less equity trips breakers, and nothing may grow: what makes delta smaller is still done, and done first."""
     desk.given(breakers=BreakerLimits())
-    desk.venue.receives("BTC", "-0.1")
-    desk.pass_time(minutes=3)
+    desk.venue.moves_money_unseen("BTC", "-0.1")
+    desk.pass_time(minutes=5)
 
     desk.expect(hedged=True, mode=Mode.REDUCING, note="breaker tripped")
+
+
+@pytest.mark.parametrize("lag_ms", [0, 11_000])
+def test_a_withdrawal_is_no_loss(desk: Desk, lag_ms: int) -> None:
+    """The owner takes a third of the coin out: it is told and hedged, and no breaker trips, in whichever order wallet and log show it.
+    What vanishes afterwards is measured against what was left."""
+    desk.given(breakers=BreakerLimits())
+    if lag_ms:
+        desk.venue.reads_lag(lag_ms)
+    desk.venue.receives("BTC", "-0.1")
+    desk.pass_time(minutes=4)
+    desk.expect(hedged=True, mode=Mode.TRADING, note="money moved")
+    assert "breaker tripped" not in desk.notes
+
+    desk.venue.recovers()
+    desk.venue.moves_money_unseen("USDT", "-2000")
+    desk.pass_time(minutes=5)
+    desk.expect(mode=Mode.REDUCING, note="breaker tripped")
+
+
+def test_a_deposit_hides_no_loss(desk: Desk) -> None:
+    """Twice the equity comes in, and half of what there was before is lost: that is a quarter of all."""
+    desk.given(breakers=BreakerLimits(daily_loss=0.2))
+    desk.venue.receives("USDT", "15000")
+    desk.pass_time(minutes=2)
+    desk.expect(mode=Mode.TRADING)
+
+    desk.venue.moves_money_unseen("USDT", "-7500")
+    desk.pass_time(minutes=5)
+    desk.expect(mode=Mode.REDUCING, note="breaker tripped")
 
 
 @pytest.mark.fault(129, 136)
