@@ -1,6 +1,7 @@
 """The one way in.
 
-A newer ticker replaces an unread older one, and is handed on at most every `ticker_every_s` real seconds; every other fact queues in order.
+A newer ticker replaces an unread older one, and is handed on before the next fact, or `ticker_every_s` real seconds after the one before:
+nothing is decided on a fact at an older price than is known. Every other fact queues in order.
 The queue has a bound. A fact that does not fit is dropped and counted: the next event read says so, and everything is read from REST before
 anything grows. Losing a fact silently is the one thing that cannot happen.
 """
@@ -25,6 +26,8 @@ class Inbox:
         self._ticker: TickerSeen | None = None
         self._ticker_every_s = ticker_every_s
         self._ticker_given_s = float("-inf")
+        self._is_priced = False
+        """The newest price was handed on for the sake of the first fact in the queue: now it is that fact's turn."""
         self._overflowed = 0
         self._arrived = asyncio.Event()
         self.deepest = 0
@@ -45,15 +48,17 @@ class Inbox:
         self._arrived.set()
 
     async def next(self) -> Event:
-        """The next event: facts first, in order; then the newest ticker when its time has come."""
+        """The next event: facts in order, each after the newest ticker; without facts, that ticker when its time has come."""
         while True:
             if self._overflowed:
                 lost, self._overflowed = self._overflowed, 0
                 return FactsLost(count=lost)
-            if self._facts:
+            if self._facts and (self._ticker is None or self._is_priced):
+                self._is_priced = False
                 return self._facts.popleft()
             wait_s = self._ticker_given_s + self._ticker_every_s - elapsed_s()
-            if self._ticker is not None and wait_s <= 0:
+            if self._ticker is not None and (self._facts or wait_s <= 0):
+                self._is_priced = bool(self._facts)
                 ticker, self._ticker, self._ticker_given_s = self._ticker, None, elapsed_s()
                 return ticker
             self._arrived.clear()

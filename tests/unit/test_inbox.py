@@ -19,29 +19,37 @@ async def test_a_newer_price_replaces_an_unread_older_one() -> None:
     assert len(inbox) == 0
 
 
-async def test_facts_come_in_order_and_before_prices() -> None:
-    """A fill is never behind a price."""
-    inbox = Inbox(ticker_every_s=0)
-    inbox.put(a_ticker())
+async def test_facts_come_in_order_each_at_the_newest_price() -> None:
+    """What follows from a fill is decided at the price that is known by then; and a flood of prices never holds a fill up."""
+    inbox = Inbox(ticker_every_s=30)
+    inbox.put(a_ticker("1"))
     inbox.put(Stopping(reason="a"))
     inbox.put(Stopping(reason="b"))
+    heard = []
+    for price in ("2", "3", "4"):
+        heard.append(await inbox.next())
+        inbox.put(a_ticker(price))
 
-    assert [await inbox.next() for _ in range(3)] == [Stopping(reason="a"), Stopping(reason="b"), a_ticker()]
+    assert [a_ticker("1"), Stopping(reason="a"), a_ticker("3")] == heard
+    assert Stopping(reason="b") == await inbox.next()
 
 
 async def test_prices_are_handed_on_at_their_own_pace() -> None:
-    """Ten prices a second are read as two: the reader waits for the next turn, facts do not."""
+    """Ten prices a second are read as two: between the pulses the reader waits, and is given the newest with the next one."""
     inbox = Inbox(ticker_every_s=30)
     inbox.put(a_ticker("1"))
     assert await inbox.next() == a_ticker("1")
     inbox.put(a_ticker("2"))
     waiting = asyncio.ensure_future(inbox.next())
     await asyncio.sleep(0)
+    inbox.put(a_ticker("3"))
+    await asyncio.sleep(0)
+    assert not waiting.done()
 
     inbox.put(Ticked())
 
-    assert await asyncio.wait_for(waiting, 1) == Ticked()
-    assert len(inbox) == 1
+    assert await asyncio.wait_for(waiting, 1) == a_ticker("3")
+    assert await inbox.next() == Ticked()
 
 
 async def test_what_does_not_fit_is_counted_and_said_first() -> None:
