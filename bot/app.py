@@ -337,15 +337,18 @@ class Daemon:
         self._asked_to_stop.set()
 
     async def _leave(self) -> None:
-        """Start nothing, finish what is in flight, cancel what rests; the hedge stays on."""
+        """Start nothing, finish what is in flight and the way home of a round trip, cancel what rests; the hedge stays on."""
         self._inbox.put(Stopping(reason=self._stop_reason))
         deadline_s = elapsed_s() + LEAVE_S
         while elapsed_s() < deadline_s:
             await asyncio.sleep(0.05)
-            if self._engine.state.stopping and not self._engine.state.blotter.unsettled():
+            state = self._engine.state
+            if state.stopping and not state.blotter.unsettled() and not state.is_on_a_round_trip:
                 break
         else:
-            _log.warning("left with orders unanswered; the next start asks for them first")
+            _log.warning(
+                "left in the middle of something; the next start asks what became of it, and goes on from there"
+            )
         await self._executor.drain(max(0.1, deadline_s - elapsed_s()))
 
 

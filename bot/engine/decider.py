@@ -64,6 +64,12 @@ def answer_to(state: State, inputs: DecisionInputs) -> Decision:
     return pipeline.decide_on(inputs, wanted)
 
 
+def waits_in_vain(state: State, answer: Decision) -> bool:
+    """Whether all that the strategy still wants is growth, which the mode forbids."""
+    grows = answer.action == words.TRADE and min(answer.long_change_steps, answer.short_change_steps) >= 0
+    return grows and not MODES[state.mode].grow
+
+
 def record(state: State, inputs: DecisionInputs, answer: Decision, trigger: str) -> Decided:
     """An answer to be written down now, under the next number."""
     return record_of(inputs, answer, number=state.decisions_made + 1, trigger=trigger, targets=_targets(state, answer))

@@ -196,22 +196,23 @@ class Engine:
             yield from resting.leave(state, now_ms)
         if state.emergency is not None:
             yield from emergency.pursue(state, state.emergency, now_ms)
-        yield from self._about_the_loan(now_ms)
+        yield from self._about_the_debt(now_ms)
         if state.hedge is not None:
             yield from hedging.wind_up(state, state.hedge, now_ms)
         if MODES[state.mode].decide and not state.stopping:
             earned = yield from taking.keep(state, now_ms)
             if state.hedge is None:
-                yield from decider.decide(state, now_ms)
-            if state.hedge is None:
                 yield from taking.take(state, earned, now_ms)
-            if state.hedge is not None:
-                yield from hedging.next_order(state, state.hedge, now_ms)
-
-    def _about_the_loan(self, now_ms: int) -> Iterator[Command | Thought]:
-        state, book = self.state, self.state.loan
+            if state.hedge is None:
+                yield from decider.decide(state, now_ms)
+        may_act = MODES[state.mode].decide and (not state.stopping or state.is_on_a_round_trip)
+        if may_act and state.hedge is not None:
+            yield from hedging.next_order(state, state.hedge, now_ms)
         if state.config.loan.enabled:
-            yield from loan.questions(state, now_ms)
+            yield from loan.questions(state, now_ms)  # last: what was realised a moment ago is to be paid
+
+    def _about_the_debt(self, now_ms: int) -> Iterator[Command | Thought]:
+        state, book = self.state, self.state.loan
         if book.open is not None:
             yield from treasurer.questions(state, book.open, now_ms)
         if book.books_debt is not None:

@@ -26,13 +26,15 @@ LEAST_SLICE = Decimal("0.05")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What a decision wants done to one leg: `qty` BTC, before any rounding. `rests`: at the touch, post-only, not taking."""
+    """What a decision wants done to one leg: `qty` BTC, before any rounding. `rests`: at the touch, post-only, not taking. `returns`: half
+    of a round trip, which closes what it will open again, or opens again what it closed."""
 
     decision: int
     leg: Leg
     act: Act
     qty: Decimal
     rests: bool = False
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +88,10 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
         return "instrument", "the contract's filters are unknown"
     if around.instrument.status != "Trading" and wish.act is Act.GROW:
         return "instrument", f"the contract is {around.instrument.status}, not Trading"
-    closes = around.permission.close and wish.act is Act.SHRINK
+    permission = around.permission
+    closes = permission.close and wish.act is Act.SHRINK
     shrinks_risk = closes or shrinks_delta(wish, around.delta)
-    if not (around.permission.grow or (shrinks_risk and around.permission.shrink)):
+    if not (permission.grow or (shrinks_risk and permission.shrink) or (wish.returns and permission.defend)):
         return "mode", f"{around.mode} does not allow to {wish.act.value} the {wish.leg.name.lower()} leg"
     if around.unsettled:
         return "one in motion", f"{around.unsettled} order(s) still in flight"

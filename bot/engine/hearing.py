@@ -130,7 +130,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
         case Started():
             _start(state, record, now_ms)
         case Stopping():
-            state.stopping = record.reason
+            hedging.fold_stopping(state, record.reason)
         case JournalSeen():
             state.unwritable = "" if record.writable else record.reason
         case LatchSeen():

@@ -26,6 +26,7 @@ __all__ = [
     "fold_refused",
     "fold_sent",
     "fold_started",
+    "fold_stopping",
     "hopeless",
     "next_order",
     "surroundings",
@@ -67,7 +68,7 @@ def next_order(state: State, hedge: Hedge, now_ms: int) -> Iterator[PlaceOrder |
     answer = gate.admit(wish, surroundings(state, wish, now_ms))
     if isinstance(answer, PlaceOrder):
         yield answer
-    elif answer.rule not in _PASSING_RULES:
+    elif answer.rule not in _PASSING_RULES and not _must_come_home(state, hedge):
         yield answer
         yield ended(state, hedge, now_ms, reached=False, reason=f"refused by {answer.rule}: {answer.reason}")
 
@@ -143,7 +144,7 @@ def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
         change = target - state.ledger.legs[leg].qty
         if change:
             act = Act.GROW if change > 0 else Act.SHRINK
-            wishes.append(gate.Wish(decision=hedge.decision, leg=leg, act=act, qty=abs(change)))
+            wishes.append(gate.Wish(decision=hedge.decision, leg=leg, act=act, qty=abs(change), returns=hedge.returns))
     delta = state.delta
     wishes.sort(
         key=lambda wish: (
@@ -162,12 +163,21 @@ def _turn_home(state: State, hedge: Hedge) -> None:
 
 
 def fold_started(state: State, now_ms: int) -> None:
-    """A new run: a round trip that was interrupted goes home from wherever it is, and the time nobody worked does not count."""
+    """A new run: a round trip that was interrupted goes home, and the time nobody worked does not count."""
+    if state.hedge is not None and state.hedge.is_for_profit:
+        state.hedge.started_ms = now_ms
+    _go_home(state)
+
+
+def fold_stopping(state: State, reason: str) -> None:
+    """We are told to stop: a round trip goes home from wherever it is, so that nobody leaves a hedge with a hole in it."""
+    state.stopping = reason
+    _go_home(state)
+
+
+def _go_home(state: State) -> None:
     hedge = state.hedge
-    if hedge is None or not hedge.is_for_profit:
-        return
-    hedge.started_ms = now_ms
-    if hedge.home is not None:
+    if hedge is not None and hedge.home is not None:
         hedge.targets, hedge.home = hedge.home, None
 
 
@@ -186,6 +196,8 @@ def hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
     """Why the hedge can no longer do what it was begun for; empty: it can."""
     if hedge.spoiled:
         return hedge.spoiled
+    if _must_come_home(state, hedge):
+        return ""
     if state.spot_moved(hedge):
         return "the spot holding changed"
     if hedge.refusals >= MAX_REFUSALS:
@@ -197,11 +209,19 @@ def hopeless(state: State, hedge: Hedge, now_ms: int) -> str:
     return ""
 
 
+def _must_come_home(state: State, hedge: Hedge) -> bool:
+    """Whether a round trip is on its way back where nothing may grow: given up, nobody would mend what it has opened."""
+    return hedge.returns and hedge.home is None and not MODES[state.mode].grow
+
+
 def _is_pausing(state: State, hedge: Hedge, now_ms: int) -> bool:
-    """After an order that filled nothing the market is given a moment."""
+    """After an order that filled nothing the market is given a moment; between the halves of a round trip only until there is a new
+    price, because what stands between them is exposure, unless that has missed often."""
     last = next((o for o in reversed(state.blotter.orders.values()) if o.place.decision == hedge.decision), None)
     if last is None or last.executed:
         return False
+    if hedge.returns and not hedge.refusals and hedge.attempts < MAX_ORDERS:
+        return (state.market.ticker_seen_ms or 0) <= hedge.last_order_ms
     return now_ms - hedge.last_order_ms < state.config.patience.retry_after_ms
 
 

@@ -19,6 +19,8 @@ from bot.strategy import streaming, volatility
 __all__ = ["MarketBook"]
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_LATELY_MS = 30_000
+"""What a fall of the price is measured over where it must be answered at once."""
 _KEPT_FUNDING = 168
 """Settlements kept: a week, should they come every hour."""
 
@@ -46,6 +48,8 @@ class MarketBook:
     """The bars of the window, and the one before it."""
     funding: deque[FundingPoint] = field(default_factory=lambda: deque(maxlen=_KEPT_FUNDING))
     funding_regime: rates.RegimeState = rates.NO_REGIME
+    _highs: deque[tuple[int, float]] = field(default_factory=deque)
+    """(when, mark) of the last half minute's tickers that none after them reaches: the first is the highest."""
     _quickest: tuple[int, int] | None = None
     """The shortest (arrival - venue's time) of a ticker in this run, in ms, and when it was."""
     _terms: deque[tuple[float, float]] = field(default_factory=deque)
@@ -74,6 +78,12 @@ class MarketBook:
             if has_settled:
                 self._settle(FundingPoint(at_ms=before.next_funding_ms, rate=before.funding_rate))
         self.ticker, self.ticker_seen_ms = ticker, now_ms - self._lateness_ms(now_ms - ticker.at_ms, now_ms)
+        mark, highs = float(ticker.mark), self._highs
+        while highs and highs[-1][1] <= mark:
+            highs.pop()
+        highs.append((now_ms, mark))
+        while highs[0][0] < now_ms - _LATELY_MS:
+            highs.popleft()
 
     def _lateness_ms(self, trip_ms: int, now_ms: int) -> int:
         """How much longer a ticker took than the quickest one; clocks may drift apart by a thousandth."""
@@ -126,6 +136,11 @@ class MarketBook:
     def forget_freshness(self) -> None:
         """A new run has seen nothing yet, whatever its journal remembers."""
         self.ticker_seen_ms = self._quickest = None
+
+    @property
+    def recent_fall(self) -> float:
+        """How far the mark stands below the highest of the half minute that ends with the last ticker (0.02 = 2 %); 0: nothing is known."""
+        return 1.0 - self._highs[-1][1] / self._highs[0][1] if self._highs else 0.0
 
     @property
     def raw_sigma_24h(self) -> float:

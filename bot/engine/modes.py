@@ -1,6 +1,7 @@
 """Modes: what the engine may do, as a table of permissions, and the one function that says which mode the facts call for.
 
-`shrink` means a reduce-only order that makes |delta| smaller; stale data never forbids that. Everything else that sends is `grow`.
+`shrink` means a reduce-only order that makes |delta| smaller; stale data never forbids that. Everything else that sends is `grow`, but
+for the halves of a round trip (`defend`): a breaker that trips in a crash must not keep the loan from being repaid with what the hedge won.
 """
 
 from __future__ import annotations
@@ -20,14 +21,16 @@ class Permission(NamedTuple):
     """May it take decisions at all (OBSERVE decides and shows, but sends nothing)?"""
     close: bool = False
     """May it send any reduce-only order, also one that makes |delta| larger? Only an emergency may, and it said so first."""
+    defend: bool = False
+    """May it defend the loan: pay it down, and make the round trips that bring the cash? They end where they began, with less debt."""
 
 
 MODES: dict[Mode, Permission] = {
     Mode.STARTING: Permission(grow=False, shrink=False, cancel=True, decide=False),
     Mode.OBSERVE: Permission(grow=False, shrink=False, cancel=True, decide=True),
-    Mode.TRADING: Permission(grow=True, shrink=True, cancel=True, decide=True),
+    Mode.TRADING: Permission(grow=True, shrink=True, cancel=True, decide=True, defend=True),
     Mode.BLIND: Permission(grow=False, shrink=True, cancel=True, decide=True),
-    Mode.REDUCING: Permission(grow=False, shrink=True, cancel=True, decide=True),
+    Mode.REDUCING: Permission(grow=False, shrink=True, cancel=True, decide=True, defend=True),
     Mode.EMERGENCY: Permission(grow=False, shrink=True, cancel=True, decide=False, close=True),
     Mode.HALTED: Permission(grow=False, shrink=False, cancel=True, decide=False),
 }

@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from bot.domain.commands import Mode, ModeChanged
 from bot.domain.events import Channel
 from bot.engine import throttle
-from bot.engine.modes import Facts, mode_for
+from bot.engine.modes import MODES, Facts, mode_for
 from bot.engine.state import State
 
-__all__ = ["change", "facts_of", "ticker_is_fresh"]
+__all__ = ["ORDERS_OF_A_ROUND_TRIP", "change", "facts_of", "may_make_a_round_trip", "ticker_is_fresh"]
+
+ORDERS_OF_A_ROUND_TRIP = 24
+"""So many of the day's orders must be left before one begins: slices, and misses."""
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
 
 
 def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
@@ -40,6 +44,21 @@ def ticker_is_fresh(state: State, now_ms: int) -> bool:
     """Whether the last ticker is young enough to grow a leg on."""
     seen_ms = state.market.ticker_seen_ms
     return seen_ms is not None and now_ms - seen_ms <= state.config.patience.ticker_stale_ms
+
+
+def may_make_a_round_trip(state: State, now_ms: int) -> bool:
+    """Whether gains may be realised: not where it is known already that the second half would be turned down.
+
+    A tripped breaker forbids growth, and not this: in a crash it is what keeps the collateral.
+    """
+    if not MODES[state.mode].defend or state.stopping or state.unwritable or "rejects" in state.tripped:
+        return False
+    if state.instrument is None or state.instrument.status != "Trading":
+        return False
+    limits, blotter = state.config.limits, state.blotter
+    left_today = limits.max_orders_per_day - blotter.sent_since(now_ms - _DAY_MS)
+    left_now = limits.max_orders_per_minute - blotter.sent_since(now_ms - _MINUTE_MS)
+    return left_today >= ORDERS_OF_A_ROUND_TRIP and left_now >= 2
 
 
 def _not_started(state: State) -> str:

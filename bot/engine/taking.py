@@ -104,7 +104,8 @@ def take(
         return
     inputs = decider.inputs_of(state, now_ms)
     answer = decider.answer_to(state, inputs)
-    if answer.action != decision.HOLD or answer.reason not in _AT_REST:
+    is_at_rest = answer.action == decision.HOLD and answer.reason in _AT_REST
+    if not is_at_rest and not decider.waits_in_vain(state, answer):
         return
     action = ProfitAction.REALISE if wanted else state.config.profit.action
     plan = _closing(state, answer) if action is ProfitAction.CLOSE else _round_trip(state, wanted)
@@ -191,6 +192,7 @@ def _begin(state: State, record: Realising, now_ms: int) -> None:
         started_ms=now_ms,
         style=Style.IOC,
         is_for_profit=True,
+        returns=halfway != home,
     )
 
 
@@ -253,7 +255,10 @@ def _sums(state: State, now_ms: int) -> Sums | None:
 
 def _is_free(state: State, now_ms: int) -> bool:
     book, patience_ms = state.profit, state.config.patience.hedge_ms
-    if state.mode is not Mode.TRADING or state.hedge is not None or book.taking is not None or not state.is_settled:
+    may = sight.may_make_a_round_trip(state, now_ms) and (
+        state.mode is Mode.TRADING or state.realise_wanted is not None
+    )
+    if not may or state.hedge is not None or book.taking is not None or not state.is_settled:
         return False
     return book.tried_ms is None or now_ms - book.tried_ms >= patience_ms
 
@@ -291,8 +296,8 @@ def _round_trip(state: State, wanted: RealiseWanted | None) -> Plan | None:
     gains = {leg: book.unrealised(leg, ticker.mark) or ZERO for leg, book in legs.items()}
     leg = max(gains, key=lambda one: gains[one])
     held, gain = legs[leg].qty, gains[leg]
-    if gain <= 0:
-        return None
+    if gain <= 0 or held > state.config.limits.max_leg:
+        return None  # what is above the limit could not be opened again
     qty = held
     if wanted is not None and wanted.need_usdt is not None:
         qty = min(held, max(lot.min_qty, ceil_to(wanted.need_usdt * held / gain, lot.qty_step)))

@@ -27,16 +27,16 @@ from bot.domain.commands import (
     Trigger,
 )
 from bot.domain.legs import Leg
-from bot.domain.loan import LoanReading, Structure
+from bot.domain.loan import Structure
 from bot.domain.money import ZERO
-from bot.engine import cashier, ltv, sight
+from bot.engine import cashier, dues, sight
 from bot.engine.cashier import Wish
 from bot.engine.modes import MODES
 from bot.engine.repayment import Payment, Step
 from bot.engine.state import State
-from bot.strategy import ladder, pipeline, profit, risk
+from bot.strategy import profit, risk
 
-__all__ = ["absences", "carry_on", "payable_debt", "questions", "surroundings", "wish_of"]
+__all__ = ["absences", "carry_on", "questions", "surroundings"]
 
 NEGATIVES_NEEDED = 3
 """Valid negatives, asked for after the lease, that a proof of absence of money needs."""
@@ -46,6 +46,7 @@ _ALARMING_SEEKS = 20
 _MOST_PAUSE = 6
 _REMIND_MS, _DAY_MS = 3_600_000, 86_400_000
 _RELUCTANT_MS = 5_000
+_DEFENCES = frozenset({Trigger.LTV, Trigger.TOP_UP, Trigger.BY_HAND})
 
 Words = Command | Thought
 
@@ -60,7 +61,7 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
         return
     if state.stopping or _unmanaged(state):
         return
-    wish = wish_of(state, now_ms)
+    wish = dues.wish_of(state, now_ms)
     if wish is None:
         if state.asked_to_repay is not None:
             yield _refused(state, Trigger.BY_HAND, ZERO, "debt", "there is nothing to repay")
@@ -79,121 +80,7 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
         yield answer
 
 
-def wish_of(state: State, now_ms: int) -> Wish | None:
-    """What is due now, the most urgent first; None: nothing."""
-    reading = state.loan.reading
-    if reading is None or state.market.ticker is None:
-        return None
-    for look in (_top_up, _by_ltv, _by_hand, _by_schedule, _by_profit):
-        if (wish := look(state, reading, now_ms)) is not None:
-            return wish
-    return None
-
-
-# ------------------------------------------------------------------------------------------------------------ triggers
-
-
-def _top_up(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    """The margin ladder asks for more margin, and USDT lies idle in the Funding wallet."""
-    if reading.structure is not Structure.CRYPTO_LOAN or reading.funding_usdt < 1:
-        return None
-    figures = ltv.figures(state, now_ms)
-    level = pipeline.margin_level_of(state.config.policy, state.memory.margin_level, figures.mm_rate)
-    if level < ladder.MARGIN_TOP_UP:
-        return None
-    return Wish(
-        trigger=Trigger.TOP_UP,
-        why=f"the margin of the perps is used to {figures.mm_rate:.0%}",
-        usdt=reading.funding_usdt,
-    )
-
-
-def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    """A Crypto Loan's LTV is where gains must become repayment. In a unified account gains count without being realised."""
-    rules = state.config.loan
-    if reading.structure is not Structure.CRYPTO_LOAN or not rules.sweep:
-        return None
-    figures = ltv.figures(state, now_ms)
-    level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, figures.ltv)
-    target = ladder.sweep_target_ltv(level, figures.ltv, rules.sweep_from, rules.sweep_to, rules.warning_to)
-    if math.isnan(target) and state.loan.is_sweeping:
-        target = rules.sweep_to  # what was realised for the loan goes there, though the price came back a little
-    if math.isnan(target) or figures.ltv <= target:
-        return None
-    need = _need(state, figures, target)
-    urgent = level >= ladder.CRITICAL
-    spends_reserve = bool(ladder.loan_actions(level) & ladder.SPEND_RESERVE)
-    from_reserve = min(state.loan.reserve(rules), _need(state, figures, rules.reserve_to)) if spends_reserve else ZERO
-    return Wish(
-        trigger=Trigger.LTV,
-        why=f"LTV {figures.ltv:.2%}, down to {target:.0%}",
-        usdt=need,
-        from_profit=state.loan.unshared,
-        from_reserve=from_reserve,
-        from_cash=urgent,
-        urgent=urgent,
-    )
-
-
-def _by_hand(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    asked = state.asked_to_repay
-    if asked is None:
-        return None
-    return Wish(
-        trigger=Trigger.BY_HAND,
-        why=f"asked by {asked.who}: {asked.reason}",
-        usdt=payable_debt(reading) if asked.amount is None else min(asked.amount, payable_debt(reading)),
-        from_profit=state.loan.unshared,
-        from_cash=True,
-    )
-
-
-def _by_schedule(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    """The standing order is due."""
-    rules, last_ms = state.config.loan, state.loan.scheduled_ms
-    if not rules.schedule_every_ms or last_ms is None or now_ms - last_ms < rules.schedule_every_ms:
-        return None
-    usdt = min(rules.schedule_usdt, payable_debt(reading))
-    return Wish(
-        trigger=Trigger.SCHEDULE,
-        why=f"the standing order over {rules.schedule_usdt} USDT",
-        usdt=usdt,
-        from_profit=state.loan.unshared,
-        from_cash=True,
-    )
-
-
-def _by_profit(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    """The loan's share of the profit realised since the last payment, once that is worth a payment."""
-    rules, unshared = state.config.loan, state.loan.unshared
-    due = profit.repayment_usdt(
-        float(unshared), float(rules.profit_share), float(rules.repay_min_usdt), float(rules.repay_max_usdt)
-    )
-    if not due > 0.0 or payable_debt(reading) <= 0:
-        return None
-    usdt = min(Decimal(f"{due:.6f}"), payable_debt(reading))
-    return Wish(
-        trigger=Trigger.PROFIT,
-        why=f"{rules.profit_share:.0%} of {unshared:.2f} USDT of realised profit",
-        usdt=usdt,
-        from_profit=min(unshared, usdt / rules.profit_share),
-    )
-
-
-def _need(state: State, figures: ltv.Figures, target: float) -> Decimal:
-    """USDT that bring the LTV to `target` now."""
-    assert state.market.ticker is not None
-    collateral = float(state.loan.pledged or ZERO)
-    need = ladder.repay_needed_usdt(figures.debt, target, collateral, float(state.market.ticker.index), figures.ratio)
-    return ZERO if math.isnan(need) else Decimal(f"{need:.6f}")
-
-
 # ------------------------------------------------------------------------------------------------------------ what stands around
-
-
-def payable_debt(reading: LoanReading) -> Decimal:
-    """What a repayment may be at most: in a unified account interest is taken from the wallet and not repaid."""
-    return reading.principal if reading.structure is Structure.UTA else reading.debt
 
 
 def surroundings(state: State, wish: Wish, now_ms: int) -> cashier.Surroundings:
@@ -205,16 +92,22 @@ def surroundings(state: State, wish: Wish, now_ms: int) -> cashier.Surroundings:
         number=book.made + 1,
         rules=rules,
         mode=state.mode.value,
-        may_pay=MODES[state.mode].grow and not state.unwritable,
+        may_pay=_may_pay(state, wish.trigger),
         is_fresh=sight.ticker_is_fresh(state, now_ms) and now_ms - book.reading_ms <= rules.stale_ms,
         reading=book.reading,
-        debt=payable_debt(book.reading),
+        debt=dues.payable_debt(book.reading),
         pot=max(ZERO, book.pot),
         reserve=book.reserve(rules),
         spare=_spare(state, wish),
         paid_today=book.paid_since(now_ms - _DAY_MS),
         refused_lately=_pausing(state, now_ms),
     )
+
+
+def _may_pay(state: State, trigger: Trigger) -> bool:
+    """Where nothing may grow, only what defends the loan is paid, or what a person asked for."""
+    permission = MODES[state.mode]
+    return (permission.grow or (permission.defend and trigger in _DEFENCES)) and not state.unwritable
 
 
 def _spare(state: State, wish: Wish) -> float:
@@ -236,8 +129,12 @@ def _spare(state: State, wish: Wish) -> float:
 
 
 def _pausing(state: State, now_ms: int) -> str:
-    """Why nothing is planned just now: the last payment came to nothing, or what we know is older than it."""
+    """Why nothing is planned just now: the last payment came to nothing, or what we know is older than it, or than the profit."""
     book, patience = state.loan, state.config.patience
+    if state.is_on_a_round_trip:
+        return "profit is being realised"
+    if book.reading_ms < (state.profit.last_ms or 0):
+        return "no reading of the loan since profit was realised"
     if book.drops:
         pause_ms = patience.seek_every_ms * 2 ** min(book.drops, _MOST_PAUSE)
         if now_ms - book.dropped_ms < pause_ms:
@@ -256,7 +153,7 @@ def _shows_an_old_debt(state: State) -> bool:
     book = state.loan
     if book.debt_expected is None or book.reading is None or not book.paid:
         return False
-    return payable_debt(book.reading) > book.debt_expected + book.paid[-1][1] / 2
+    return dues.payable_debt(book.reading) > book.debt_expected + book.paid[-1][1] / 2
 
 
 def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int) -> RealiseWanted | None:
@@ -264,7 +161,9 @@ def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int
     rules, ticker = state.config.loan, state.market.ticker
     if wish.trigger in (Trigger.PROFIT, Trigger.TOP_UP) or rules.dry_run or state.realise_wanted is not None:
         return None
-    if state.hedge is not None or ticker is None or not state.is_settled or not MODES[state.mode].grow:
+    if state.hedge is not None or ticker is None or not state.is_settled:
+        return None
+    if not sight.may_make_a_round_trip(state, now_ms):
         return None
     asked_ms = state.loan.realise_asked_ms
     if asked_ms is not None and now_ms - asked_ms < state.config.patience.hedge_ms:
@@ -322,7 +221,7 @@ def _next_step(state: State, payment: Payment, now_ms: int) -> Iterator[Transfer
         reason = f"stopping: {state.stopping}" if state.stopping else "it could not be sent in time"
         yield PaymentEnded(number=payment.plan.number, paid=ZERO, step=payment.step.value, reason=reason)
         return
-    if not MODES[state.mode].grow or state.unwritable:
+    if not MODES[state.mode].defend or state.unwritable:
         return
     if isinstance(deed, RepayDebt) and cashier.window_ends_ms(payment.plan.structure, now_ms) is not None:
         return

@@ -87,6 +87,15 @@ def margin_actions(level: int) -> int:
     return ALERT
 
 
+def sweep_begins_at(sweep_from: float, sweep_to: float, fall: float) -> float:
+    """LTV from which a sweep begins while the price has just fallen by `fall` (0.02 = 2 %): so early that the same fall once more would not
+    pass `sweep_from`, and never before half way to `sweep_to`.
+
+    Realising, moving and repaying take seconds, in a crash many: what is begun at 60 % exactly is done beyond it.
+    """
+    return min(sweep_from, max((sweep_from + sweep_to) / 2.0, sweep_from * (1.0 - fall)))
+
+
 def sweep_target_ltv(level: int, ltv: float, sweep_from: float, sweep_to: float, warning_to: float) -> float:
     """LTV that a sweep should reach now; NaN for no sweep.
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.commands import (
+    Mode,
     Note,
     PaymentPlanned,
     PaymentRefused,
@@ -22,7 +23,8 @@ from bot.domain.commands import (
 from bot.domain.events import LoanRead, MoneyAnswered, OperatorAsked, RepaymentSought, Verb
 from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
 from bot.domain.orders import Verdict
-from bot.engine import ltv, outlook
+from bot.domain.thoughts import BreakerMoved
+from bot.engine import hedging, ltv, outlook
 from bot.engine.config import LoanRules
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_wallet
 
@@ -57,7 +59,9 @@ class LoanDesk(Desk):
         return self.diary.of(*kinds)
 
     def realised(self, cash: str, share: str | None = None) -> None:
-        """The hedge reports cash."""
+        """The hedge is home and reports cash."""
+        if (hedge := self.state.hedge) is not None:
+            self.engine.fold(hedging.ended(self.state, hedge, self.now_ms, reached=True, reason="home"), self.now_ms)
         record = ProfitRealised(
             cycle=1, decision=1, action="realise", why="", amount_usdt=D(share or cash), realised_usdt=D(cash),
             costs_usdt=D(0), pnl_usdt=D(cash), price=D(99990),
@@ -109,6 +113,35 @@ def test_realised_gain_is_moved_and_repaid_once():
     assert 1 == len([c for c in desk.sent if isinstance(c, RepayDebt)])
     view = outlook.loan_view(desk.state, desk.now_ms)
     assert view.coverage == pytest.approx(float(repaid.amount) / 16200)
+
+
+def test_cash_is_paid_when_a_reading_shows_it():
+    """The loan was read before the profit became cash: that is waited out in silence, and so is a hedge on its way home."""
+    desk = LoanDesk()
+    desk.read_loan(transferable_usdt=D(0))
+    desk.fall()
+    desk.fall()
+    desk.realised("2715")
+    desk.fall()
+    assert desk.told(PaymentPlanned, PaymentRefused) == []
+
+    desk.read_loan(transferable_usdt=D(2715))
+    desk.fall()
+    assert 1 == len(desk.told(PaymentPlanned))
+
+
+@pytest.mark.parametrize("trigger", [Trigger.LTV, Trigger.PROFIT])
+def test_a_tripped_breaker_lets_only_the_defence_pay(trigger: Trigger):
+    """In REDUCING the LTV still repays; the profit's share waits until the breaker is reset."""
+    desk = LoanDesk()
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="half is lost"), desk.now_ms)
+    desk.realised("2715")
+    desk.read_loan()
+    desk.fall(FALLEN if trigger is Trigger.LTV else "116000")
+
+    assert Mode.REDUCING is desk.state.mode
+    assert ([trigger] if trigger is Trigger.LTV else []) == [plan.trigger for plan in desk.told(PaymentPlanned)]
+    assert [] == desk.told(PaymentRefused)
 
 
 def test_what_was_realised_for_the_loan_is_repaid_though_the_price_came_back():

@@ -153,3 +153,11 @@ def test_original_reserve_forgets_what_it_spent():
 def test_original_scaling(ltv, scale):
     """Kept to show what it would do."""
     assert scale == ladder.original_position_scale(ltv)
+
+
+@pytest.mark.parametrize(
+    ("fall", "begins"), [(0.0, 0.60), (-0.02, 0.60), (0.02, 0.588), (0.05, 0.57), (0.2, 0.55), (1.0, 0.55)]
+)
+def test_a_sweep_begins_earlier_in_a_fall(fall, begins):
+    """At rest at 60 %; while it falls, so early that as much again would not pass it; never before half way to 50 %."""
+    assert begins == pytest.approx(ladder.sweep_begins_at(0.60, 0.50, fall))
