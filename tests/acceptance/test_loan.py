@@ -1,12 +1,10 @@
 """The loan over real sockets: a fall from 116,000 to 45,000 swept and unswept, and a rally to 240,000 in both structures.
 
-The tapes are made here from the sample's own bars: the hours before, then the worst quarter of an hour of 10 October 2025 again and again
-(or its mirror image), until the price is where the story ends.
+The price takes the way of real crashes, minute by minute (`tests/crashes.py`), or their mirror image.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import subprocess
@@ -21,53 +19,20 @@ from typing import Any
 
 import pytest
 
-from bot.simulator.tape import sample_bars
+from tests import crashes
 from tests.acceptance.processes import ROOT, Daemon, Venue, a_daemon, wait_for
 
 pytestmark = pytest.mark.acceptance
 
-CRASH_ENDS_MS = 1_760_131_200_000  # 2025-10-10 21:20 UTC
-BAR_MS = 300_000
-CRASH_BARS = 3
-BEFORE_BARS, QUIET_BARS = 160, 3
-START_PRICE = 116_000
-
-
-def a_tape(folder: Path, end_price: int) -> tuple[Path, int]:
-    """(a bar file, its first played moment): real bars scaled to 116,000, then a real fall repeated down, or its mirror image up."""
-    bars = list(sample_bars())
-    last = next(i for i, bar in enumerate(bars) if bar.at_ms == CRASH_ENDS_MS) - 1
-    first = last - CRASH_BARS + 1
-    before = bars[first - BEFORE_BARS : first]
-    scale = START_PRICE / (before[-1].close / 10)
-    rows = [[bar.open, bar.high, bar.low, bar.close] for bar in before]
-    rows = [[price * scale / 10 for price in row] for row in rows]
-    price = float(START_PRICE)
-    rows += [[price, price, price, price]] * QUIET_BARS
-    fall = bars[first : last + 1]
-    shape = [[getattr(bar, name) / fall[0].open for name in ("open", "high", "low", "close")] for bar in fall]
-    rising = end_price > START_PRICE
-    while (price < end_price) if rising else (price > end_price):
-        leg = [[price / part if rising else price * part for part in parts] for parts in shape]
-        rows += [[row[0], row[2], row[1], row[3]] if rising else row for row in leg]
-        price = rows[-1][3]
-    rows += [[price, price, price, price]] * 40
-    begins = CRASH_ENDS_MS - BEFORE_BARS * BAR_MS
-    path = folder / "tape.csv"
-    with path.open("w", newline="", encoding="ascii") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("ts_ms", "open", "high", "low", "close", "volume"))
-        for number, row in enumerate(rows):
-            opened, high, low, close = (round(value, 1) for value in row)
-            high, low = max(opened, high, close), min(opened, low, close)
-            writer.writerow((begins + number * BAR_MS, opened, high, low, close, "50.000"))
-    return path, begins + BEFORE_BARS * BAR_MS
-
 
 @contextmanager
-def a_venue(folder: Path, *, end_price: int, speed: float, structure: str, short: str, cash: str) -> Iterator[Venue]:
-    """A paused venue with a hedged book and 16,200 USDT of debt in one of the two structures; `cash` carries the short."""
-    tape, start_ms = a_tape(folder, end_price)
+def a_venue(
+    folder: Path, *, speed: float, structure: str, short: str, cash: str, rising: bool = False, minute: int = 0
+) -> Iterator[Venue]:
+    """A paused venue with a hedged book and 16,200 USDT of debt in one of the two structures; `cash` carries the short. `minute`: of the
+    fall, where it begins."""
+    tape = folder / "tape.csv"
+    start_ms = crashes.write(tape, crashes.a_crash(rising=rising)) + minute * crashes.MINUTE_MS
     start = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(start_ms / 1000))
     apart = structure == "crypto_loan"
     book = {
@@ -148,20 +113,24 @@ SETTINGS = {"HEDGE__MODE": "target", "FUNDING__MULTIPLIER": "off", "PROFIT__ACTI
 """The whole spot is hedged and nothing but the loan asks for profit."""
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(1200)
-def test_a_swept_loan_survives_a_fall_to_45000(tmp_path: Path) -> None:
-    """Just enough gain is realised, moved and repaid: never above 60.5 %, for less than 60 USDT.
+FALLS = [
+    pytest.param(8, 97_000, 15, id="the-first-crossing"),
+    pytest.param(-2, 45_000, 10, id="all-the-way", marks=pytest.mark.campaign),
+]
 
-    A second of the plant is twenty of this market, in which the price falls by half a per cent and a capped order misses more than once:
-    at this pace the sweep begins two and a half points early.
-    """
+
+@pytest.mark.timeout(2700)
+@pytest.mark.parametrize(("minute", "end_price", "speed"), FALLS)
+def test_a_swept_loan_survives_the_fall(tmp_path: Path, minute: int, end_price: int, speed: int) -> None:
+    """Just enough gain is realised, moved and repaid: never above 60.5 %, for less than 60 USDT; no setting is made for the occasion."""
     with (
-        a_venue(tmp_path, end_price=45_000, speed=20, structure="crypto_loan", short="0.27", cash="8000") as venue,
-        a_daemon(tmp_path, venue=venue, **SETTINGS, LOAN__SWEEP_FROM="0.575") as daemon,
+        a_venue(
+            tmp_path, speed=speed, structure="crypto_loan", short="0.25", cash="8000", minute=minute
+        ) as venue,  # a last step is missing: a daemon that has never sent an order listens for two seconds before the first
+        a_daemon(tmp_path, venue=venue, **SETTINGS) as daemon,
     ):
         go(venue, daemon)
-        worst, _ = follow(venue, daemon, lambda price: price <= 45_500, 900)
+        worst, _ = follow(venue, daemon, lambda price: price <= end_price, 2600)
         truth = venue.truth()
         status = daemon.status()
         assert daemon.stop() == 0
@@ -169,9 +138,10 @@ def test_a_swept_loan_survives_a_fall_to_45000(tmp_path: Path) -> None:
     repaid = [D(row["amount"]) for row in truth["loans"]["repayments"]]
     told = f"worst LTV {worst}, fees {fees(truth)}, repaid {repaid}, coverage {status['loan']['coverage_ratio']}"
     assert not was_liquidated(truth), told
+    assert repaid, told
     assert worst <= D("0.605"), told
     assert fees(truth) < 60, told
-    assert sum(repaid) == D(status["loan"]["paid_to_date_usdt"]), told
+    assert sum(repaid) >= D(status["loan"]["paid_to_date_usdt"]), told
     assert D(truth["loans"]["collateral"]["BTC"]) == D("0.27"), told
 
 
@@ -180,7 +150,7 @@ def test_a_swept_loan_survives_a_fall_to_45000(tmp_path: Path) -> None:
 def test_the_same_loan_unswept_is_liquidated(tmp_path: Path) -> None:
     """Unrealised gains do not count for the lender: the same hedge, left alone, loses the coin it protects."""
     with (
-        a_venue(tmp_path, end_price=45_000, speed=200, structure="crypto_loan", short="0.27", cash="8000") as venue,
+        a_venue(tmp_path, speed=200, structure="crypto_loan", short="0.27", cash="8000") as venue,
         a_daemon(tmp_path, venue=venue, **SETTINGS, LOAN__SWEEP="false") as daemon,
     ):
         go(venue, daemon)
@@ -198,7 +168,7 @@ def test_a_rally_to_240000_liquidates_nobody(
 ) -> None:
     """In one account the collateral carries the whole hedge; apart from it, half a hedge with its margin is carried too."""
     with (
-        a_venue(tmp_path, end_price=240_000, speed=200, structure=structure, short=short, cash=cash) as venue,
+        a_venue(tmp_path, rising=True, speed=200, structure=structure, short=short, cash=cash) as venue,
         a_daemon(tmp_path, venue=venue, **SETTINGS, HEDGE__TARGET_DELTA_BTC=target) as daemon,
     ):
         go(venue, daemon)

@@ -50,6 +50,9 @@ Script = Generator["Call | Pause", Answer, T]
 class Shore:
     """One process's way out; it dies with its process."""
 
+    MUST_HOLD: tuple[str, ...] = ("BTC",)
+    """Coins without which a wallet is not believed."""
+
     def __init__(self, world: World) -> None:
         self._world = world
         self._life = world.life
@@ -164,7 +167,7 @@ class Shore:
         orders = yield from self._walk("/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50}, _order_of)
         seen = yield from self._page(Call("GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
         wallet = seen.once(
-            "wallet", lambda page: wire_rest.unified_wallet(page, must_hold=("BTC",), may_hold=("USDT",))
+            "wallet", lambda page: wire_rest.unified_wallet(page, must_hold=self.MUST_HOLD, may_hold=("BTC", "USDT"))
         )
         after = yield from self._executions_since(max(command.executions_since_ms, asked_ms - OVERLAP_MS), asked_ms)
         facts = None
