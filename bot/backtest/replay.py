@@ -156,6 +156,8 @@ class _World:
         self._numbers = count()
         self._moved = True
         self._charged = 0
+        self._held = (-1, (0.0, 0.0, 0.0, 0.0, 0.0))
+        """The venue's revision, and what the account holds since: coin, legs, cash, debt."""
         self._ended: int | None = None
         """The bar that has just closed a candle."""
         self.candles = Candles(tape, config.volatility.minutes)
@@ -383,14 +385,10 @@ class _World:
             self._charged += 1
 
     def _balance(self, at_ms: int, margin: Margin | None = None) -> Balance:
-        legs, purse = self.account.legs, self.account.purses["USDT"]
-        return Balance(
-            at_ms=at_ms,
-            price=float(self.venue.state.market.mark),
-            spot=float(self.account.purses["BTC"].balance),
-            long=float(legs[1].size),
-            short=float(legs[2].size),
-            cash=float(purse.balance),
-            debt=float(purse.spot_borrow),
-            unrealised=float((margin or self.venue.margin(ACCOUNT)).usdt.upl),
-        )
+        if self._held[0] != self.venue.revision:
+            legs, usdt = self.account.legs, self.account.purses["USDT"]
+            spot, long, short = self.account.purses["BTC"].balance, legs[1].size, legs[2].size
+            held = (float(spot), float(long), float(short), float(usdt.balance), float(usdt.spot_borrow))
+            self._held = self.venue.revision, held
+        unrealised = (margin or self.venue.margin(ACCOUNT)).usdt.upl
+        return Balance(at_ms, float(self.venue.state.market.mark), *self._held[1], float(unrealised))

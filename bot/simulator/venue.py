@@ -32,7 +32,7 @@ from bot.simulator import (
 )  # fmt: skip
 from bot.simulator.figures import MONEY, ZERO, booked
 from bot.simulator.instruments import COINS, Contract
-from bot.simulator.margin import Margin, measure, prices_of
+from bot.simulator.margin import Exposure, Margin, exposure_of, prices_of
 from bot.simulator.params import Ask, Refusal, Reply
 from bot.simulator.rules import VenueRules
 from bot.simulator.state import Account, Fate, Mint, Push, State
@@ -78,6 +78,8 @@ class Venue:
         self.state = State(rules=rules or VenueRules(), now_ms=now_ms, seed=seed, mint=Mint(seed))
         clockwork.start(self.state)
         self._calm: calm.CalmBox | None = None
+        self._exposures: dict[str, tuple[int, Exposure]] = {}
+        """Of each account, and the revision they were taken at."""
         self.revision = 0
         """Grows when anything but a price may have changed: until then whatever shows neither price nor clock stays as it is."""
 
@@ -235,7 +237,11 @@ class Venue:
     def margin(self, account: str) -> Margin:
         """The account's margin now, as figures: for those who are in the same process and need no rows."""
         with localcontext(MONEY):
-            return measure(self.state.accounts[account], prices_of(self.state.market), self.state.rules)
+            revision, exposure = self._exposures.get(account, (-1, None))
+            if exposure is None or revision != self.revision:
+                exposure = exposure_of(self.state.accounts[account], self.state.rules)
+                self._exposures[account] = self.revision, exposure
+            return exposure.at(prices_of(self.state.market))
 
     def drain(self) -> list[Push]:
         """Messages since the last call, in order."""
