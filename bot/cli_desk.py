@@ -106,7 +106,9 @@ def pnl(
         typer.echo("none", err=True)
         return
     first = next(iter(told["rows"][0]))
-    print_rows([*told["rows"], {first: "total", "total_usdt": told["total_usdt"]}])
+    amounts = [name for name in told["rows"][0] if name not in (first, "total_usdt")]
+    total = {name: sum(row[name] for row in told["rows"]) for name in amounts}
+    print_rows([*told["rows"], {first: "total", **total, "total_usdt": told["total_usdt"]}])
 
 
 def bundle(

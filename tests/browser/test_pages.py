@@ -133,3 +133,23 @@ async def test_health_tells_streams_notes_and_alerts(open_window: Open) -> None:
     await window.until("#verdicts", "mode is HALTED: a person said so")
     await window.until("#notes", "the engine stood still for 12.0 s")
     assert "Private stream up" in " ".join((await window.page.locator("#streams").inner_text()).split())
+
+
+async def test_a_phone_shows_where_one_is(open_window: Open) -> None:
+    """The row of pages is wider than a phone: the present one is in sight, last as first."""
+    window = await open_window(width=390, height=844)
+    for page in ("verbs", "overview", "health"):
+        await window.go(f"#/{page}")
+        box = await window.page.locator("nav a[aria-current]").bounding_box()
+        assert (page, True) == (page, box["x"] >= 0 and box["x"] + box["width"] <= 390)
+
+
+async def test_what_nobody_says_is_not_unknown(open_window: Open) -> None:
+    """No other system need speak of funding; where one does, its word stands there."""
+    window = await open_window()
+    await window.go("#/rates")
+    await window.until("[data-field='funding.outside_regime']", "nothing")
+
+    story = a_story()
+    window.seen = replace(story, funding=replace(story.funding, outside_regime="MANIA"))
+    await window.until("[data-field='funding.outside_regime']", "mania")

@@ -36,6 +36,7 @@ const bp = (format) => (value) => (value === null || value === undefined ? UNKNO
 export const FORMATS = {
   "text": words,
   "lower": (value) => words(value).toLowerCase(),
+  "said": (value) => (value === "" ? "nothing" : words(value).toLowerCase()), // nobody need speak
   "count": number(0),
   "one": number(1),
   "btc": btc,

@@ -204,3 +204,5 @@ def test_least_interval():
     assert not hedge.interval_over(29_999, 0, 30_000)
     assert hedge.interval_over(30_000, 0, 30_000)
     assert hedge.interval_over(0, -1, 30_000)
+    assert not hedge.interval_over(1_029_999, 1_000_000, 30_000)
+    assert hedge.interval_over(1_030_000, 1_000_000, 30_000)
