@@ -197,6 +197,9 @@ def config(
         facts = [{"name": key.name, "value": value, "source": source, **key.facts()} for key, value, source in rows]
         typer.echo(json.dumps(facts, indent=2))
         return
+    if not rows:
+        typer.echo("none", err=True)
+        return
     print_settings(rows)
 
 

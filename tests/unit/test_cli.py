@@ -149,6 +149,9 @@ def test_config_for_people_can_be_narrowed(hedgelock):
     text = hedgelock("config", "--changed", PAPER__SEED="7").stdout
     assert ["HEDGELOCK__PAPER__SEED", "7", "environment"] == text.split()[3:]
 
+    nothing = hedgelock("config", "--changed")
+    assert ("", "none") == (nothing.stdout, nothing.stderr.strip())
+
 
 def test_config_never_shows_a_secret(hedgelock):
     """A person pastes this into a chat."""

@@ -36,6 +36,7 @@ def test_user(mode, expected):
     ("mode", "level", "sigma", "expected"),
     [
         (decision.SPLIT, 0, 0.01, Stage(0.0, 0.2, 0.0, codes.VOL_LOW)),
+        (decision.SPLIT, 0, 0.0, Stage(0.0, 0.2, 0.0, codes.VOL_LOW)),  # a still market is known
         (decision.SPLIT, 1, 0.03, Stage(0.0, 0.4, 0.0, codes.VOL_MID)),
         (decision.SPLIT, 2, 0.05, Stage(0.0, 0.6, 0.0, codes.VOL_HIGH)),
         (decision.SPLIT, 2, NAN, Stage(0.0, 0.6, 0.0, codes.VOL_KEPT_HIGH)),

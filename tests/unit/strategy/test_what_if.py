@@ -11,6 +11,8 @@ from bot.strategy.what_if import (
     LOAN_LIQUIDATED,
     UTA,
     WhatIfBook,
+    start,
+    walk_to,
     what_if,
 )
 
@@ -85,6 +87,13 @@ def test_idle_cash_is_spent_as_margin_before_the_hedge_is_cut():
 
     assert poor.defended_short_btc < 0.27
     assert rich.defended_short_btc == pytest.approx(0.27)
+
+
+@pytest.mark.parametrize("price", [45_000.0, 115_999.0, P0, 116_500.0, 300_000.0])
+def test_a_walk_ends_where_it_was_sent(price):
+    """The last step is the price itself, however many there were."""
+    policy = DEFAULT_POLICY
+    assert price == pytest.approx(walk_to(start(PLEDGED, policy), policy, price).book.price)
 
 
 def test_rows_come_lowest_price_first_and_the_present_is_untouched():
