@@ -354,7 +354,7 @@ class Daemon:
 
 def _started(settings: Settings) -> Started:
     return Started(
-        run=premises.new_run_name(),
+        run=premises.new_run_name(settings.journal_path),
         version=__version__,
         mode=settings.mode.value,
         settings_hash=wiring.fingerprint(settings),

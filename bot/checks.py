@@ -323,11 +323,11 @@ def _host(facts: Facts) -> Finding:
         )
     if not names.is_strange(order.order_link_id, facts.issued):
         return _ok("the last order of a HedgeLock here is of this journal")
-    if names.is_of(order.order_link_id, facts.issued):
+    if names.is_of(order.order_link_id, facts.issued, facts.place):
         return Finding(
             Grade.WARN,
             f"order {order.order_link_id} is of a run of this journal, which has no record of it",
-            "Right if its disk had failed; a copy of this journal that trades elsewhere is to be stopped",
+            "Right if its disk had failed",
         )
     return Finding(
         Grade.FAIL,

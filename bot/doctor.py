@@ -13,7 +13,7 @@ from random import Random
 
 import typer
 
-from bot import machine, wiring
+from bot import machine, premises, wiring
 from bot.checks import CHECKS
 from bot.domain.clock import wall_ms
 from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, SetUp
@@ -81,8 +81,8 @@ async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[s
     except (HedgeLockError, TimeoutError) as error:
         silence = error.problem if isinstance(error, SetUp) else str(error) or "no answer in time"
         return findings(CHECKS, Facts(settings=settings, machine=here, account=None, silence=silence)), mended
-    issued = machine.issued(settings.journal_path)
-    return findings(CHECKS, Facts(settings=settings, machine=here, account=account, issued=issued)), mended
+    issued, place = machine.issued(settings.journal_path), premises.place(settings.journal_path)
+    return findings(CHECKS, Facts(settings=settings, machine=here, account=account, place=place, issued=issued)), mended
 
 
 async def _switch(inspector: Inspector) -> str:

@@ -59,6 +59,8 @@ class Facts:
     machine: Machine
     account: Inspection | None
     silence: str = ""
+    place: str = ""
+    """The machine and folder of this journal, as `names.place_of` has it."""
     issued: Mapping[str, int] = field(default_factory=dict)
     """The highest order number of each run of this journal."""
 

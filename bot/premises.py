@@ -22,6 +22,7 @@ __all__ = [
     "account_lock",
     "new_run_name",
     "new_verb_token",
+    "place",
     "set_aside_strangers_journal",
     "tell_whereabouts",
     "verb_token_path",
@@ -44,17 +45,31 @@ def tell_whereabouts(journal: Path, rest_url: str, mode: str, latch: Path) -> No
         journal.with_name(WHEREABOUTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
-def new_run_name() -> str:
+def place(journal: Path) -> str:
+    """Four hexadecimal digits for this machine and this journal's folder: a copy of either is another place."""
+    return _digest(gethostname(), str(getnode()), _told_by("/etc/machine-id"), str(journal.absolute()))[:4]
+
+
+def new_run_name(journal: Path) -> str:
     """A name no run ever had, here or on a copy of this disk: it begins every orderLinkId of the run.
 
-    Its start to the millisecond, and a digest of everything that two machines or two starts of one do not share. Random bytes alone are
-    not enough: copies of one virtual machine may wake up with the same pool of them.
+    Its start to the millisecond, its place, and a digest of everything that two machines or two starts of one do not share. Random bytes
+    alone are not enough: copies of one virtual machine may wake up with the same pool of them.
     """
-    own = [os.urandom(16).hex(), str(os.getpid()), str(elapsed_s()), str(getnode()), gethostname()]
-    for path in ("/etc/machine-id", "/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/random/uuid"):
-        with contextlib.suppress(OSError):
-            own.append(Path(path).read_text())
-    return run_name(wall_ms(), hashlib.sha256(" ".join(own).encode()).hexdigest()[:10])
+    boot = _told_by("/proc/sys/kernel/random/boot_id")
+    own = _digest(os.urandom(16).hex(), str(os.getpid()), str(elapsed_s()), str(getnode()), gethostname(), boot)
+    return run_name(wall_ms(), place(journal) + own[:8])
+
+
+def _told_by(path: str) -> str:
+    """What the system says there; nothing where it has no such file."""
+    with contextlib.suppress(OSError):
+        return Path(path).read_text()
+    return ""
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
 def verb_token_path(journal: Path) -> Path:

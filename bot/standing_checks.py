@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import structlog
 
-from bot import machine
+from bot import machine, premises
 from bot.checks import CHECKS
 from bot.domain import names
 from bot.domain.clock import elapsed_s
@@ -35,6 +35,7 @@ class StandingChecks:
         self, settings: Settings, inspector: Inspector, inbox: Inbox, *, issued: Callable[[], Mapping[str, int]]
     ) -> None:
         self._settings, self._inspector, self._inbox, self._issued = settings, inspector, inbox, issued
+        self._place = premises.place(settings.journal_path)
         self._deaf: tuple[str, ...] = ()
         self._listen_again_s = 0.0
 
@@ -74,7 +75,9 @@ class StandingChecks:
             self._inbox.put(
                 OrderSeen(order=newest)
             )  # the engine's fence closes the latch; once told, it is old news here
-        return findings(CHECKS, Facts(settings=self._settings, machine=here, account=account, issued=issued))
+        return findings(
+            CHECKS, Facts(settings=self._settings, machine=here, account=account, place=self._place, issued=issued)
+        )
 
     async def _deaf_now(self) -> tuple[str, ...]:
         """The channels that cannot be reached, looked at once an hour: the exchange may be asked far more often than that."""

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from bot.domain.legs import Act, Leg
 
-__all__ = ["Named", "is_of", "is_strange", "link_id", "parsed", "run_name"]
+__all__ = ["Named", "is_of", "is_strange", "link_id", "parsed", "place_of", "run_name"]
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_PLACE = slice(9, 13)
 _LINK = re.compile(r"(h[0-9a-z]{8}[0-9a-f]{6,12})-([1-9][0-9]{0,8})[LS][gs]")
 
 
@@ -27,7 +28,8 @@ class Named(NamedTuple):
 
 
 def run_name(started_ms: int, tail: str) -> str:
-    """The name of a run that began at `started_ms` (2000 to 2059); `tail` is 6 to 12 hexadecimal digits that no other run has."""
+    """The name of a run that began at `started_ms` (2000 to 2059); `tail` is 6 to 12 hexadecimal digits that no other run
+    has; the first four name the place it lives in."""
     digits = ""
     while started_ms:
         started_ms, rest = divmod(started_ms, 36)
@@ -52,7 +54,12 @@ def is_strange(order_link_id: str, issued: Mapping[str, int]) -> bool:
     return named is not None and named.number > issued.get(named.run, 0)
 
 
-def is_of(order_link_id: str, runs: Container[str]) -> bool:
-    """Whether one of these runs made the order, on record or not."""
+def is_of(order_link_id: str, runs: Container[str], place: str) -> bool:
+    """Whether one of these runs made the order in that place, on record or not. A copy of the journal elsewhere is another place."""
     named = parsed(order_link_id)
-    return named is not None and named.run in runs
+    return named is not None and named.run in runs and place_of(named.run) == place
+
+
+def place_of(run: str) -> str:
+    """The machine and the journal's folder that a run lived in, as four hexadecimal digits of its name."""
+    return run[_PLACE]

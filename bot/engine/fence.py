@@ -6,7 +6,8 @@ daemon elsewhere, or by the original of the disk that we are a copy of. Whoever 
 grows; a person stops one of the two and lifts it.
 
 What was heard once is old news: the same evidence never closes the latch again, after a restart neither, but the next order does. An order
-that an earlier run of this journal made before this one began is no evidence: where the disk failed, the journal has lost it.
+that an earlier run of this journal made in this place before this one began is no evidence: where the disk failed, the journal has lost
+it. A copy of the journal knows that run too, but lives in another place, which is part of a run's name.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ def fold_heard(state: State, orders: Iterable[tuple[str, int]]) -> None:
     state.stranger = ""
     for link, made_ms in orders:
         if (named := names.parsed(link)) is not None and names.is_strange(link, state.numbers):
-            is_lost = named.run in state.numbers and made_ms <= (state.started_ms or 0)
+            is_ours = names.is_of(link, state.numbers, names.place_of(state.run))
+            is_lost = is_ours and made_ms <= (state.started_ms or 0)
             state.numbers[named.run] = named.number
             state.stranger = state.stranger if is_lost else link
     if state.stranger and not state.latched:

@@ -8,7 +8,7 @@ import pytest
 
 from bot import premises
 from bot.domain.legs import Act, Leg
-from bot.domain.names import Named, is_of, is_strange, link_id, parsed, run_name
+from bot.domain.names import Named, is_of, is_strange, link_id, parsed, place_of, run_name
 
 RUN = run_name(1_764_400_000_000, "0a1b2c3d4e")
 
@@ -51,8 +51,9 @@ def test_strange_is_what_was_not_given_out() -> None:
     assert not is_strange(f"{RUN}-5Lg", issued)
     assert is_strange(f"{RUN}-6Lg", issued)
     assert is_strange(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued)
-    assert is_of(f"{RUN}-6Lg", issued)
-    assert not is_of(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued)
+    assert is_of(f"{RUN}-6Lg", issued, "0a1b")
+    assert not is_of(f"{RUN}-6Lg", issued, "0a1c")
+    assert not is_of(f"{run_name(1, '0a1b2c3d4e')}-1Lg", issued, "0a1b")
 
 
 def test_copies_of_a_machine_name_their_runs_apart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +63,13 @@ def test_copies_of_a_machine_name_their_runs_apart(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("os.urandom", lambda count: bytes(count))
     monkeypatch.setattr(premises.Path, "read_text", lambda _self: "the same")
     monkeypatch.setattr(premises, "getnode", lambda: 1)
-    one, again = premises.new_run_name(), premises.new_run_name()
+    here = premises.Path("/somewhere/journal.sqlite")
+    one, again = premises.new_run_name(here), premises.new_run_name(here)
+    assert premises.place(here) == place_of(one)
+    assert place_of(one) != premises.place(here.with_name("copy") / here.name)
     monkeypatch.setattr(premises, "getnode", lambda: 2)
+    assert place_of(one) != premises.place(here)
 
     assert one == again  # nothing else is left to chance in this test
-    assert one != premises.new_run_name()
+    assert one != premises.new_run_name(here)
     assert parsed(f"{one}-1Lg") is not None

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal as D
 
+import pytest
+
 from bot.domain.commands import Mode, PlaceOrder
 from bot.domain.events import ExecutionSeen, OrderSeen
 from bot.domain.names import run_name
 from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_row, an_execution
 
 RUN = run_name(NOW_MS, "0a1b2c3d4e")
+EARLIER = run_name(NOW_MS - 60_000, "0a1bffffff")
 OTHER = run_name(NOW_MS, "ffffffffff")
 
 
@@ -68,16 +71,22 @@ def _order_of(run: str) -> PlaceOrder:
     return replace(desk.orders[0], qty=D("0.010"))
 
 
-def test_an_order_that_a_failed_disk_lost_is_ours() -> None:
-    """An earlier run of this journal made it before this one began. One made since then was made by a copy of the disk."""
+@pytest.mark.parametrize(
+    ("earlier", "is_ours"), [(EARLIER, True), (OTHER, False)], ids=["here", "where we were copied from"]
+)
+def test_an_order_that_a_failed_disk_lost_is_ours(earlier: str, is_ours: bool) -> None:
+    """An earlier run of this journal made it in this place before this one began; in another place it was the original of a copied disk.
+    One made since then was made by a copy.
+    """
     desk = Desk(a_config())
-    desk.start(run=OTHER)
+    desk.start(run=earlier)
     desk.now_ms += 60_000
     desk.start(run=RUN)
-    lost = replace(_order_of(OTHER), order_link_id=f"{OTHER}-7Lg")
+    lost = replace(_order_of(earlier), order_link_id=f"{earlier}-7Lg")
     desk.hear(OrderSeen(order=a_row(lost, "Filled", created_ms=desk.state.started_ms)))
-    assert "" == desk.state.latched
+    assert is_ours is (desk.state.latched == "")
 
-    later = replace(lost, order_link_id=f"{OTHER}-8Lg")
+    desk.state.latched = ""
+    later = replace(lost, order_link_id=f"{earlier}-8Lg")
     desk.hear(OrderSeen(order=a_row(later, "Filled", created_ms=desk.now_ms + 1)))
     assert later.order_link_id in desk.state.latched
