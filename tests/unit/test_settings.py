@@ -89,6 +89,7 @@ REFUSED = [
     ("HEDGE__BAND_BTC", "0", "is out of range: allowed 0.001 to 1 BTC"),
     ("HEDGE__H_LOW", "20", "is out of range: allowed 0 to 1 fraction"),
     ("HEDGE__SIGMA_LOW", "2 %", "is not a number"),
+    ("BOOK__SYMBOL", "ETHUSDT", "is not one of BTCUSDT"),
     ("LIMITS__MAX_LEG_BTC", "11", "is out of range: allowed 0.001 to 10 BTC"),
     ("LIMITS__MAX_LEG_BTC", "nan", "is not a decimal number"),
     ("LIMITS__MAX_LEG_BTC", "inf", "is not a decimal number"),

@@ -7,12 +7,13 @@ from decimal import Decimal as D
 
 import pytest
 
+from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note
-from bot.domain.events import AccountRead, OperatorAsked, OrderAnswered, Verb
+from bot.domain.events import AccountRead, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
 from bot.domain.orders import Verdict
 from bot.engine import breakers
 from bot.engine.config import BreakerLimits
-from tests.unit.engine.desk import Desk, a_config, a_reading
+from tests.unit.engine.desk import Desk, a_config, a_reading, an_execution
 
 DAY_MS = 86_400_000
 
@@ -62,6 +63,31 @@ def test_a_drawdown_waits_for_a_person() -> None:
     desk.hear(OperatorAsked(verb=Verb.RESUME, reason="looked", who="operator"))
     desk.pulse(1)
 
+    assert {} == desk.state.tripped
+
+
+def test_funding_paid_in_a_day_trips_and_the_next_day_resets() -> None:
+    """Two per cent of the morning's equity went to the other side; what was received would count against it."""
+    desk = a_desk(funding_cost=0.02)
+    dawn = desk.state.measures.equity_at_dawn
+
+    def settle(name: str, share: str) -> None:
+        fee = dawn * D(share)
+        settled = an_execution(name, kind=ExecKind.FUNDING, fee=fee, qty=D("0.213"), exec_ms=desk.now_ms)
+        desk.hear(ExecutionSeen(execution=settled))
+        desk.pulse(1)
+
+    settle("f1", "0.015")
+    settle("f2", "-0.002")
+    settle("f3", "0.006")
+    assert {} == desk.state.tripped
+
+    settle("f4", "0.001")
+    assert ["funding cost"] == list(desk.state.tripped)
+    assert Mode.REDUCING is desk.state.mode
+
+    desk.now_ms += DAY_MS
+    read(desk, f"{dawn}")
     assert {} == desk.state.tripped
 
 

@@ -197,7 +197,11 @@ QUICK = Patience(
 
 @asynccontextmanager
 async def a_room(
-    *, patience: Patience = QUICK, budget: Budget | None = None, credentials: Credentials | None = None
+    *,
+    patience: Patience = QUICK,
+    budget: Budget | None = None,
+    credentials: Credentials | None = None,
+    is_forbidden: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[Room]:
     """The whole exchange room against a scripted venue on a loopback port. The venue's clock answers; the rest is the test's."""
     venue = Venue()
@@ -228,7 +232,7 @@ async def a_room(
     rest = Rest(hosts, credentials, budget=budget, patience=patience)
     clock, box = ManualClock(NOW_MS), Box()
     reader = Reader(rest, clock, symbol="BTCUSDT", rng=Random(1), patience=patience)
-    executor = Executor(rest, reader, box, clock, patience=patience)
+    executor = Executor(rest, reader, box, clock, patience=patience, is_forbidden=is_forbidden)
     try:
         async with rest:
             yield Room(venue, hosts, patience, budget, rest, reader, executor, box, clock)

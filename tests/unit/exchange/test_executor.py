@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal as D
 
@@ -37,15 +37,31 @@ def an_order(
 
 
 @asynccontextmanager
-async def working() -> AsyncIterator[Room]:
+async def working(is_forbidden: Callable[[], bool] = lambda: False) -> AsyncIterator[Room]:
     """A room whose executor runs."""
-    async with a_room() as room:
+    async with a_room(is_forbidden=is_forbidden) as room:
         running = asyncio.create_task(room.executor.run())
         try:
             yield room
         finally:
             running.cancel()
             await asyncio.wait({running})
+
+
+async def test_the_latch_is_asked_in_the_moment_before_an_order_leaves() -> None:
+    """Closed by another hand while the order waited: it never leaves, and that is a refusal that nobody need ask about."""
+    closed = False
+    async with working(lambda: closed) as room:
+        room.venue.say(CREATE, body({"orderId": "o1", "orderLinkId": "h-1-L"}))
+        room.executor.submit(an_order())
+        assert Verdict.ACCEPTED is (await room.box.wait_for(OrderAnswered)).verdict
+
+        closed = True
+        room.executor.submit(an_order("h-2-L"))
+        answer = await room.box.wait_for(OrderAnswered, 2)
+
+        assert (Verdict.REFUSED, "it never left: the halt latch is closed") == (answer.verdict, answer.reason)
+        assert "h-1-L" == room.venue.last(CREATE).body["orderLinkId"]
 
 
 WIRE = [
