@@ -235,7 +235,7 @@ def _report(
         "verified_s": _age(timeline, None if seen.verified_s is None else seen.verified_s + work.began_s),
         "timeline": timeline.marks,
         "cpu_s": round(time.process_time(), 3),
-        "load": [round(load, 2) for load in os.getloadavg()],
+        "load": _load(),
         "rounds": work.rounds,
         "orders": [[sent.idx, str(sent.qty), sent.outcome] for sent in work.sent],
         "was_banned": work.line.banned,
@@ -248,6 +248,14 @@ def _report(
         CANNOT_TELL: "UNKNOWN: the account could not be read. Look in Bybit's own app, and run it again",
     }[code]
     return _end(options, code, facts, tell, words)
+
+
+def _load() -> list[float] | None:
+    """The machine's load; where it is not told, the report goes on without it."""
+    try:
+        return [round(load, 2) for load in os.getloadavg()]
+    except OSError:
+        return None
 
 
 def _record(world: World, facts: dict[str, Any], tell: Teller) -> None:

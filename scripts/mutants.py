@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+_SWAPS: dict[type[ast.AST], Any] = {
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult},
     **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq},
     **{ast.And: ast.Or, ast.Or: ast.And, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In},
@@ -33,10 +33,10 @@ _PATIENCE_S = 240
 
 
 class Place(NamedTuple):
-    """The `index`-th node of a file, in ast.walk's order, and which of its changes."""
+    """The `node`-th node of a file, in ast.walk's order, and which of its changes."""
 
     path: Path
-    index: int
+    node: int
     change: int
 
 
@@ -98,7 +98,7 @@ def places(path: Path) -> Iterator[Place]:
 def mutant_at(place: Place) -> Mutant:
     """The file with that one change."""
     tree = ast.parse(place.path.read_text(encoding="utf-8"))
-    target = next(node for index, node in enumerate(ast.walk(tree)) if index == place.index)
+    target = next(node for index, node in enumerate(ast.walk(tree)) if index == place.node)
     before = ast.unparse(target)
     _apply(target, place.change)
     return Mutant(place.path, getattr(target, "lineno", 0), before[:90], ast.unparse(target)[:90], tree)
@@ -122,10 +122,10 @@ def _changes(node: ast.AST) -> int:
 def _apply(node: ast.AST, change: int) -> None:
     match node:
         case ast.BinOp() | ast.BoolOp():
-            node.op = _SWAPS[type(node.op)]()  # type: ignore[assignment]
+            node.op = _SWAPS[type(node.op)]()
         case ast.Compare():
             places = [place for place, op in enumerate(node.ops) if type(op) in _SWAPS]
-            node.ops[places[change]] = _SWAPS[type(node.ops[places[change]])]()  # type: ignore[assignment]
+            node.ops[places[change]] = _SWAPS[type(node.ops[places[change]])]()
         case ast.If() | ast.IfExp():
             node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
             ast.fix_missing_locations(node)
@@ -142,7 +142,7 @@ def is_noticed(mutant: Mutant, tests: list[str]) -> bool:
         signal.alarm(_PATIENCE_S)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(1, 2)
-        sys.meta_path.insert(0, _Lie(mutant))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Lie(mutant))
         os._exit(int(pytest.main(["-x", "-q", "-n0", "-p", "no:cacheprovider", *tests])))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bot.simulator.accounts import PAPER_ACCOUNT
-from tests.acceptance.processes import a_daemon, a_venue, wait_for
+from tests.acceptance.processes import ROOT, a_daemon, a_venue, environment, wait_for
 
 pytestmark = pytest.mark.acceptance
 
@@ -19,29 +21,61 @@ CANARIES = {
     "BYBIT__MAINNET_API_SECRET": "canarysecretcanarysecret01",
     "WEB__TOKEN": "canarytokencanarytokencanary",
     "DEADMAN__HEARTBEAT_URL": "http://127.0.0.1:1/canaryheartbeat",
+    "ALERTS__FIRST_URL": "json://127.0.0.1:1/canaryfirstchannel",
 }
+PAGES = ("/", "/api/v1/status", "/api/v1/trail", "/health", "/metrics")
+TYPED = (
+    ("-m", "bot", "config"),
+    ("-m", "bot", "doctor"),
+    ("-m", "bot", "bundle"),
+    (str(ROOT / "scripts/kill_switch.py"), "freeze", "--yes", "--drill", "--mode", "paper"),
+)
 
 
+@pytest.mark.timeout(240)
 def test_no_canary_is_found_anywhere(tmp_path: Path) -> None:
-    """Log at debug, journal, whatever else it writes, its page, its process list; and after it was torn down by a signal nobody handles."""
+    """Log at debug, journal, whatever else it writes, its pages, the process list, what other commands say and write, the bundle unpacked;
+    and after it was torn down by a signal nobody handles.
+    """
+    told: dict[str, bytes] = {}
     with a_venue(tmp_path) as venue, a_daemon(tmp_path, venue=venue, LOG__LEVEL="debug", **CANARIES) as daemon:
         wait_for(lambda: daemon.said("decision"), seconds=90, what="a decision")
-        request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}/api/v1/status")
-        request.add_header("Authorization", f"Bearer {CANARIES['WEB__TOKEN']}")
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            page = answer.read()
-        command_line = Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
+        for page in PAGES:
+            request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}{page}")
+            request.add_header("Authorization", f"Bearer {CANARIES['WEB__TOKEN']}")
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                told[page] = answer.read()
+        known = environment({"BYBIT__REST_URL": venue.url, "WEB__PORT": str(daemon.port), **CANARIES})
+        for words in TYPED:
+            process = subprocess.Popen(
+                [sys.executable, *words], cwd=tmp_path, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            told[f"process list beside {words}"] = b"".join(_command_lines())
+            told[" ".join(words)] = process.communicate(timeout=60)[0]
         daemon.process.send_signal(6)  # SIGABRT: no handler, no tidying, and no core either
         daemon.process.wait(10)
 
-    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    written |= {Path("page"): page, Path("command line"): command_line}
+    (bundle,) = tmp_path.glob("hedgelock-bundle-*.tar.gz")
+    with tarfile.open(bundle) as archive:
+        told |= {f"bundle: {name}": archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
+    written = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     secrets = [*CANARIES.values(), PAPER_ACCOUNT.api_secret]
     assert [] == [
-        (str(path), secret) for path, text in written.items() for secret in secrets if secret.encode() in text
+        (name, secret) for name, text in (told | written).items() for secret in secrets if secret.encode() in text
     ]
-    assert len(written) >= 4
+    assert len(written) >= 6
+    assert {"bundle: hedgelock-bundle/settings.json", "bundle: hedgelock-bundle/status.json"} <= set(told)
+    assert b"done and verified" in told[" ".join(TYPED[-1])]
     assert not list(tmp_path.glob("core*"))
+
+
+def _command_lines() -> list[bytes]:
+    """What `ps` shows of every process of this machine."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes())
+    return found
 
 
 def test_a_mistake_of_ours_prints_no_canary() -> None:

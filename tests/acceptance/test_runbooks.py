@@ -21,7 +21,7 @@ pytestmark = pytest.mark.acceptance
 PAGES = ("docs/alerts.md", "docs/runbooks/emergencies.md")
 TYPED = re.compile(r"hedgelock |scripts/kill_switch\.py|df ")
 ELSEWHERE = ("hedgelock watch", "hedgelock doctor --fix")
-"""It runs until it is stopped (tests/unit/monitoring/test_deadman.py); it mends what is not broken here (test_doctor.py)."""
+"""It runs until it is stopped (test_watch.py); it mends what is not broken here (tests/conformance/test_doctor.py)."""
 ENDINGS = {"hedgelock doctor": {0, 9}, "scripts/kill_switch.py --dry-run": {0, 1}}
 """Everything else ends with 0. The doctor says 9 for a closed latch; a dry run says 1 for a book that is not flat."""
 

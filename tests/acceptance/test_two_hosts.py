@@ -47,7 +47,7 @@ def test_a_copied_disk_never_makes_two_writers(tmp_path: Path) -> None:
         before = _names(venue)
         with _on(hosts["new"], venue) as new:
             wait_for(lambda: _mode(new) == "HALTED", seconds=60, what="the new journal to see whose orders these are")
-            assert ExitCode.OCCUPIED == _doctor(hosts["late"], venue)
+            assert ExitCode.OCCUPIED == _doctor(hosts["late"], venue, says="is of another HedgeLock")
             with _on(hosts["late"], venue) as late:
                 wait_for(lambda: _mode(late) == "HALTED", seconds=60, what="the copy to see that it is behind")
                 venue.owner_trades("Buy", "0.05", 2)
@@ -60,6 +60,31 @@ def test_a_copied_disk_never_makes_two_writers(tmp_path: Path) -> None:
         sent = Counter(order["orderLinkId"] for order in venue.orders() if order["orderLinkId"])
         assert [] == [name for name, times in sent.items() if times > 1]
         assert {run for run, _, _ in (name.partition("-") for name in sent)} == {original.run}
+
+
+@pytest.mark.timeout(240)
+def test_a_journal_that_was_put_aside_is_told_and_lifted_by_a_word(tmp_path: Path) -> None:
+    """Yesterday's own orders stand in the venue's list, and the new journal cannot tell whose they are. So it halts, says so, and
+    `hedgelock resume` ends it, with the daemon up and after the next start; nothing is asked twice.
+    """
+    (tmp_path / "tmp").mkdir()
+    with a_venue(tmp_path, speed=60) as venue:
+        with _on(tmp_path, venue) as before:
+            wait_for(lambda: before.said("hedge ended"), seconds=60, what="the first hedge")
+            assert before.stop() == 0
+        for file in (tmp_path / "var/paper").glob("journal*"):
+            file.unlink()
+
+        with _on(tmp_path, venue) as after:
+            wait_for(lambda: _mode(after) == "HALTED", seconds=60, what="the new journal to halt")
+            assert "another HedgeLock trades this account" in after.status()["mode"]["why"]
+            told = _typed(tmp_path, venue, "resume", "--reason", "the journal was put aside", port=after.port)
+            assert 0 == told.returncode, told.stdout + told.stderr
+            wait_for(lambda: _mode(after) == "TRADING", seconds=30, what="trading again")
+            assert after.stop() == 0
+        assert 0 == _typed(tmp_path, venue, "doctor").returncode
+        with _on(tmp_path, venue) as again:
+            wait_for(lambda: _mode(again) == "TRADING", seconds=60, what="the next start to trade")
 
 
 def _on(host: Path, venue: Venue) -> AbstractContextManager[Daemon]:
@@ -88,9 +113,14 @@ def _has_halted(daemon: Daemon, venue: Venue, *, since: set[str]) -> None:
     assert [] == [name for name in _names(venue) - since if name.startswith(daemon.run)]
 
 
-def _doctor(host: Path, venue: Venue) -> int:
-    command = [sys.executable, "-m", "bot", "doctor"]
-    known = environment({"BYBIT__REST_URL": venue.url}) | {"TMPDIR": str(host / "tmp")}
-    ran = subprocess.run(command, cwd=host, env=known, capture_output=True, text=True, timeout=60, check=False)
-    assert "is of another HedgeLock" in ran.stdout, ran.stdout + ran.stderr
+def _typed(host: Path, venue: Venue, *words: str, port: int = 9) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "bot", *words]
+    known = environment({"BYBIT__REST_URL": venue.url, "WEB__PORT": str(port)}) | {"TMPDIR": str(host / "tmp")}
+    return subprocess.run(command, cwd=host, env=known, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _doctor(host: Path, venue: Venue, *, says: str) -> int:
+    (host / "tmp").mkdir(parents=True, exist_ok=True)
+    ran = _typed(host, venue, "doctor")
+    assert says in ran.stdout, ran.stdout + ran.stderr
     return ran.returncode

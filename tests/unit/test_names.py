@@ -35,13 +35,21 @@ def test_what_is_written_is_read(leg: Leg, act: Act, end: str) -> None:
     "link",
     [
         "", "kill-19a1b2c3d4e5f-1", "hedge-1Lg", f"{RUN}-0Lg", f"{RUN}-01Lg", f"{RUN}-1", f"{RUN}-1Lx", f"x{RUN}-1Lg",
-        f"{RUN}-1Lg\n", f"{RUN.upper()}-1Lg", f"{RUN}-1234567890Lg",
+        f"{RUN}-1Lg\n", "3f2504e0-4f89-41d3-9a0c-0305e82c3301", "x-ccxt3f2504e04f89", f"{RUN.upper()}-1Lg", f"{RUN}-1234567890Lg",
     ],
 )  # fmt: skip
 def test_another_hands_name_is_not_ours(link: str) -> None:
     """A person, the app, the kill switch, another program."""
     assert parsed(link) is None
     assert not is_strange(link, {})
+
+
+def test_a_journal_of_an_earlier_version_keeps_its_numbers() -> None:
+    """Runs then ended in six digits: what such a run sent is its journal's own, not another daemon's."""
+    link = "hmek3x9qa0b1c2d-12Sg"
+
+    assert Named("hmek3x9qa0b1c2d", 12) == parsed(link)
+    assert not is_strange(link, {"hmek3x9qa0b1c2d": 12})
 
 
 def test_strange_is_what_was_not_given_out() -> None:
