@@ -54,9 +54,9 @@ class WebOptions:
     stream_beat_s: float = 5.0
     max_connections: int = 64
     connections_burst: int = 64
-    connections_per_s: float = 20.0
+    connections_per_s: float = 8.0
     requests_burst: int = 100
-    requests_per_s: float = 10.0
+    requests_per_s: float = 4.0
 
 
 class Listener:
@@ -100,13 +100,12 @@ class Listener:
         while True:
             try:
                 caller, _ = await loop.sock_accept(self._socket)
+                if len(server.connections) < options.max_connections:
+                    await loop.connect_accepted_socket(server, caller)
+                else:
+                    caller.close()
             except OSError:  # no file descriptors left, or it hung up while it waited
                 await asyncio.sleep(_BREATH_S)
-                continue
-            if len(server.connections) < options.max_connections:
-                await loop.connect_accepted_socket(server, caller)
-            else:
-                caller.close()
             await pace.wait_turn()
 
     async def close(self) -> None:
@@ -149,18 +148,15 @@ class Listener:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A bound, listening, non-blocking socket. Raises OSError."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    """A bound, listening, non-blocking socket; of a name with addresses of both kinds, on its IPv4 address. Raises OSError."""
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = min(found, key=lambda each: each[0] is not socket.AF_INET)
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setblocking(False)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family is socket.AF_INET6:
-            bound.setsockopt(
-                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
-            )  # it is the address that was named, and no other
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # the address that was named, and no other
         bound.bind(address)
         bound.listen(_WAITING_IN_KERNEL)
     except OSError:

@@ -30,7 +30,15 @@ class Pace:
         self._full_at_s = max(self._full_at_s, now_s) + self._gap_s
         return max(0.0, self._full_at_s - now_s - self._span_s)
 
+    def give_back(self) -> None:
+        """A slot that was taken is not wanted any more."""
+        self._full_at_s -= self._gap_s
+
     async def wait_turn(self) -> None:
-        """Take a slot and wait until it has come."""
+        """Take a slot and wait until it has come. One who leaves before gives it back: the wait is as long as the line, not as its past."""
         if (wait_s := self.wait_s()) > 0:
-            await asyncio.sleep(wait_s)
+            try:
+                await asyncio.sleep(wait_s)
+            except asyncio.CancelledError:
+                self.give_back()
+                raise

@@ -1,13 +1,14 @@
 """What came to pass, over HTTP: the read routes that the journal answers.
 
 Knows parameters and their bounds; the journal itself is somebody else's, behind `Archive`. A Decimal leaves as a string, what is unknown as
-null.
+null. Whoever reckons in a thread takes the interpreter from the engine for a while, so questions to the journal have a pace of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -16,12 +17,14 @@ from aiohttp import hdrs, web
 from bot.domain.errors import Unavailable
 from bot.monitoring import present
 from bot.monitoring.listener import Routes
+from bot.monitoring.pace import Pace
 
 __all__ = ["Archive", "Past"]
 
 _MOST_POINTS, _POINTS = 2_000, 600
 _MOST_ROWS, _ROWS = 500, 100
 _LATEST_MS = 10**14
+_BURST, _PER_S = 40, 1.0
 _NAME = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -42,6 +45,7 @@ class Past:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
+        self._pace = Pace(burst=_BURST, per_s=_PER_S)
 
     def gets(self) -> Routes:
         return {
@@ -58,48 +62,51 @@ class Past:
         from_ms, to_ms = _number(request, "from_ms", None, _LATEST_MS), _number(request, "to_ms", None, _LATEST_MS)
         points = _number(request, "points", _POINTS, _MOST_POINTS, least=2)
         assert points is not None
-        return await _answer(self._archive.series(from_ms, to_ms, points))
+        return await self._answer(lambda: self._archive.series(from_ms, to_ms, points))
 
     async def _pnl(self, request: web.Request) -> web.StreamResponse:
         by = request.query.get("by", "cause")
         if by not in ("day", "leg", "cause"):
             raise web.HTTPBadRequest(text="by must be day, leg or cause.\n")
-        return await _answer(self._archive.profit(by))
+        return await self._answer(lambda: self._archive.profit(by))
 
     async def _decisions(self, request: web.Request) -> web.StreamResponse:
-        return await _answer(self._archive.decisions(_rows(request)), "decisions")
+        rows = _rows(request)
+        return await self._answer(lambda: self._archive.decisions(rows), "decisions")
 
     async def _decision(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
         if not _NAME.fullmatch(name):
             raise web.HTTPNotFound(text="No such decision.\n")
-        return await _answer(self._archive.decision(name))
+        return await self._answer(lambda: self._archive.decision(name))
 
     async def _orders(self, request: web.Request) -> web.StreamResponse:
-        return await _answer(self._archive.orders(_rows(request)), "orders")
+        rows = _rows(request)
+        return await self._answer(lambda: self._archive.orders(rows), "orders")
 
     async def _fills(self, request: web.Request) -> web.StreamResponse:
-        return await _answer(self._archive.fills(_rows(request)), "fills")
+        rows = _rows(request)
+        return await self._answer(lambda: self._archive.fills(rows), "fills")
 
     async def _notes(self, request: web.Request) -> web.StreamResponse:
-        return await _answer(self._archive.notes(_rows(request)), "notes")
+        rows = _rows(request)
+        return await self._answer(lambda: self._archive.notes(rows), "notes")
 
-
-async def _answer(asked: Any, wrapped_as: str = "") -> web.Response:
-    try:
-        found = await asked
-    except Unavailable as error:
-        wait_s = error.retry_after_s or 5
-        raise web.HTTPServiceUnavailable(
-            text="The journal cannot be asked now.\n", headers={hdrs.RETRY_AFTER: f"{wait_s:.0f}"}
-        ) from error
-    if found is None:
-        raise web.HTTPNotFound(text="The journal holds no such thing.\n")
-    document = {wrapped_as: found} if wrapped_as else found
-    body = await asyncio.to_thread(
-        lambda: present.encode(_plain(document))
-    )  # a long history is milliseconds of the engine's loop
-    return web.Response(body=body, content_type="application/json", charset="utf-8")
+    async def _answer(self, question: Callable[[], Awaitable[Any]], wrapped_as: str = "") -> web.Response:
+        await self._pace.wait_turn()
+        try:
+            found = await question()
+        except Unavailable as error:
+            wait_s = error.retry_after_s or 5
+            raise web.HTTPServiceUnavailable(
+                text="The journal cannot be asked now.\n", headers={hdrs.RETRY_AFTER: f"{wait_s:.0f}"}
+            ) from error
+        if found is None:
+            raise web.HTTPNotFound(text="The journal holds no such thing.\n")
+        document = {wrapped_as: found} if wrapped_as else found
+        # A long history is milliseconds of the engine's loop: put into words in a thread.
+        body = await asyncio.to_thread(lambda: present.encode(_plain(document)))
+        return web.Response(body=body, content_type="application/json", charset="utf-8")
 
 
 def _plain(value: Any) -> Any:

@@ -30,9 +30,7 @@ class Broadcast:
         self._clients = 0
         self._number = 0
         self._sections: dict[str, tuple[int, bytes]] = {}  # name -> (number of its last change, JSON)
-        self._made: dict[
-            int, bytes
-        ] = {}  # what a listener that heard this number is told now: made once for all of them
+        self._made: dict[int, bytes] = {}  # number last heard -> what is told now: made once for all who heard it
         self._news = asyncio.Event()
         self._one_by_one = asyncio.Lock()
         self._closed = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal as D
@@ -93,9 +94,11 @@ async def window(tmp_path: Path) -> AsyncIterator[tuple[Office, str, aiohttp.Cli
     options = WebOptions(port=0, metrics_port=0, verb_token=TOKEN)
     web = Web(options, view=a_view, vitals=lambda: Vitals(up_s=1.0), verbs=office.desk)
     await web.bind()
+    serving = asyncio.create_task(web.run())
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client:
         yield office, f"http://127.0.0.1:{web.port}/api/v1/verbs", client
-    await web.close()
+    serving.cancel()
+    await asyncio.wait([serving], timeout=5)
 
 
 DOORS = [

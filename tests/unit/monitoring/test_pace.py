@@ -37,6 +37,19 @@ def test_the_burst_comes_back_with_time_and_never_grows_beyond_itself() -> None:
     assert [0.0, 0.0, 0.0, 0.5] == [pace.wait_s() for _ in range(4)]
 
 
+async def test_who_leaves_the_line_makes_it_shorter() -> None:
+    """A crowd that asks and hangs up, again and again, would otherwise leave a line of ghosts that real readers wait behind for hours."""
+    pace = Pace(burst=1, per_s=0.001, now_s=Watch())
+    pace.wait_s()
+    waiting = [asyncio.create_task(pace.wait_turn()) for _ in range(50)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert pytest.approx(1_000.0) == pace.wait_s()
+
+
 async def test_requests_beyond_the_pace_wait(open_desk: Open) -> None:
     """Two at once, refused ones too; the third would come in a quarter of an hour."""
     desk = await open_desk(requests_burst=2, requests_per_s=0.001)
