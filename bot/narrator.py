@@ -42,7 +42,7 @@ from bot.domain.events import (
 )
 from bot.domain.orders import Verdict
 from bot.domain.records import Record
-from bot.domain.thoughts import BreakerMoved, EmergencyEnded
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded, Measured
 from bot.engine import decider
 
 __all__ = ["tell"]
@@ -126,6 +126,8 @@ def _tell_thought(record: Thought, now_ms: int) -> None:
             {"critical": _log.critical, "warning": _log.warning}.get(record.severity, _log.info)(
                 record.text, kind=record.kind
             )
+        case Measured():
+            _log.debug("measured from", equity_at_dawn=str(record.equity_at_dawn), equity_peak=str(record.equity_peak))
         case BreakerMoved():
             _log.warning("breaker", name=record.name, tripped=record.tripped, why=record.reason)
         case EmergencyEnded():

@@ -26,7 +26,7 @@ from bot.domain.payments import (
     Trigger,
 )
 from bot.domain.profit import ProfitCycle, ProfitRealised, RealiseWanted, Realising
-from bot.domain.thoughts import BreakerMoved, EmergencyEnded
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded, Measured
 
 __all__ = [
     "BooksCompared",
@@ -312,5 +312,6 @@ Thought = (
     | Note
     | EmergencyEnded
     | BreakerMoved
+    | Measured
 )
 """The engine's own records: journalled and folded like events, but they leave nothing."""

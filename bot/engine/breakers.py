@@ -1,7 +1,7 @@
 """Breakers: when money, market or venue behave as they should not, no leg grows until that is over or a person has looked.
 
 A row of the table is one breaker: what trips it, and who resets it. Knows limits and the state; what a tripped one forbids is in `sight`.
-The baselines are taken from journalled readings, so a restart does not forget a loss.
+The baselines are records of their own (`Measured`): readings are pruned, and a restart must not forget a loss.
 
 What is measured is what the holder owns less what is owed, in the unified account and in the loan beside it: in a rally a short loses
 what the pledged coin gains. Money that only moves is neither lost nor won: transfers (as the transaction log tells them), repayments, new
@@ -20,10 +20,10 @@ from typing import NamedTuple
 from bot.domain.account import AccountReading, CashKind, CashRow
 from bot.domain.commands import Note
 from bot.domain.legs import Leg
-from bot.domain.loan import LoanReading, Structure
+from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.domain.orders import Verdict
-from bot.domain.thoughts import BreakerMoved
+from bot.domain.thoughts import BreakerMoved, Measured
 from bot.domain.view import BreakerView
 from bot.engine.config import BreakerLimits
 from bot.engine.state import Measures, State
@@ -31,16 +31,17 @@ from bot.engine.state import Measures, State
 __all__ = [
     "BREAKERS",
     "changes",
+    "fold",
     "fold_answer",
     "fold_cash",
-    "fold_loan",
-    "fold_moved",
     "fold_reading",
     "fold_resumed",
     "view",
 ]
 
 _DAY_MS = 86_400_000
+_HIGHER = Decimal("1.001")
+"""A new peak is written down when it is so much higher than the last one."""
 _EASY = 0.8
 """A breaker that resets by itself does so below this share of its limit."""
 
@@ -56,7 +57,7 @@ class Reset(Enum):
 class Gauges(NamedTuple):
     """All that breakers look at. Equity in USD, funding in USDT, sigma per 24 h (NaN: unknown)."""
 
-    equity: Decimal
+    equity: Decimal | None
     equity_at_dawn: Decimal
     equity_peak: Decimal
     funding: Decimal
@@ -75,8 +76,9 @@ class Breaker(NamedTuple):
     unit: str
 
 
-def changes(state: State) -> Iterator[BreakerMoved | Note]:
+def changes(state: State, now_ms: int) -> Iterator[Measured | BreakerMoved | Note]:
     """What trips or resets now. The gauges move seldom, so whether all is calm is asked of them once."""
+    yield from measured(state, now_ms)
     gauges = _gauges(state)
     if state.calm.of(_is_calm, state.config.breakers, tuple(state.tripped), gauges):
         return
@@ -99,43 +101,46 @@ def _is_calm(limits: BreakerLimits, tripped: tuple[str, ...], gauges: Gauges) ->
     return not tripped and all(figure is None or figure < limit for figure, limit in figures)
 
 
-def fold_moved(state: State, record: BreakerMoved) -> None:
-    """A breaker moved."""
-    if record.tripped:
+def fold(state: State, record: Measured | BreakerMoved, now_ms: int) -> None:
+    """The baselines or a breaker moved."""
+    if isinstance(record, Measured):
+        _fold_measured(state.measures, record, now_ms)
+    elif record.tripped:
         state.tripped[record.name] = record.reason
         state.measures.tripped_on[record.name] = state.measures.day
     else:
         state.tripped.pop(record.name, None)
 
 
-def fold_reading(state: State, reading: AccountReading, now_ms: int) -> None:
-    """The account was read: today's baselines, and the highest equity so far. A wallet that the log does not explain yet says nothing."""
+def _fold_measured(measures: Measures, record: Measured, now_ms: int) -> None:
+    measures.since_ms = now_ms if measures.since_ms is None else measures.since_ms
+    measures.day, measures.funding_at_dawn = record.day, record.funding_at_dawn
+    measures.equity_at_dawn, measures.equity_peak = record.equity_at_dawn, record.equity_peak
+    measures.loan_then = (record.principal, record.pledged)
+    measures.moved.clear()
+
+
+def fold_reading(state: State, reading: AccountReading) -> None:
+    """The account was read. A wallet that the log does not explain yet says nothing, nor does a pledge without a price."""
+    measures, loan = state.measures, state.loan.reading
     is_explained = reading.cash is None or state.cash.explains_the_wallet
     if not is_explained or state.market.ticker is None:
         return
-    measures, day = state.measures, now_ms // _DAY_MS
-    equity = reading.wallet.total_equity + _apart(state, state.loan.reading)
-    if measures.since_ms is None:
-        measures.since_ms = now_ms
-    if measures.day != day:
-        measures.day, measures.equity_at_dawn = day, equity
-        measures.funding_at_dawn = _funding(state)
-    measures.equity = equity
-    measures.equity_peak = max(measures.equity_peak, equity)
+    measures.loan, apart = (ZERO, ZERO), ZERO
+    if loan is not None and not loan.absent and loan.structure is Structure.CRYPTO_LOAN:
+        measures.loan = (loan.principal, loan.pledged_btc)
+        apart = loan.pledged_btc * _price(state, state.config.coin) - loan.debt
+    measures.equity = reading.wallet.total_equity + apart
+    for coin, change in measures.told.items():
+        measures.moved[coin] = measures.moved.get(coin, ZERO) + change
+    measures.told.clear()
 
 
 def fold_cash(state: State, row: CashRow) -> None:
     """A new row of the transaction log: coin that was moved in or out takes the baselines along. Rows from before them are in them."""
-    since_ms = state.measures.since_ms
-    if row.kind is CashKind.TRANSFER and since_ms is not None and row.at_ms >= since_ms:
-        _move(state, row.change * _price(state, row.currency), row.at_ms)
-
-
-def fold_loan(state: State, before: LoanReading | None, now_ms: int) -> None:
-    """The loan was read: what was borrowed, repaid or pledged since the reading before only moved. Interest is a loss."""
-    if state.measures.since_ms is not None:
-        moved = _apart(state, state.loan.reading, interest=False) - _apart(state, before, interest=False)
-        _move(state, moved, now_ms)
+    measures = state.measures
+    if row.kind is CashKind.TRANSFER and measures.since_ms is not None and row.at_ms >= measures.since_ms:
+        measures.told[row.currency] = measures.told.get(row.currency, ZERO) + row.change
 
 
 def fold_answer(state: State, verdict: Verdict, code: int | None) -> None:
@@ -150,8 +155,7 @@ def fold_resumed(state: State) -> None:
     """A person has looked: everything begins anew from here."""
     state.tripped.clear()
     measures = state.measures
-    measures.rejects, measures.equity_peak, measures.equity_at_dawn = 0, measures.equity, measures.equity
-    measures.funding_at_dawn = _funding(state)
+    measures.rejects, measures.day, measures.equity_peak = 0, -1, ZERO
 
 
 def view(state: State) -> tuple[BreakerView, ...]:
@@ -194,21 +198,33 @@ def _gauges(state: State) -> Gauges:
     )
 
 
-def _move(state: State, usd: Decimal, at_ms: int) -> None:
-    """So much came (> 0) or left, and was neither won nor lost."""
-    measures = state.measures
-    measures.equity += usd
-    measures.equity_peak += usd
-    if at_ms // _DAY_MS == measures.day:
-        measures.equity_at_dawn += usd
+def measured(state: State, now_ms: int) -> Iterator[Measured]:
+    """The baselines, where they have to move: before anything is held against them."""
+    measures, day = state.measures, now_ms // _DAY_MS
+    if measures.equity is None or state.market.ticker is None:
+        return
+    came = _came(state, measures)
+    dawn, peak, funding = measures.equity_at_dawn + came, measures.equity_peak + came, measures.funding_at_dawn
+    if day != measures.day:
+        dawn, funding = measures.equity, _funding(state)
+    if day == measures.day and not came and measures.equity <= measures.equity_peak * _HIGHER:
+        return
+    yield Measured(
+        day=day,
+        equity_at_dawn=dawn,
+        equity_peak=max(peak, measures.equity),
+        funding_at_dawn=funding,
+        principal=measures.loan[0],
+        pledged=measures.loan[1],
+    )
 
 
-def _apart(state: State, reading: LoanReading | None, *, interest: bool = True) -> Decimal:
-    """What a Crypto Loan holds beside the unified account, USD: the pledge less the debt."""
-    if reading is None or reading.absent or reading.structure is not Structure.CRYPTO_LOAN:
-        return ZERO
-    debt = reading.debt if interest else reading.principal
-    return reading.pledged_btc * _price(state, state.config.coin) - debt
+def _came(state: State, measures: Measures) -> Decimal:
+    """What came (> 0) or left since the baselines were taken and was neither won nor lost, USD: transfers, and what was borrowed, repaid,
+    pledged or taken back. Interest is a loss."""
+    principal, pledged = (now - then for now, then in zip(measures.loan, measures.loan_then, strict=True))
+    moved = sum((change * _price(state, coin) for coin, change in measures.moved.items()), ZERO)
+    return moved + (pledged * _price(state, state.config.coin) if pledged else ZERO) - principal
 
 
 def _price(state: State, coin: str) -> Decimal:
@@ -226,13 +242,15 @@ def _funding(state: State) -> Decimal:
 
 
 def _daily_loss(gauges: Gauges) -> float | None:
-    if gauges.equity_at_dawn <= 0:
+    if gauges.equity is None or gauges.equity_at_dawn <= 0:
         return None
     return float((gauges.equity_at_dawn - gauges.equity) / gauges.equity_at_dawn)
 
 
 def _drawdown(gauges: Gauges) -> float | None:
-    return float((gauges.equity_peak - gauges.equity) / gauges.equity_peak) if gauges.equity_peak > 0 else None
+    if gauges.equity is None or gauges.equity_peak <= 0:
+        return None
+    return float((gauges.equity_peak - gauges.equity) / gauges.equity_peak)
 
 
 def _funding_cost(gauges: Gauges) -> float | None:

@@ -187,7 +187,7 @@ class Engine:
             yield from loan.remarks(state)
         if state.blotter.unsettled():
             yield from reconciler.absences(state, now_ms)
-        yield from breakers.changes(state)
+        yield from breakers.changes(state, now_ms)
         if state.loan.open is not None:
             yield from treasurer.absences(state, state.loan.open, now_ms)
         yield from sight.change(state, now_ms)

@@ -76,7 +76,7 @@ from bot.domain.events import (
     WalletSeen,
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
-from bot.domain.thoughts import BreakerMoved, EmergencyEnded
+from bot.domain.thoughts import BreakerMoved, EmergencyEnded, Measured
 from bot.engine import breakers, decider, emergency, fence, hedging, loan, paying, policies, reconciler, taking
 from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
@@ -108,7 +108,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
         case OrderSought():
             _sought(state, record, now_ms)
         case LoanRead():
-            breakers.fold_loan(state, loan.fold_reading(state, record.reading, now_ms), now_ms)
+            loan.fold_reading(state, record.reading, now_ms)
         case MoneyAnswered() | TransferSought() | RepaymentSought():
             paying.event(state, record, now_ms)
         case AccountRead():
@@ -211,8 +211,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case FundingAdopted():
             state.ledger.adopt_funding(record)
             state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
-        case BreakerMoved():
-            breakers.fold_moved(state, record)
+        case Measured() | BreakerMoved():
+            breakers.fold(state, record, now_ms)
         case EmergencyEnded():
             state.emergency = None
         case OrderAbsent():
@@ -291,7 +291,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)
     _compare(state, record, now_ms)
     _read_cash(state, reading)
-    breakers.fold_reading(state, reading, now_ms)
+    breakers.fold_reading(state, reading)
 
 
 def _read_cash(state: State, reading: AccountReading) -> None:

@@ -45,22 +45,21 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _BOOKS_TOLERANCE = Decimal("0.01")
 
 
-def fold_reading(state: State, reading: LoanReading, now_ms: int) -> LoanReading | None:
-    """A reading arrived; returns the one that stood before."""
+def fold_reading(state: State, reading: LoanReading, now_ms: int) -> None:
+    """A reading arrived."""
     book, rules = state.loan, state.config.loan
     book.asked_ms, book.urgent = None, ""
     known = book.reading
     if reading.asked_ms < book.reading_ms:
-        return known
+        return
     if reading.absent and known is not None and known.structure is Structure.CRYPTO_LOAN and not known.absent:
-        return known  # a page that fell silent is no proof that the pledged BTC are gone
+        return  # a page that fell silent is no proof that the pledged BTC are gone
     book.reading, book.reading_ms = reading, reading.asked_ms
     book.index_then = float(state.market.ticker.index) if state.market.ticker else math.nan
     if reading.absent and rules.structure is Structure.CRYPTO_LOAN:
-        return known
+        return
     book.see_pledge(reading.pledged_btc, now_ms, state.config.patience.lease_ms)
     book.disagreements = book.disagreements + 1 if ltv.disagreement(state) > ltv.DISAGREEMENT else 0
-    return known
 
 
 def adoption(state: State) -> Iterator[LoanAdopted]:

@@ -151,12 +151,21 @@ class Hedge:
 
 @dataclass(slots=True)
 class Measures:
-    """What the breakers measure by. Equity in USD, funding in USDT; zero: not known yet."""
+    """What the breakers measure by. Equity in USD, funding in USDT; baselines of zero: not known yet."""
 
     since_ms: int | None = None
-    """When equity was first measured."""
+    """When the baselines were first taken."""
     day: int = -1
-    equity: Decimal = ZERO
+    equity: Decimal | None = None
+    """As of the last reading; None: not read yet."""
+    loan: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    """(principal, pledged BTC) of the Crypto Loan that is in it."""
+    told: dict[str, Decimal] = field(default_factory=dict)
+    """Transfers that the log has told since the last reading, by coin."""
+    moved: dict[str, Decimal] = field(default_factory=dict)
+    """Transfers that are in the equity and not yet in the baselines, by coin."""
+    loan_then: tuple[Decimal, Decimal] = (ZERO, ZERO)
+    """The loan that is in the baselines."""
     equity_at_dawn: Decimal = ZERO
     equity_peak: Decimal = ZERO
     funding_at_dawn: Decimal = ZERO

@@ -11,8 +11,10 @@ from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note
 from bot.domain.events import AccountRead, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
 from bot.domain.orders import Verdict
+from bot.domain.records import kind_of
 from bot.engine import breakers
 from bot.engine.config import BreakerLimits
+from bot.journal.journal import BULK
 from tests.unit.engine.desk import Desk, a_config, a_reading, an_execution
 
 DAY_MS = 86_400_000
@@ -25,10 +27,14 @@ def a_desk(**limits: float) -> Desk:
     return desk
 
 
+def with_equity(equity: str, asked_ms: int = 0) -> AccountRead:
+    reading = a_reading("0.213", "0.213").reading
+    wallet = replace(reading.wallet, total_equity=D(equity))
+    return AccountRead(reading=replace(reading, wallet=wallet, asked_ms=asked_ms))
+
+
 def read(desk: Desk, equity: str) -> None:
-    reading = a_reading("0.213", "0.213")
-    wallet = replace(reading.reading.wallet, total_equity=D(equity))
-    desk.hear(AccountRead(reading=replace(reading.reading, wallet=wallet, asked_ms=desk.now_ms)))
+    desk.hear(with_equity(equity, desk.now_ms))
     desk.pulse(1)
 
 
@@ -49,6 +55,24 @@ def test_a_days_loss_trips_and_the_next_day_resets() -> None:
     desk.now_ms += DAY_MS
     read(desk, "8900")
     assert {} == desk.state.tripped
+
+
+def test_a_restart_forgets_no_loss() -> None:
+    """Readings are pruned from the journal; what the day began with is not, nor the highest equity."""
+    before = a_desk(daily_loss=0.1)
+    read(before, "20000")
+    dawn = before.state.measures.equity_at_dawn
+    after = Desk(before.state.config)
+    after.now_ms = before.now_ms
+    for record, at_ms in before.diary.records:
+        if kind_of(record) not in BULK:
+            after.engine.recover(record, at_ms)
+    after.start(reading=with_equity("14000"))
+    after.pulse(1)
+    assert (dawn, D(20000)) == (after.state.measures.equity_at_dawn, after.state.measures.equity_peak)
+
+    read(after, f"{dawn * D('0.9')}")
+    assert ["daily loss"] == list(after.state.tripped)
 
 
 def test_a_drawdown_waits_for_a_person() -> None:

@@ -146,6 +146,6 @@ def test_what_is_remembered_never_decides_otherwise_than_what_is_reckoned_anew(s
         assert repr(again) == repr(inputs)
         answer = decider.answer_to(state, inputs)
         assert repr(pipeline.decide(again)) == repr(answer)
-        assert list(breakers.changes(anew)) == list(breakers.changes(state))
+        assert list(breakers.changes(anew, desk.now_ms)) == list(breakers.changes(state, desk.now_ms))
         answers.add((answer.action, answer.reason))
     assert len(answers) > 3
