@@ -269,6 +269,15 @@ def cut_short(walk: Walk, policy: WhatIfPolicy) -> Walk:
     return walk._replace(book=after, cost_usdt=walk.cost_usdt + cost)
 
 
+def _actions(book: WhatIfBook, policy: WhatIfPolicy, ltv: float, ltv_level: int, margin_level: int) -> int:
+    """What both ladders ask for; a sweep only where one is due: in a unified account gains count without it."""
+    actions = ladder.loan_actions(ltv_level) | ladder.margin_actions(margin_level) * int(margin_level > 0)
+    target = ladder.sweep_target_ltv(ltv_level, ltv, policy.sweep_from, policy.sweep_to, policy.warning_to)
+    if book.structure != CRYPTO_LOAN or math.isnan(target):
+        actions &= ~ladder.SWEEP
+    return actions
+
+
 def row_at(book: WhatIfBook, policy: WhatIfPolicy, move: float, walk: Walk) -> WhatIfRow:
     """Both views of one price."""
     price = book.price * (1.0 + move)
@@ -284,7 +293,7 @@ def row_at(book: WhatIfBook, policy: WhatIfPolicy, move: float, walk: Walk) -> W
         mm_rate=rate,
         ltv_level=ltv_level,
         margin_level=margin_level,
-        actions=ladder.loan_actions(ltv_level) | ladder.margin_actions(margin_level) * int(margin_level > 0),
+        actions=_actions(book, policy, ltv, ltv_level, margin_level),
         liquidated=liquidated_at(book, price),
         defended_equity_usdt=equity_at(defended, price),
         defended_debt_usdt=defended.debt_usdt,

@@ -105,3 +105,12 @@ def test_rows_come_lowest_price_first_and_the_present_is_untouched():
     here = next(row for row in rows if row.move == 0.0)
     assert (ladder.MONITOR, 0, 0.0) == (here.ltv_level, here.sweeps, here.cost_usdt)
     assert here.equity_usdt == here.defended_equity_usdt
+
+
+@pytest.mark.parametrize(
+    ("book", "price", "sweeps"),
+    [(PLEDGED, 104_400, False), (PLEDGED, 99_000, True), (PLEDGED, 90_000, True), (UNIFIED, 175_000, False)],
+)
+def test_a_sweep_is_named_where_one_is_due(book, price, sweeps):
+    """From 60 % on, and never inside one account, where gains count as they are."""
+    assert sweeps == bool(at(book, price).actions & ladder.SWEEP)
