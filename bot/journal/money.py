@@ -5,11 +5,13 @@ Knows the records; the amounts are the venue's. `proof` re-adds the lines to the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
+from bot.domain.account import CashRow
 from bot.domain.commands import PaymentEnded, PaymentPlanned, RepayDebt, TransferCoin
 from bot.domain.events import CashSeen
 from bot.journal.reader import JournalReader
@@ -18,6 +20,8 @@ __all__ = ["cash", "payments", "proof"]
 
 Row = dict[str, Any]
 ZERO = Decimal(0)
+_GRAIN = Decimal("0.000001")
+"""Balances closer than this are the same: the venue cuts its figures at eight digits."""
 
 
 def payments(journal: JournalReader, *, last: int | None = None, since_ms: int | None = None) -> list[Row]:
@@ -60,8 +64,7 @@ def cash(journal: JournalReader, *, since_ms: int | None = None) -> Iterator[Row
     says the wallet held after the line.
     """
     sums: dict[str, Decimal] = {}
-    lines = sorted((seen.row for _, seen in journal.of(CashSeen)), key=lambda row: (row.at_ms, row.row_id))
-    for row in lines:
+    for row in _in_order(seen.row for _, seen in journal.of(CashSeen)):
         sums[row.currency] = sums.get(row.currency, ZERO) + row.change
         if since_ms is not None and row.at_ms < since_ms:
             continue
@@ -85,6 +88,30 @@ def cash(journal: JournalReader, *, since_ms: int | None = None) -> Iterator[Row
             "order_link_id": row.order_link_id,
             "row_id": row.row_id,
         }
+
+
+def _in_order(rows: Iterable[CashRow]) -> Iterator[CashRow]:
+    """Oldest first. Rows of one millisecond (the fills of one order, say) stand in the order of the wallets they tell: each follows the row
+    that left what it began with; the first of them all begins with what no other of its moment left. In doubt as they were listed."""
+    wallets: dict[str, Decimal] = {}
+    for _, moment in groupby(sorted(rows, key=lambda row: row.at_ms), key=lambda row: row.at_ms):
+        left = list(moment)
+        while left:
+            row = next((row for row in left if _follows(row, left, wallets)), left[0])
+            left.remove(row)
+            if row.balance is not None:
+                wallets[row.currency] = row.balance
+            yield row
+
+
+def _follows(row: CashRow, left: list[CashRow], wallets: dict[str, Decimal]) -> bool:
+    if row.balance is None:
+        return True
+    before = row.balance - row.change
+    if row.currency in wallets:
+        return abs(wallets[row.currency] - before) < _GRAIN
+    others = [other.balance for other in left if other.currency == row.currency and other is not row]
+    return all(balance is None or abs(balance - before) >= _GRAIN for balance in others)
 
 
 def proof(rows: list[Row]) -> list[Row]:

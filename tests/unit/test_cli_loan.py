@@ -108,6 +108,35 @@ def test_the_account_book_re_adds_to_the_wallet(path: str, tmp_path: Path):
     assert [line["wallet"] for line in lines] == [line["sum"] for line in lines]
 
 
+def test_lines_of_one_moment_stand_in_the_order_of_their_wallets(tmp_path: Path):
+    """Two transfers and a fee in the same millisecond, heard of in another order: no line is missing."""
+    journal = Journal(tmp_path / "moment.sqlite")
+    told = (("row_10", "-900", "100"), ("row_9", "1000", "1000"), ("row_11", "-1", "99"))
+    for name, change, wallet in told:
+        row = a_row(1, change, wallet).row
+        journal.append(CashSeen(row=replace(row, row_id=name)), NOW_MS)
+    journal.commit()
+    journal.close()
+
+    answer = call("loan", "account-book", "--out", "book.csv", "--file", "moment.sqlite")
+    lines = list(csv.DictReader((tmp_path / "book.csv").open()))
+
+    assert ExitCode.OK == answer.exit_code, answer.output
+    assert ["row_9", "row_10", "row_11"] == [line["row_id"] for line in lines]
+
+
+def test_what_came_and_left_in_one_moment_stands_as_it_was_listed(tmp_path: Path):
+    """Wallets that end where they began tell no order; names that sort otherwise tell none either."""
+    journal = Journal(tmp_path / "moment.sqlite")
+    told = (("row_9", "16200", "24200"), ("row_10", "-16200", "8000"), ("row_11", "-1", "7999"))
+    for name, change, wallet in told:
+        journal.append(CashSeen(row=replace(a_row(1, change, wallet).row, row_id=name)), NOW_MS)
+    journal.commit()
+    journal.close()
+
+    assert ExitCode.OK == call("loan", "account-book", "--out", "book.csv", "--file", "moment.sqlite").exit_code
+
+
 def test_a_hole_in_the_account_book_is_an_exit_code(tmp_path: Path):
     """A line is missing: the wallet moved by more than the lines say."""
     journal = Journal(tmp_path / "hole.sqlite")
