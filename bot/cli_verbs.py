@@ -23,11 +23,14 @@ EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
 Port = Annotated[int | None, typer.Option(help="Dashboard port of the daemon", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal")]
+Usdt = Annotated[float | None, typer.Option(min=0.01, help="USDT to repay; all of it if not given", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the typed confirmation")]
 
 _HELP = {
     "pause": "Decide and show, send nothing until resumed",
     "rehedge": "Decide now, whatever the schedule says",
+    "realise": "Turn perp profit into cash; delta stays where it is",
+    "repay": "Repay USDT of the loan, realising for it what is missing",
     "freeze": "Cancel, halt and latch; the legs stay",
     "neutralise": "Close what makes |delta| large, halt and latch; the hedge stays",
     "flatten": "Close both legs, halt and latch",
@@ -123,10 +126,17 @@ def _asks(verb: str) -> Any:
     def confirmed(reason: Reason = "", yes: Yes = False, port: Port = None, env_file: EnvFile = None) -> None:
         _carry_over(verb, reason, port, env_file, asks=not yes)
 
+    def paying(usdt: Usdt = None, reason: Reason = "", port: Port = None, env_file: EnvFile = None) -> None:
+        _carry_over(verb, reason, port, env_file, asks=False, usdt=usdt)
+
+    if verb == "repay":
+        return paying
     return confirmed if is_emergency else reasoned if needs_reason else plain
 
 
-def _carry_over(verb: str, reason: str, port: int | None, env_file: Path | None, *, asks: bool) -> NoReturn:
+def _carry_over(
+    verb: str, reason: str, port: int | None, env_file: Path | None, *, asks: bool, usdt: float | None = None
+) -> NoReturn:
     from bot import launch
     from bot.terminal import fail
 
@@ -140,7 +150,8 @@ def _carry_over(verb: str, reason: str, port: int | None, env_file: Path | None,
     confirm = offer["confirm"]
     if confirm and asks:
         confirm = typer.prompt(f"type '{confirm}' to go on", default="", show_default=False)
-    answer = _posted(settings, verb, {"reason": reason, "confirm": confirm})
+    amount = {} if usdt is None else {"amount_usdt": f"{usdt:.6f}"}
+    answer = _posted(settings, verb, {"reason": reason, "confirm": confirm} | amount)
     if answer is None:
         fail(ExitCode.FAILURE, *_nobody(settings, verb))
     _told(answer)
