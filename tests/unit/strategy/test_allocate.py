@@ -24,6 +24,12 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize(("limit", "moves"), [(10, Allocation(0, 10)), (9, Allocation(-6, 0))])
+def test_the_growing_leg_takes_the_whole_only_up_to_its_limit(limit, moves):
+    """Six and four, where five is the least order and the long leg holds six: all ten on the short if it may grow by ten."""
+    assert moves == allocate(-10, 0.4, 6, 50, 5, limit)
+
+
 @pytest.mark.parametrize(("name", "gap", "h", "long", "short", "d_long", "d_short"), CASES, ids=[c[0] for c in CASES])
 def test_allocate(name, gap, h, long, short, d_long, d_short):
     """Exact on the grid, never more than a leg holds, and a second call has nothing left to do."""
