@@ -196,6 +196,7 @@ def test_schedule_is_due_strictly_after_the_interval():
     """One hour means more than one hour; before the first hedge it is due at once."""
     assert not hedge.schedule_due(3_600_000, 0, 3_600_000)
     assert hedge.schedule_due(3_600_001, 0, 3_600_000)
+    assert not hedge.schedule_due(1_003_600_000, 1_000_000_000, 3_600_000)
     assert hedge.schedule_due(0, -1, 3_600_000)
 
 

@@ -327,5 +327,6 @@ def test_defaults_are_the_documented_ones():
     assert (DEFAULT_POLICY.band_btc, DEFAULT_POLICY.band_inner_share) == (0.010, 0.5)
     assert (DEFAULT_POLICY.h_low, DEFAULT_POLICY.h_mid, DEFAULT_POLICY.h_high) == (0.20, 0.40, 0.60)
     assert (DEFAULT_POLICY.insurance_drop, DEFAULT_POLICY.insurance_ltv) == (0.30, 0.65)
+    assert (DEFAULT_POLICY.pay_fall_ratio, DEFAULT_POLICY.ltv_leave, DEFAULT_POLICY.mm_leave) == (0.8, 0.03, 0.03)
     assert DEFAULT_POLICY.schedule == decision.BAND_ONLY
     assert DEFAULT_POLICY.funding_mode == decision.SIGN_AWARE

@@ -252,6 +252,8 @@ CHANGES = [
     ),
     ("user target", {"target_delta_btc": 0.005}, True),
     ("full cover begins", {"price": 92000.0}, True),
+    ("margin call ends", {"margin_level": ladder.MARGIN_REDUCE}, True),
+    ("margin alert ends", {"margin_level": ladder.MARGIN_ALERT}, False),
     ("insurance floor drifts", {"price": 115000.0}, False),
     ("MONITOR ends", {"price": 130000.0}, False),
 ]

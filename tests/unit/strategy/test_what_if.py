@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.strategy import ladder
+from bot.strategy import ladder, pipeline
 from bot.strategy.what_if import (
     ACCOUNT_LIQUIDATED,
     ALIVE,
@@ -87,6 +87,57 @@ def test_idle_cash_is_spent_as_margin_before_the_hedge_is_cut():
 
     assert poor.defended_short_btc < 0.27
     assert rich.defended_short_btc == pytest.approx(0.27)
+
+
+def test_idle_cash_stays_idle_until_the_margin_calls():
+    """At 132,000 nothing calls; from half of the margin on it is all there, and the rate falls."""
+    rich = PLEDGED._replace(idle_usdt=10_000.0)
+
+    calm, called = at(rich, 132_000), at(rich, 137_700)
+
+    assert calm.defended_mm_rate == pytest.approx(calm.mm_rate)
+    assert called.defended_mm_rate < 0.03 < 0.5 < called.mm_rate < 0.7
+
+
+def test_the_short_is_cut_from_seven_tenths_of_the_margin_on_and_back_to_a_half():
+    """Between a half and seven tenths it stands; beyond, it is what the margin carries, and never less than none."""
+    before = at(PLEDGED, 137_700)
+    assert (before.defended_short_btc, before.cost_usdt) == (0.27, 0.0)
+
+    for price in (138_200, 140_000, 150_000, 180_000, 240_000):
+        row = at(PLEDGED, price)
+        assert 0.0 < row.defended_short_btc < 0.27
+        assert 0.5 <= row.defended_mm_rate < 0.7
+
+
+@pytest.mark.parametrize("price", [45_000.0, 60_000.0, 90_000.0, 116_000.0, 137_000.0])
+def test_a_sweep_costs_its_fees_and_nothing_else(price):
+    """What the short earned becomes a smaller debt: equity is the undefended book's, less the fees."""
+    row = at(PLEDGED, price)
+
+    assert row.equity_usdt - row.cost_usdt == pytest.approx(row.defended_equity_usdt)
+
+
+def test_an_idle_pair_earns_nothing():
+    """What one leg gains the other loses: equity is the coin and the cash less the debt."""
+    pair = UNIFIED._replace(long_btc=0.213, long_entry=P0, short_btc=0.213, cash_usdt=500.0)
+
+    assert 0.27 * 90_000 - 16_200 + 500 == pytest.approx(at(pair, 90_000).equity_usdt)
+
+
+def test_who_owes_less_than_the_cash_owes_nothing():
+    """In one account cash and debt net; the ladder sees no loan."""
+    assert at(UNIFIED._replace(cash_usdt=20_000.0), P0).ltv == 0.0
+
+
+def test_the_ladders_are_those_of_the_decisions():
+    """Asking what if, and deciding, begin from the same rungs."""
+    rungs = [name for name in DEFAULT_POLICY._fields if name.startswith(("ltv_", "mm_"))]
+
+    assert len(rungs) == 10
+    assert [getattr(pipeline.DEFAULT_POLICY, name) for name in rungs] == [
+        getattr(DEFAULT_POLICY, name) for name in rungs
+    ]
 
 
 @pytest.mark.parametrize("price", [45_000.0, 115_999.0, P0, 116_500.0, 300_000.0])
