@@ -24,7 +24,8 @@ from bot.domain.events import LoanRead, MoneyAnswered, OperatorAsked, RepaymentS
 from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
-from bot.engine import hedging, ltv, outlook
+from bot.engine import hedging, ltv, outlook, treasurer
+from bot.engine.cashier import Wish
 from bot.engine.config import LoanRules
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_wallet
 
@@ -259,3 +260,15 @@ def test_the_loan_is_asked_for_again_and_again():
     desk.pulse(11)
 
     assert before + 1 == len([c for c in desk.sent if isinstance(c, ReadLoan)])
+
+
+def test_the_day_that_the_limit_counts_is_the_last_one():
+    """Twenty-four hours back, to the millisecond: what was paid before does not count, what was paid since does."""
+    desk = LoanDesk()
+    day_ms = 86_400_000
+    desk.state.loan.paid.extend(
+        [(desk.now_ms - day_ms - 1, D(1_000)), (desk.now_ms - day_ms, D(300)), (desk.now_ms, D(40))]
+    )
+
+    wish = Wish(trigger=Trigger.LTV, why="", usdt=D(1))
+    assert D(340) == treasurer.surroundings(desk.state, wish, desk.now_ms).paid_today
