@@ -111,6 +111,8 @@ class Listener:
     async def close(self) -> None:
         """Stop listening and let the connections go."""
         if self._socket is not None:
+            # `run` may wait for a caller: the loop would go on watching the number, and whoever opens the next socket gets the same one.
+            asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -262,7 +262,7 @@ async def test_every_number_has_a_unit(open_window: Open) -> None:
 
     bare = await window.page.evaluate("""
         [...document.querySelectorAll('[data-field]')]
-          .filter(e => !['text', 'lower', 'count', 'duration', 'yes'].includes(e.dataset.as))
+          .filter(e => !['text', 'said', 'lower', 'count', 'duration', 'yes'].includes(e.dataset.as))
           .filter(e => !e.parentElement.querySelector('.unit') && !e.closest('[data-unit], .equation'))
           .map(e => e.dataset.field)
     """)
