@@ -195,7 +195,7 @@ def start() -> None:
     for what, code in (
         (
             "start: hedgelock version",
-            "import sys; sys.argv[1:] = ['version']; from bot.cli import app\napp(standalone_mode=False)",
+            "import sys; sys.argv[1:] = ['version']; from bot.cli.command import app\napp(standalone_mode=False)",
         ),
         ("start: every import of a daemon", "import bot.app"),
         ("peer: import ccxt.pro", "import ccxt.pro"),

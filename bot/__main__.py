@@ -1,6 +1,6 @@
 """`python -m bot` is the `hedgelock` command."""
 
-from bot.cli import main
+from bot.cli.command import main
 
 if __name__ == "__main__":
     main()

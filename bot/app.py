@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
-from bot.archive import JournalArchive
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
@@ -45,8 +44,9 @@ from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.telegram.control import Control
 from bot.monitoring.watchdog import Watchdog
 from bot.monitoring.web import Web
+from bot.preflight.standing import StandingChecks
+from bot.review.archive import JournalArchive
 from bot.settings import Settings
-from bot.standing_checks import StandingChecks
 from bot.stream import context
 from bot.verbs import Desk
 from bot.world import World, enter_world

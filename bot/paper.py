@@ -21,8 +21,8 @@ from bot.domain.clock import MarketClock
 from bot.domain.errors import SetUp
 from bot.exchange.hosts import Credentials, Hosts
 from bot.settings import Settings
+from bot.settings.variables import PREFIX
 from bot.simulator.accounts import PAPER_ACCOUNT
-from bot.variables import PREFIX
 
 __all__ = ["PaperVenue", "open_venue"]
 

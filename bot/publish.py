@@ -21,7 +21,7 @@ from bot.domain.view import BotView
 from bot.engine import picture
 from bot.engine.engine import Engine
 from bot.journal.reader import JournalReader, open_journal
-from bot.replay import NoDiary
+from bot.review.replay import NoDiary
 from bot.settings import Settings
 from bot.stream import lag, offset
 from bot.stream.kafka import Broker, Letter, letter, read_properties

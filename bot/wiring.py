@@ -31,8 +31,8 @@ from bot.monitoring.alerts.words import Severity
 from bot.monitoring.heartbeat import HeartbeatOptions
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.telegram.control import TelegramOptions
-from bot.sections_people import chats_of
 from bot.settings import Settings
+from bot.settings.people import chats_of
 from bot.strategy import decision, funding, profit
 from bot.strategy.decision import Policy
 from bot.strategy.pipeline import DEFAULT_POLICY, ORIGINAL_POLICY

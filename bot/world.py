@@ -10,7 +10,7 @@ from bot import paper
 from bot.domain.clock import Clock, MarketClock
 from bot.exchange.hosts import Credentials, Hosts
 from bot.settings import Settings
-from bot.worlds import Mode
+from bot.settings.worlds import Mode
 
 __all__ = ["World", "enter_world"]
 

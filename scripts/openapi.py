@@ -11,9 +11,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bot.chronicle import COLUMNS
 from bot.monitoring import present
 from bot.monitoring.pulse import QueueDepth, Vitals
+from bot.review.chronicle import COLUMNS
 
 __all__ = ["FILE", "PATHS", "described"]
 

@@ -10,8 +10,8 @@ import inspect
 from pathlib import Path
 
 from bot.exit_codes import ExitCode
-from bot.keys import Key, describe
 from bot.settings import Settings
+from bot.settings.keys import Key, describe
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_EXAMPLE = ROOT / ".env.example"

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from bot import cli
-from bot.keys import describe
+from bot.cli import command as cli
 from bot.settings import Settings
+from bot.settings.keys import describe
 from scripts import traceability
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -50,7 +50,7 @@ def test_the_command_of_the_package_exists():
     """What pip installs starts what scripts/run starts."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
-    assert {"hedgelock": "bot.cli:main"} == project["scripts"]
+    assert {"hedgelock": "bot.cli.command:main"} == project["scripts"]
 
 
 def test_every_licence_is_known_and_permitted():

@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-from bot import machine
 from bot.app import Daemon
 from bot.domain.clock import elapsed_s, wall_ms
 from bot.domain.commands import Mode
@@ -25,6 +24,7 @@ from bot.domain.errors import HedgeLockError, NotFit
 from bot.domain.legs import Act, Leg
 from bot.domain.names import link_id, run_name
 from bot.exit_codes import ExitCode
+from bot.preflight import machine
 from bot.settings import Settings, load
 from bot.simulator.faults import Injection
 from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build

@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 import pytest
 
-from bot.archive import JournalArchive
 from bot.domain.clock import elapsed_s
 from bot.domain.commands import Decided
 from bot.domain.records import Record
@@ -32,6 +31,7 @@ from bot.journal.journal import Journal
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.pulse import Pulse
 from bot.monitoring.web import Web
+from bot.review.archive import JournalArchive
 from tests import past
 from tests.inert import Day
 from tests.unit.engine.desk import a_config

@@ -17,7 +17,6 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from bot.archive import JournalArchive
 from bot.domain.clock import MarketClock
 from bot.domain.commands import Outcome
 from bot.domain.events import Verb
@@ -26,6 +25,7 @@ from bot.engine import outlook
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.web import Web
+from bot.review.archive import JournalArchive
 from bot.strategy.what_if import DEFAULT_POLICY, WhatIfBook
 from tests import past
 from tests.build import NOW_MS, a_decision, a_view, an_order_view

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import structlog
 
-from bot import doctor
 from bot.domain.clock import wall_ms
 from bot.exit_codes import ExitCode
+from bot.preflight import doctor
 from bot.settings import load
 from bot.simulator.accounts import PAPER_ACCOUNT
 from bot.simulator.keys import ALL_PERMISSIONS

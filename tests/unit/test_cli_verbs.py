@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.command import app
 from bot.exit_codes import ExitCode
 
 OFFERS = {"verbs": [{"verb": verb, "leaves": None, "confirm": ""} for verb in ("realise", "repay")]}

@@ -13,7 +13,7 @@ from bot import wiring
 from bot.domain.commands import Realising
 from bot.domain.legs import Act, Leg
 from bot.engine.config import EngineConfig, LoanRules, ProfitAction, Style
-from bot.reasoning import Figures, thought
+from bot.review.reasoning import Figures, thought
 from bot.settings import load
 from bot.strategy import volatility
 from bot.strategy.pipeline import ORIGINAL_POLICY

@@ -12,11 +12,12 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from bot import settings, wiring
+from bot import wiring
 from bot.domain.events import Bar as Candle
 from bot.domain.events import Ticked
 from bot.domain.loan import Structure
 from bot.engine.config import EngineConfig
+from bot.settings import settings
 from bot.simulator import loans
 from bot.simulator.tape import Bar
 from bot.simulator.tape import Tape as Player

@@ -11,7 +11,7 @@ from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
 from bot.domain.commands import PaymentEnded, ProfitRealised
 from bot.engine.config import Style
-from bot.replay import difference, retake
+from bot.review.replay import difference, retake
 from bot.strategy import decision, pipeline
 from tests.unit.backtest.tapes import a_walk
 from tests.unit.engine.desk import a_config

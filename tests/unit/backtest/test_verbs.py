@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.backtest import stress
-from bot.cli import app
+from bot.cli.command import app
 from tests.unit.backtest.tapes import a_walk
 
 

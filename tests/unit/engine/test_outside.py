@@ -11,7 +11,7 @@ from bot.domain.commands import Decided, Outcome
 from bot.domain.events import Channel, ChannelChanged, FundingContextSeen, FundingPoint, OperatorAsked, Started, Verb
 from bot.engine import picture
 from bot.engine.engine import Engine
-from bot.replay import NoDiary
+from bot.review.replay import NoDiary
 from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_history, a_reading, a_ticker
 
 STALE_MS = 3_600_000

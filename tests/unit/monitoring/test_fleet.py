@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.command import app
 from tests.unit.monitoring.conftest import TOKEN, Open
 
 

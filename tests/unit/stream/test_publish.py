@@ -9,8 +9,8 @@ import pytest
 
 from bot.domain.errors import SetUp
 from bot.publish import publish
-from bot.sections_stream import KafkaSettings
 from bot.settings import Settings
+from bot.settings.stream import KafkaSettings
 from bot.stream.messages import MESSAGES
 from tests.unit.journal.told import a_days_desk, write
 from tests.unit.stream.brokers import a_cluster, hear

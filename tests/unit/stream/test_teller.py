@@ -13,7 +13,7 @@ from bot.domain.records import Record
 from bot.domain.view import BotView
 from bot.engine import picture
 from bot.engine.engine import Engine
-from bot.replay import NoDiary
+from bot.review.replay import NoDiary
 from bot.stream.messages import MESSAGES, HedgeTrade, MarketData, Message, PositionState, schema_name
 from bot.stream.teller import Teller
 from scripts.stream_schemas import schemas

@@ -1,0 +1,398 @@
+"""The checks of the preflight: each one small function from the facts to a finding, and the table that puts them in order.
+
+To add one: a function, and its row in CHECKS with the class of its exit code; `stops` where no daemon should even run.
+"""
+
+from __future__ import annotations
+
+from bot.domain import names
+from bot.domain.inspection import Inspection
+from bot.exit_codes import ExitCode
+from bot.preflight.findings import Check, Facts, Finding, Grade
+from bot.settings.worlds import Mode
+
+__all__ = ["CHECKS"]
+
+LEAST_FREE_MB, EASY_FREE_MB = 50, 500
+LATEST_CLOCK_MS = 1000
+EXPIRY_WARNING_DAYS = 14
+USUAL_FUNDING_MIN = 480
+DEAR_TAKER_FEE = 0.001
+LEAST_HEADROOM = 0.2
+MOST_FAILED = 8
+
+
+def _ok(line: str) -> Finding:
+    return Finding(Grade.PASS, line)
+
+
+def _account(facts: Facts) -> Inspection:
+    assert facts.account is not None
+    return facts.account
+
+
+def _missing(facts: Facts, *questions: str) -> Finding:
+    failed = _account(facts).failed
+    why = next((failed[name] for name in questions if name in failed), "the exchange did not say")
+    if _account(facts).refused:
+        return Finding(Grade.UNKNOWN, why, "First the key")
+    return Finding(Grade.UNKNOWN, why, "Run it again; if it stays, look at the exchange's status page")
+
+
+def _environment(facts: Facts) -> Finding:
+    settings = facts.settings
+    where = "a local Bybit, no money" if settings.mode is Mode.PAPER else settings.endpoints().rest_url
+    return _ok(f"{settings.mode.value}, {where}")
+
+
+def _reach(facts: Facts) -> Finding:
+    if facts.account is None:
+        return Finding(
+            Grade.FAIL, facts.silence or "not asked", "Is the network up, the host right, Bybit in maintenance?"
+        )
+    if facts.account.banned_for_s:
+        wait_s = facts.account.banned_for_s
+        return Finding(
+            Grade.FAIL, f"HTTP 403: silence for another {wait_s:.0f} s", "Wait; every request makes a ban longer"
+        )
+    if len(facts.account.failed) >= MOST_FAILED and not facts.account.refused:  # a key turned down is the next check's
+        return Finding(Grade.FAIL, next(iter(facts.account.failed.values())), "Is the network up, the host right?")
+    return _ok("the exchange answers")
+
+
+def _key(facts: Facts) -> Finding:
+    account = _account(facts)
+    if account.refused:
+        why = next(iter(account.failed.values()))
+        return Finding(
+            Grade.FAIL,
+            why,
+            "A key works in one world only, from its bound addresses only: check both, or make a new one",
+        )
+    return _ok("the key is taken") if account.facts else _missing(facts, "account")
+
+
+def _uid(facts: Facts) -> Finding:
+    account, wanted = _account(facts).facts, facts.settings.bybit.expected_uid
+    if account is None:
+        return _missing(facts, "account")
+    if wanted and account.uid != wanted:
+        return Finding(
+            Grade.FAIL, f"the key is of account {account.uid}, not {wanted}", "Use the key of the account you mean"
+        )
+    if not wanted and facts.settings.mode is Mode.MAINNET:
+        return Finding(
+            Grade.WARN, f"account {account.uid}, not pinned", f"Set HEDGELOCK__BYBIT__EXPECTED_UID={account.uid}"
+        )
+    return _ok(f"account {account.uid}")
+
+
+def _withdraw(facts: Facts) -> Finding:
+    account = _account(facts)
+    if account.facts is None:
+        return _missing(facts, "account")
+    if account.facts.can_withdraw:
+        return Finding(
+            Grade.FAIL, "the key may withdraw", "Make a key without that right: whoever steals it could take the coins"
+        )
+    return _ok("the key may not withdraw")
+
+
+def _rights(facts: Facts) -> Finding:
+    account, loan = _account(facts), facts.settings.loan
+    if account.facts is None or not account.rights:
+        return _missing(facts, "account", "key")
+    if account.facts.read_only or not account.facts.can_trade:
+        return Finding(
+            Grade.FAIL, "the key may not trade: it can only observe", "Allow it contract orders and positions"
+        )
+    held = {right for rights in account.rights.values() for right in rights}
+    wanted = {"SpotTrade": "repay the loan", "AccountTransfer": "move coins to the loan"} if loan.enabled else {}
+    missing = [f"{right} (to {what})" for right, what in wanted.items() if right not in held]
+    if missing:
+        mend = "Allow it on the key, or set HEDGELOCK__LOAN__ENABLED=false"
+        return Finding(Grade.WARN, f"the key lacks {', '.join(missing)}", mend)
+    return _ok("the key has the rights that the settings need")
+
+
+def _addresses(facts: Facts) -> Finding:
+    account = _account(facts).facts
+    if account is None:
+        return _missing(facts, "account")
+    if not account.ip_bound and facts.settings.mode is not Mode.PAPER:
+        return Finding(
+            Grade.WARN,
+            "the key is bound to no address",
+            "Bind it to this machine's: else it expires in 90 days, and serves thieves",
+        )
+    return _ok("bound to addresses" if account.ip_bound else "not bound; this is paper")
+
+
+def _expiry(facts: Facts) -> Finding:
+    account = _account(facts).facts
+    if account is None:
+        return _missing(facts, "account")
+    days = account.expires_in_days
+    if days is None:
+        return _ok("the key does not expire")
+    if days <= EXPIRY_WARNING_DAYS:
+        return Finding(
+            Grade.WARN, f"the key expires in {days} days", "Renew it on Bybit's page, or bind it to an address"
+        )
+    return _ok(f"the key lasts {days} days")
+
+
+def _unified(facts: Facts) -> Finding:
+    account = _account(facts).facts
+    if account is None:
+        return _missing(facts, "account")
+    return (
+        _ok("unified account")
+        if account.unified
+        else Finding(Grade.FAIL, "not a unified trading account", "Upgrade it on Bybit's page")
+    )
+
+
+def _position_mode(facts: Facts) -> Finding:
+    account = _account(facts)
+    if account.facts is None or account.facts.hedge_mode is None:
+        return _missing(facts, "account", "positions")
+    if account.facts.hedge_mode:
+        return _ok("hedge mode")
+    if account.flat:
+        return Finding(
+            Grade.FAIL, "one-way mode", "hedgelock doctor --fix switches it: there is neither position nor order"
+        )
+    return Finding(Grade.FAIL, "one-way mode, with a position or an order", "Close them, then hedgelock doctor --fix")
+
+
+def _margin_mode(facts: Facts) -> Finding:
+    account = _account(facts).facts
+    if account is None:
+        return _missing(facts, "account")
+    if account.margin_mode == "REGULAR_MARGIN":
+        return _ok("cross margin")
+    return Finding(
+        Grade.FAIL,
+        f"margin mode {account.margin_mode}",
+        "Set cross margin: in any other the BTC does not carry the legs",
+    )
+
+
+def _leverage(facts: Facts) -> Finding:
+    found, wanted = _account(facts).leverage, facts.settings.book.leverage
+    if found is None:
+        return _missing(facts, "positions")
+    if all(value == wanted for value in found):
+        return _ok(f"{wanted}x both legs")
+    line = f"{found[0]:f}x and {found[1]:f}x, the settings say {wanted}x"
+    return Finding(Grade.WARN, line, "Set it on Bybit's page, or HEDGELOCK__BOOK__LEVERAGE")
+
+
+def _collateral(facts: Facts) -> Finding:
+    if facts.settings.book.spot_source == "fixed":
+        return _ok("the BTC lie elsewhere")
+    match _account(facts).btc_is_collateral:
+        case None:
+            return _missing(facts, "collateral")
+        case True:
+            return _ok("BTC is collateral")
+        case _:
+            return Finding(
+                Grade.FAIL,
+                "BTC is not used as collateral",
+                "Switch it on: without it every leg eats USDT that are borrowed",
+            )
+
+
+def _auto_repay(facts: Facts) -> Finding:
+    match _account(facts).repays_itself:
+        case None:
+            return Finding(Grade.WARN, _missing(facts, "auto repay").line, "Look at Bybit's spot margin settings")
+        case True:
+            return Finding(
+                Grade.WARN,
+                "Bybit repays USDT by itself at minute 0 and 30",
+                "Switch it off where the USDT are meant as a reserve",
+            )
+        case _:
+            return _ok("Bybit does not repay by itself")
+
+
+def _contract(facts: Facts) -> Finding:
+    contract = _account(facts).instrument
+    if contract is None:
+        mend = f"The exchange lists only what trades now: does {facts.settings.book.symbol}? Nothing grows meanwhile"
+        return _missing(facts, "contract")._replace(mend=mend)
+    if contract.status != "Trading":
+        return Finding(
+            Grade.FAIL, f"{contract.symbol} is {contract.status}", "Wait until it trades; nothing grows meanwhile"
+        )
+    return _ok(
+        f"{contract.symbol}, step {contract.qty_step} BTC, tick {contract.tick_size} USDT, smallest {contract.min_qty} BTC"
+    )
+
+
+def _fees(facts: Facts) -> Finding:
+    account = _account(facts).facts
+    if account is None:
+        return _missing(facts, "account")
+    if account.taker_fee is None or account.maker_fee is None:
+        return _ok("fee rates are not told here")
+    line = f"taker {account.taker_fee:.4%}, maker {account.maker_fee:.4%}"
+    return (
+        Finding(Grade.WARN, line, "Dear: look at the account's tier")
+        if account.taker_fee > DEAR_TAKER_FEE
+        else _ok(line)
+    )
+
+
+def _funding(facts: Facts) -> Finding:
+    contract = _account(facts).instrument
+    if contract is None:
+        return _missing(facts, "contract")
+    line = f"funding every {contract.funding_interval_min} min"
+    if contract.funding_interval_min == USUAL_FUNDING_MIN:
+        return _ok(line)
+    return Finding(Grade.WARN, f"{line}, not {USUAL_FUNDING_MIN}", "Nothing to do: it is reckoned with; know it")
+
+
+def _clock(facts: Facts) -> Finding:
+    off_ms = _account(facts).clock_off_ms
+    if off_ms is None:
+        return Finding(Grade.WARN, "the venue's clock could not be read", "Is the network up?")
+    if abs(off_ms) > LATEST_CLOCK_MS:
+        return Finding(
+            Grade.WARN,
+            f"this machine's clock is off by {off_ms} ms",
+            "Switch NTP on; requests go by the venue's clock meanwhile",
+        )
+    return _ok(f"this machine's clock is off by {off_ms} ms")
+
+
+def _disconnect(facts: Facts) -> Finding:
+    if _account(facts).has_disconnect_cancel:
+        return _ok("Bybit cancels orders on disconnect")
+    return _ok("Bybit does not cancel on disconnect (it is for institutions): hedgelock watch stands in for it")
+
+
+def _rate(facts: Facts) -> Finding:
+    limits, left = facts.settings.limits, facts.account.headroom if facts.account else None
+    line = f"at most {limits.max_orders_per_minute} orders a minute, {limits.max_orders_per_day} a day; a fifth is kept for cancels"
+    if left is not None and left < LEAST_HEADROOM:
+        mend = "Who else uses this account? Give this daemon a sub-account of its own"
+        return Finding(Grade.WARN, f"{left:.0%} of the venue's rate was left while we looked; {line}", mend)
+    return _ok(line)
+
+
+def _disk(facts: Facts) -> Finding:
+    free_mb = facts.machine.free_mb
+    if free_mb is None:
+        return Finding(Grade.UNKNOWN, "the journal's disk cannot be looked at", "Let this user read its folder")
+    if free_mb < LEAST_FREE_MB:
+        return Finding(Grade.FAIL, f"{free_mb} MB are free", "Make room: what cannot be written down is not done")
+    if free_mb < EASY_FREE_MB:
+        return Finding(Grade.WARN, f"{free_mb} MB are free", "Make room soon")
+    return _ok(f"{free_mb} MB are free")
+
+
+def _journal(facts: Facts) -> Finding:
+    if facts.machine.journal_problem:
+        return Finding(Grade.FAIL, facts.machine.journal_problem, "Mend the file's rights, or move it aside")
+    return _ok(f"{facts.settings.journal_path} can be written")
+
+
+def _writer(facts: Facts) -> Finding:
+    if facts.machine.writer:
+        return Finding(
+            Grade.WARN,
+            f"process {facts.machine.writer} holds the journal",
+            "Right if that is your daemon; no second one will start",
+        )
+    return _ok("nobody else holds the journal")
+
+
+def _host(facts: Facts) -> Finding:
+    account = _account(facts)
+    order = account.newest_order
+    if order is None:
+        return (
+            _missing(facts, "order history")
+            if "order history" in account.failed
+            else _ok("no other HedgeLock has traded here")
+        )
+    if not names.is_strange(order.order_link_id, facts.issued):
+        return _ok("the last order of a HedgeLock here is of this journal")
+    if names.is_of(order.order_link_id, facts.issued, facts.place):
+        return Finding(
+            Grade.WARN,
+            f"order {order.order_link_id} is of a run of this journal, which has no record of it",
+            "Right if its disk had failed",
+        )
+    return Finding(
+        Grade.FAIL,
+        f"order {order.order_link_id}, {account.newest_order_age_s / 60:.0f} min ago, is of another HedgeLock, or of a copy of this one",
+        "Stop it where it runs; start here; then hedgelock resume --reason '...'",
+    )
+
+
+def _latch(facts: Facts) -> Finding:
+    if facts.machine.latch:
+        return Finding(
+            Grade.FAIL, f"closed: {facts.machine.latch}", "Look at the account; then hedgelock resume --reason '...'"
+        )
+    return _ok("open")
+
+
+def _alerts(facts: Facts) -> Finding:
+    if not facts.settings.alerts.first_url.get_secret_value():
+        return Finding(
+            Grade.WARN, "no alert channel is set", "Set HEDGELOCK__ALERTS__FIRST_URL, then: hedgelock alerts test"
+        )
+    if facts.machine.deaf:
+        mend = "Is the network up, the address right? Then: hedgelock alerts test"
+        return Finding(Grade.WARN, "; ".join(facts.machine.deaf), mend)
+    return _ok("can be reached; whether a message arrives: hedgelock alerts test")
+
+
+def _proxies(facts: Facts) -> Finding:
+    if facts.machine.proxies:
+        names = ", ".join(facts.machine.proxies)
+        return Finding(
+            Grade.WARN,
+            f"{names} is set, and not used",
+            "Nothing to do, unless this machine reaches the world by a proxy only",
+        )
+    return _ok("no proxy in the environment")
+
+
+_K, _A, _M = ExitCode.KEY, ExitCode.ACCOUNT, ExitCode.MACHINE
+CHECKS: tuple[Check, ...] = (
+    Check("environment", ExitCode.SETTINGS, _environment),
+    Check("exchange", ExitCode.EXCHANGE, _reach),
+    Check("key", _K, _key),
+    Check("account", _K, _uid, stops=True),
+    Check("withdrawal", _K, _withdraw, stops=True),
+    Check("rights", _K, _rights),
+    Check("addresses", _K, _addresses),
+    Check("expiry", _K, _expiry),
+    Check("unified", _A, _unified, stops=True),
+    Check("position mode", _A, _position_mode),
+    Check("margin mode", _A, _margin_mode),
+    Check("leverage", _A, _leverage),
+    Check("collateral", _A, _collateral),
+    Check("auto repay", _A, _auto_repay),
+    Check("contract", _A, _contract),
+    Check("fees", _A, _fees),
+    Check("funding", _A, _funding),
+    Check("clock", _A, _clock),
+    Check("disconnect", _A, _disconnect),
+    Check("order rate", ExitCode.SETTINGS, _rate),
+    Check("disk", _M, _disk),
+    Check("journal", _M, _journal),
+    Check("second writer", ExitCode.OCCUPIED, _writer),
+    Check("second host", ExitCode.OCCUPIED, _host, asks=True),
+    Check("latch", _M, _latch),
+    Check("alerts", _M, _alerts),
+    Check("proxies", _M, _proxies),
+)

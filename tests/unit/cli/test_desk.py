@@ -1,0 +1,121 @@
+"""The desk's verbs, called as a person calls them; and what they must never tell."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from bot.cli.command import app
+from bot.cli.terminal import print_rows
+from bot.cli.top import picture
+from bot.monitoring import present
+from bot.monitoring.pulse import Vitals
+from tests import past
+from tests.build import a_view
+
+CANARIES = {
+    "HEDGELOCK__BYBIT__TESTNET_API_KEY": "canary-key-0123456789",
+    "HEDGELOCK__BYBIT__TESTNET_API_SECRET": "canary-secret-9876543210",
+    "HEDGELOCK__WEB__TOKEN": "canary-token-of-the-dashboard-1234",
+    "HEDGELOCK__ALERTS__FIRST_URL": "tgram://123456:canary-of-telegram-01/42",
+    "HEDGELOCK__ALERTS__SECOND_URL": "mailtos://me:canary-pass-77@mail.example/?from=a@b.example&to=c@d.example",
+    "HEDGELOCK__TELEGRAM__TOKEN": "654321:canary-of-control-02",
+    "HEDGELOCK__TELEGRAM__CHAT_IDS": "42",
+    "HEDGELOCK__WEB__PORT": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("past") / "journal.sqlite"
+    past.write(file)
+    return file
+
+
+@pytest.mark.parametrize("by", ["day", "leg", "cause"])
+def test_pnl_adds_up(journal: Path, by: str) -> None:
+    """What a script reads sums to the total, whichever way it is split."""
+    result = CliRunner().invoke(app, ["pnl", "--by", by, "--file", str(journal), "--json"])
+    told = json.loads(result.stdout)
+
+    assert 0 == result.exit_code
+    assert Decimal(told["total_usdt"]) == sum(Decimal(row["total_usdt"]) for row in told["rows"])
+
+
+def test_pnl_is_a_table_for_a_person(journal: Path) -> None:
+    """With a last line that is the total."""
+    result = CliRunner().invoke(app, ["pnl", "--file", str(journal)])
+
+    assert "interest" in result.stdout
+    assert "total" in result.stdout.splitlines()[-1]
+
+
+def test_a_person_reads_eight_decimals_of_an_amount(capsys: pytest.CaptureFixture[str]) -> None:
+    """A gain over an average price has as many digits as Decimal keeps; the sum for scripts keeps them too."""
+    print_rows([{"total_usdt": Decimal("423.8546999999999999999999874")}])
+
+    assert "423.8547" == capsys.readouterr().out.split()[-1]
+
+
+def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:
+    """Canaries of every kind are set, one is written into the journal's neighbourhood of every file; none leaves."""
+    out = tmp_path / "bundle.tar.gz"
+    result = CliRunner().invoke(app, ["bundle", "--out", str(out), "--file", str(journal)], env=CANARIES)
+    with tarfile.open(out) as archive:
+        files = {entry.name.rpartition("/")[2]: archive.extractfile(entry).read().decode() for entry in archive}  # type: ignore[union-attr]
+    everything = "\n".join(files.values()) + result.output
+
+    assert 0 == result.exit_code
+    assert {
+        "versions.json",
+        "settings.json",
+        "status.json",
+        "journal-orders.json",
+        "journal-notes.json",
+    } <= files.keys()
+    assert "the engine stood still" in files["journal-notes.json"]
+    assert "********" in files["settings.json"]
+    assert [] == re.findall(r"canary\S*", everything)
+    assert 0o600 == out.stat().st_mode & 0o777
+
+
+def test_top_shows_the_desk() -> None:
+    """Mode, delta, rung, stale and unknown: one screen, from the same document as the dashboard's."""
+    document = present.document(a_view(why="[bold]text of others[/]"), Vitals(up_s=1.0))
+    document["market"]["stale"], document["funding"]["next_payment_usdt"] = True, None
+    screen = Console(file=io.StringIO(), width=160)
+    screen.print(picture(document, "NOT LIVE for 12 s: refused"))
+    said = screen.file.getvalue()  # type: ignore[attr-defined]
+
+    for wanted in (
+        "TRADING",
+        "[bold]text of others[/]",
+        "51.7 %",
+        "STALE",
+        "unknown",
+        "NOT LIVE for 12 s",
+        "loop lag unknown",
+    ):
+        assert wanted in said
+
+
+def test_top_says_when_nobody_answers() -> None:
+    """And ends with 1, so that a script knows."""
+    result = CliRunner().invoke(app, ["top", "--once", "--port", "1"])
+
+    assert (1, True) == (result.exit_code, "no daemon answers" in result.output)
+
+
+def test_alerts_need_a_channel() -> None:
+    """The trial without one says what to set."""
+    result = CliRunner().invoke(app, ["alerts", "test"])
+
+    assert (3, True) == (result.exit_code, "HEDGELOCK__ALERTS__FIRST_URL" in result.output)

@@ -1,0 +1,144 @@
+"""The preflight, each fact broken in turn: its line, its mend, its exit code; and what a start does with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bot.domain.inspection import Inspection
+from bot.exit_codes import ExitCode
+from bot.preflight.checks import CHECKS
+from bot.preflight.findings import Facts, Grade, Machine, against, exit_code, findings, stopping
+from bot.settings import load
+from tests.unit.engine.desk import BTCUSDT, facts
+
+RIGHTS = {"ContractTrade": ("Order", "Position"), "Spot": ("SpotTrade",), "Wallet": ("AccountTransfer",)}
+WELL = Inspection(
+    facts=facts(),
+    rights=RIGHTS,
+    leverage=(D(25), D(25)),
+    flat=True,
+    btc_is_collateral=True,
+    repays_itself=False,
+    instrument=BTCUSDT,
+    has_disconnect_cancel=False,
+    clock_off_ms=3,
+)
+MACHINE = Machine(free_mb=10_000)
+
+
+def look(account: Inspection | None = WELL, machine: Machine = MACHINE, **settings: str) -> list[Any]:
+    environ = {f"HEDGELOCK__{name}": value for name, value in settings.items()}
+    return findings(CHECKS, Facts(settings=load(environ=environ).settings, machine=machine, account=account))
+
+
+def about(**changes: Any) -> Inspection:
+    return replace(WELL, facts=replace(WELL.facts, **changes))  # type: ignore[type-var]
+
+
+BROKEN = [
+    # check, what is found, grade, exit code, whether a start ends
+    ("withdrawal", about(can_withdraw=True), Grade.FAIL, ExitCode.KEY, True),
+    ("rights", about(read_only=True, can_trade=False), Grade.FAIL, ExitCode.KEY, False),
+    ("rights", replace(WELL, rights={"ContractTrade": ("Order",)}), Grade.WARN, ExitCode.OK, False),
+    ("expiry", about(expires_in_days=3), Grade.WARN, ExitCode.OK, False),
+    ("unified", about(unified=False), Grade.FAIL, ExitCode.ACCOUNT, True),
+    ("position mode", about(hedge_mode=False), Grade.FAIL, ExitCode.ACCOUNT, False),
+    ("margin mode", about(margin_mode="ISOLATED_MARGIN"), Grade.FAIL, ExitCode.ACCOUNT, False),
+    ("leverage", replace(WELL, leverage=(D(10), D(25))), Grade.WARN, ExitCode.OK, False),
+    ("collateral", replace(WELL, btc_is_collateral=False), Grade.FAIL, ExitCode.ACCOUNT, False),
+    ("auto repay", replace(WELL, repays_itself=True), Grade.WARN, ExitCode.OK, False),
+    ("contract", replace(WELL, instrument=replace(BTCUSDT, status="Closed")), Grade.FAIL, ExitCode.ACCOUNT, False),
+    ("fees", about(taker_fee=D("0.002")), Grade.WARN, ExitCode.OK, False),
+    ("funding", replace(WELL, instrument=replace(BTCUSDT, funding_interval_min=240)), Grade.WARN, ExitCode.OK, False),
+    ("clock", replace(WELL, clock_off_ms=-5000), Grade.WARN, ExitCode.OK, False),
+    ("collateral", replace(WELL, btc_is_collateral=None), Grade.UNKNOWN, ExitCode.ACCOUNT, False),
+    ("order rate", replace(WELL, headroom=0.1), Grade.WARN, ExitCode.OK, False),
+    ("exchange", replace(WELL, banned_for_s=60.0), Grade.FAIL, ExitCode.EXCHANGE, False),
+    (
+        "key",
+        replace(WELL, facts=None, refused=True, failed={"account": "refused (10003)"}),
+        Grade.FAIL,
+        ExitCode.KEY,
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "account", "grade", "code", "stops"), BROKEN, ids=[f"{c[0]} {c[2].value}" for c in BROKEN]
+)
+def test_each_broken_in_turn(name: str, account: Inspection, grade: Grade, code: ExitCode, stops: bool) -> None:
+    """One line, a mend, the class's exit code; what fails or is unknown stands against trading."""
+    found = look(account)
+    finding = next(f for f in found if f.name == name)
+
+    assert (grade, code) == (finding.grade, exit_code(found))
+    assert finding.mend
+    assert stops is (stopping(found) is not None)
+    assert (grade in (Grade.FAIL, Grade.UNKNOWN)) is bool(against(found))
+
+
+MACHINES = [
+    ("disk", replace(MACHINE, free_mb=10), Grade.FAIL, ExitCode.MACHINE),
+    ("disk", replace(MACHINE, free_mb=100), Grade.WARN, ExitCode.OK),
+    ("disk", replace(MACHINE, free_mb=None), Grade.UNKNOWN, ExitCode.MACHINE),
+    ("journal", replace(MACHINE, journal_problem="no journal"), Grade.FAIL, ExitCode.MACHINE),
+    ("second writer", replace(MACHINE, writer="4711"), Grade.WARN, ExitCode.OK),
+    ("latch", replace(MACHINE, latch="freeze by me: now"), Grade.FAIL, ExitCode.MACHINE),
+    ("proxies", replace(MACHINE, proxies=("HTTPS_PROXY",)), Grade.WARN, ExitCode.OK),
+]
+
+
+@pytest.mark.parametrize(("name", "machine", "grade", "code"), MACHINES, ids=[f"{c[0]} {c[2].value}" for c in MACHINES])
+def test_each_part_of_the_machine(name: str, machine: Machine, grade: Grade, code: ExitCode) -> None:
+    """The latch fails here and does not keep a resume from lifting it."""
+    found = look(machine=machine)
+
+    assert (grade, code) == (next(f.grade for f in found if f.name == name), exit_code(found))
+    assert not [line for line in against(found) if line.startswith("latch")]
+
+
+def test_a_key_without_addresses_outside_paper() -> None:
+    """It is told, and does not keep the daemon from trading."""
+    keys = {"BYBIT__TESTNET_API_KEY": "abcdefgh12345678", "BYBIT__TESTNET_API_SECRET": "s" * 36}
+    found = look(about(ip_bound=False), MODE="testnet", **keys)
+
+    assert Grade.WARN is next(f.grade for f in found if f.name == "addresses")
+    assert Grade.PASS is next(f.grade for f in look(about(ip_bound=False)) if f.name == "addresses")
+    assert [] == against(found)
+
+
+def test_a_key_that_is_turned_down_is_not_a_silent_exchange() -> None:
+    """Every question fails then, and it is still the key's class, not the network's."""
+    failed = {f"question {number}": "refused (10003)" for number in range(10)}
+    found = look(replace(WELL, facts=None, refused=True, failed=failed))
+
+    assert ExitCode.KEY is exit_code(found)
+    assert "First the key" == next(f.mend for f in found if f.name == "expiry")
+
+
+def test_channels_that_do_not_answer() -> None:
+    """They are named by their number, never by their address."""
+    deaf = replace(MACHINE, deaf=("the first channel does not take a connection within 4 s",))
+    alerts = next(f for f in look(machine=deaf, ALERTS__FIRST_URL="json://127.0.0.1/x") if f.name == "alerts")
+
+    assert (Grade.WARN, deaf.deaf[0]) == (alerts.grade, alerts.line)
+
+
+def test_all_well_and_nobody_there() -> None:
+    """Well is exit code 0; a silent exchange is its own class, and nothing about the account is guessed."""
+    assert (ExitCode.OK, [], None) == (exit_code(look()), against(look()), stopping(look()))
+    assert ExitCode.EXCHANGE is exit_code(look(None))
+    assert "withdrawal" not in {finding.name for finding in look(None)}
+
+
+def test_a_key_of_another_account_ends_the_start() -> None:
+    """The UID is pinned by a setting."""
+    found = look(BYBIT__EXPECTED_UID="another")
+
+    assert ExitCode.KEY is exit_code(found)
+    assert stopping(found) is not None
