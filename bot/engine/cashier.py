@@ -184,7 +184,7 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
     if (ends_ms := window_ends_ms(reading.structure, around.now_ms)) is not None:
         return "window", f"Bybit refuses repayments for another {(ends_ms - around.now_ms) / 1000:.0f} s"
     if wish.trigger is Trigger.TOP_UP:
-        return ("minimum", "no idle USDT in the Funding wallet") if reading.funding_usdt < 1 else None
+        return _why_no_top_up(wish, around)
     if around.debt <= CENT * 2:
         return "debt", "there is no debt"
     if math.isnan(around.spare):
@@ -196,6 +196,14 @@ def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
         return "cash", _why_no_cash(around)
     if rules.dry_run:
         return "dry run", f"{amount} USDT would be repaid: {wish.why}"
+    return None
+
+
+def _why_no_top_up(wish: Wish, around: Surroundings) -> tuple[str, str] | None:
+    if around.reading.funding_usdt < 1:
+        return "minimum", "no idle USDT in the Funding wallet"
+    if around.rules.dry_run:
+        return "dry run", f"{around.reading.funding_usdt} USDT would go to the margin: {wish.why}"
     return None
 
 

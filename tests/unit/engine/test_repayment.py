@@ -178,3 +178,13 @@ def test_a_top_up_moves_idle_cash_into_the_margin():
 
     assert isinstance(answer, PaymentPlanned)
     assert (D(0), D(700), Purse.FUND) == (answer.amount, answer.to_transfer, answer.source)
+
+
+def test_a_dry_run_moves_nothing_at_all():
+    """Neither to the lender nor to the margin: it tells what it would do."""
+    wish = Wish(trigger=Trigger.TOP_UP, why="the margin is used to 52%", usdt=D(700))
+    reading = replace(READING, funding_usdt=D(700))
+    answer = cashier.admit(wish, replace(AROUND, reading=reading, rules=replace(RULES, dry_run=True)))
+
+    assert isinstance(answer, PaymentRefused)
+    assert ("dry run", "700 USDT would go to the margin: the margin is used to 52%") == (answer.rule, answer.reason)
