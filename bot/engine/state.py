@@ -31,7 +31,7 @@ __all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Measures", "Pro
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
-MOST_HEDGES = 8
+MOST_HEDGES = 5
 """Hedges within `throttle.WATCHED_MS` that traded and left the gap as large as it was: a loop, not a market."""
 
 

@@ -25,10 +25,10 @@ def hedging() -> Desk:
 
 RUNAWAY = [
     # name                                   hedges before  first began ago   its gap  stops
-    ("no nearer after eight in five minutes", MOST_HEDGES, 5 * MINUTE_MS, "0.27", True),
+    ("no nearer after five in five minutes", MOST_HEDGES, 5 * MINUTE_MS, "0.27", True),
     ("nearer, but not by half", MOST_HEDGES, 5 * MINUTE_MS, "0.53", True),
     ("nearer by half", MOST_HEDGES, 5 * MINUTE_MS, "0.55", False),
-    ("seven", MOST_HEDGES - 1, 5 * MINUTE_MS, "0.27", False),
+    ("four", MOST_HEDGES - 1, 5 * MINUTE_MS, "0.27", False),
     ("the first of them ten minutes ago", MOST_HEDGES, 10 * MINUTE_MS, "0.27", True),
     ("longer ago", MOST_HEDGES, 10 * MINUTE_MS + 1, "0.27", False),
 ]
