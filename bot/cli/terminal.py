@@ -136,7 +136,9 @@ def _cell(value: object, name: str = "") -> str:
             return format(value, ".6g")
         case int() if name.endswith("_ms") and value > _FIRST_MOMENT_MS:
             return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-        case str() | Decimal() if _LONG_DECIMAL.fullmatch(str(value)):
+        case Decimal():
+            return format(round(value, 8).normalize(), "f")
+        case str() if _LONG_DECIMAL.fullmatch(value):
             return format(round(Decimal(value), 8).normalize(), "f")
         case _:
             return escape(str(value))

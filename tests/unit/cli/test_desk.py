@@ -60,9 +60,9 @@ def test_pnl_is_a_table_for_a_person(journal: Path) -> None:
 
 def test_a_person_reads_eight_decimals_of_an_amount(capsys: pytest.CaptureFixture[str]) -> None:
     """A gain over an average price has as many digits as Decimal keeps; the sum for scripts keeps them too."""
-    print_rows([{"total_usdt": Decimal("423.8546999999999999999999874")}])
+    print_rows([{"a": Decimal("423.8546999999999999999999874"), "b": Decimal("0E-8"), "c": Decimal("16200")}])
 
-    assert "423.8547" == capsys.readouterr().out.split()[-1]
+    assert ["423.8547", "0", "16200"] == capsys.readouterr().out.split()[-3:]
 
 
 def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:
