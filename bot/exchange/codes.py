@@ -52,8 +52,9 @@ _ENDED = Rule(
 # fmt: off
 _RULES = (
     Rule((0,), _A, _OK, "accepted"),
+    # Too late: this copy of it. Of a request that something on the way has doubled, the other copy may have been taken.
+    Rule((10002,), _U, _AGAIN, "our clock and the venue's disagree, or it came later than its recv_window"),
     # The gate turned it away before any trading engine saw it.
-    Rule((10002,), _R, _AGAIN, "our clock and the venue's disagree, or it came later than its recv_window"),
     Rule((10003, -2015, 33004), _R, _FATAL, "the key is invalid, expired or of another world"),
     Rule((10004,), _R, _FATAL, "the signature is wrong"),
     Rule((10005,), _R, _FATAL, "the key lacks the permission"),

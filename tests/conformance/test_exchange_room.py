@@ -119,7 +119,7 @@ BLOWS: list[tuple[str, dict[str, Any], Verdict, bool]] = [
     *(("refused-with", {"value": code}, U, False) for code in ("10000", "10016", "170146", "10019")),
     *(("refused-with", {"value": code}, R, False) for code in ("110007", "110017", "110094", "10001")),
     ("rate-limited", {}, U, False),
-    ("request-late", {"ms": 1500}, R, False),
+    ("request-late", {"ms": 1500}, U, False),
 ]  # fmt: skip
 
 

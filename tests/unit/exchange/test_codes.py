@@ -17,7 +17,7 @@ CODES = [
     # code   order  question
     (0, A, Fate.OK),
     (10001, R, Fate.FATAL),
-    (10002, R, Fate.RETRY),
+    (10002, U, Fate.RETRY),
     (10003, R, Fate.FATAL),
     (10005, R, Fate.FATAL),
     (110007, R, Fate.FATAL),
