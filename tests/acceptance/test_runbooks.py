@@ -39,6 +39,7 @@ def commands() -> list[str]:
     return [command for command in found if command not in ELSEWHERE]
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(600)
 def test_what_the_runbooks_say_can_be_typed(tmp_path: Path) -> None:
     """One daemon lives through all of it: whatever halts it is lifted with the runbook's own command."""
