@@ -237,6 +237,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
         state.explain_holding(spot_change_of(execution), now_ms)
     if not execution.kind.moves_legs or execution.category != "linear":
         return
+    state.readings.books_moved(now_ms)
     if execution.order_link_id in state.blotter.orders:
         hedging.fold_filled(state, execution)
         return

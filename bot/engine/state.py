@@ -56,7 +56,7 @@ class Readings:
     disagreements: int = 0
     """Readings in a row whose legs executions could not explain."""
     disagreed_asked_ms: int = 0
-    """When the question behind the first of them was asked."""
+    """When the question behind the first of them was asked, or our books moved since."""
     failures: int = 0
     urgent: str = "start"
     """Why a reading is wanted before its time; empty: it is not."""
@@ -89,6 +89,11 @@ class Readings:
         if not self.disagreements:
             self.disagreed_asked_ms = self.answered_asked_ms
         self.disagreements += 1
+
+    def books_moved(self, now_ms: int) -> None:
+        """Our books moved: what disagrees with them from here on is a new disagreement, and has to outlive every lag anew."""
+        if self.disagreements:
+            self.disagreements, self.disagreed_asked_ms = 1, now_ms
 
 
 @dataclass(slots=True)

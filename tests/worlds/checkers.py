@@ -96,6 +96,7 @@ class Checkers:
         self._target: Decimal | None = None
         self._target_path = ZERO
         self._initial_gap: Decimal | None = None
+        self._leg_targets: tuple[Decimal | None, Decimal | None] = (None, None)
         self._last_place_ms = -1
         self._limited = False
         self._round_trips: set[int] = set()
@@ -282,6 +283,7 @@ class Checkers:
             case Decided():
                 self._numbers(record)
                 self._holding(record)
+                self._way(record)
             case Refusal(rule="leg limit"):
                 self._limited = True  # the other leg takes its share step by step
             case Note(kind="second writer") if not self._world.twins:
@@ -340,12 +342,22 @@ class Checkers:
         for name, value in (*decided.inputs.items(), *decided.memory.items()):
             if value is not None and not isfinite(value):
                 self._fail("I-38 numbers", f"{name} is {value}")
+
+    def _way(self, decided: Decided) -> None:
+        """I-22: how long the way is that the orders have to go: what the target moved, and what of both legs is dissolved for good."""
         if decided.target_delta is not None:
             if self._target is not None:
                 self._target_path += abs(decided.target_delta - self._target)
             elif decided.delta is not None:
                 self._initial_gap = abs(decided.delta - decided.target_delta)
             self._target = decided.target_delta
+        targets = decided.long_target, decided.short_target
+        if decided.outcome is Outcome.HEDGE and targets != self._leg_targets:
+            self._leg_targets = targets
+            dissolved = (
+                held - wanted for held, wanted in zip(self._legs(), targets, strict=True) if wanted is not None
+            )
+            self._target_path += 2 * max(min(dissolved, default=ZERO), ZERO)
 
     def after_turn(self, event: Event) -> None:
         """The engine has taken an event in."""

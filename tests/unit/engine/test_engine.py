@@ -319,6 +319,26 @@ def test_legs_that_no_execution_explains_blind_us_and_are_adopted_only_when_it_p
     assert desk.state.ledger.legs[Leg.SHORT].qty == D("0.121")
 
 
+def test_a_disagreement_begins_anew_when_our_books_move() -> None:
+    """Readings that lag behind one trade after another contradict each time something else: no one of them has outlived its lag."""
+    desk = a_hedged_desk()
+    desk.pulse(20)
+    for _ in range(2):
+        desk.answer_reading(a_reading("0.051", "0.121"))
+        desk.pulse(1)
+
+    desk.hear(ExecutionSeen(execution=an_execution("hand", side="Buy", qty="0.002", exec_ms=desk.now_ms)))
+    desk.pulse(4)
+    desk.answer_reading(a_reading("0.051", "0.321"))
+
+    assert [first.reason for first in desk.diary.of(LegsAdopted)] == ["first reading of the account"]
+    assert desk.state.mode is Mode.BLIND
+    for _ in range(2):
+        desk.pulse(1)
+        desk.answer_reading(a_reading("0.051", "0.321"))
+    assert desk.state.ledger.legs[Leg.LONG].qty == D("0.051")
+
+
 def test_a_stale_price_blinds_and_a_fresh_one_gives_sight() -> None:
     """Silence of the ticker is noticed on the pulse, not on the next message."""
     desk = a_hedged_desk()
