@@ -31,6 +31,7 @@ from bot.exchange.private_stream import PrivateStream
 from bot.exchange.reader import Reader
 from bot.exchange.rest import Rest
 from bot.exchange.socket import drive
+from bot.exchange.stream import Stream
 from bot.exit_codes import ExitCode
 from bot.hands import DaemonHands
 from bot.inbox import Inbox
@@ -227,7 +228,7 @@ class Daemon:
         )
 
     def _tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
-        inbox, patience, hosts = self._inbox, self._patience, self._world.hosts
+        inbox, hosts = self._inbox, self._world.hosts
         tasks: dict[str, Coroutine[Any, Any, None]] = {
             "engine": self._turn_the_wheel(),
             "beat": self._beat(),
@@ -235,8 +236,8 @@ class Daemon:
             "executor": self._executor.run(),
             "latch": self._latch_watch.run(),
             "preflight": self._checks.run(),
-            "public stream": drive(self._market, hosts.public_stream, inbox, rng=Random(), patience=patience),
-            "private stream": drive(self._private, hosts.private_stream, inbox, rng=Random(), patience=patience),
+            "public stream": self._driven(self._market, hosts.public_stream),
+            "private stream": self._driven(self._private, hosts.private_stream),
             "pulse": self._pulse.run(),
             "watchdog": Watchdog(self._pulse.vitals).run(),
             "alerts": self._alerts.run(),
@@ -259,6 +260,10 @@ class Daemon:
         if self._world.venue is not None:
             tasks["paper venue"] = self._watch(self._world.venue)
         return tasks
+
+    def _driven(self, stream: Stream, url: str) -> Coroutine[Any, Any, None]:
+        family = self._world.hosts.family
+        return drive(stream, url, self._inbox, rng=Random(), patience=self._patience, family=family)
 
     def _remember(self) -> None:
         """Fold what the journal tells; the venue's truth comes later, as on any day."""

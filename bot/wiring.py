@@ -74,6 +74,8 @@ _VISIBILITY_LAG_S = 12.0
 _CLOCK_SLACK_S = 1.0
 _LISTEN_S = 2.0
 """A run's first order is this much later than it could be: what another daemon does meanwhile is heard of first."""
+_STILL_S = 300.0
+"""BTCUSDT's mark moves every second or so: a feed that repeats itself for this long is broken before it is quiet."""
 STALL_S = 5.0
 """A loop that stood still for this long (real time: it is the plant's, at every rate of the clock) has missed what it cannot know."""
 
@@ -296,6 +298,7 @@ def _engine_patience(settings: Settings, rate: float) -> EnginePatience:
         "lease_ms": settings.bybit.order_recv_window_ms / 1000 + _CLOCK_SLACK_S + _VISIBILITY_LAG_S,
         "retry_after_ms": 1.0,
         "stall_ms": STALL_S,
+        "still_ms": _STILL_S,
         "listen_ms": _LISTEN_S,
         "hedge_ms": 120.0,
     }

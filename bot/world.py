@@ -34,7 +34,7 @@ async def enter_world(settings: Settings) -> AsyncIterator[World]:
         return
     key, secret = settings.bybit.credentials(settings.mode)
     yield World(
-        hosts=Hosts(**settings.endpoints()._asdict()),
+        hosts=Hosts(**settings.endpoints()._asdict(), ip_version=settings.bybit.ip_version),
         credentials=Credentials(api_key=key.get_secret_value(), api_secret=secret.get_secret_value()),
         clock=MarketClock(),
         venue=None,

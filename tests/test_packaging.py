@@ -126,6 +126,22 @@ def test_what_a_compose_file_mounts_is_there(file: str):
             assert is_there, f"{name} mounts {source}"
 
 
+def test_whoever_runs_it_bounds_its_memory_and_starts_it_again():
+    """A leak ends as one sudden death and a restart (which the books survive), not as a machine without memory."""
+    units = [(ROOT / f"config/systemd/{name}.service").read_text() for name in ("hedgelock", "hedgelock-watch")]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    pod = yaml.safe_load((ROOT / "config/kubernetes/hedgelock.yaml").read_text())["spec"]["template"]["spec"]
+
+    assert all(
+        re.search(r"^MemoryMax=\d+", unit, re.M) and re.search(r"^Restart=(on-failure|always)$", unit, re.M)
+        for unit in units
+    )
+    daemons = [service for service in compose.values() if service["image"] == "hedgelock"]
+    assert daemons
+    assert all(each["mem_limit"] and str(each["restart"]).startswith("on-failure") for each in daemons)
+    assert all("memory" in each["resources"]["limits"] for each in pod["containers"])
+
+
 def test_the_kubernetes_example_never_runs_two():
     """One replica, replaced by hand only; not root, nothing to write to but its data."""
     spec = yaml.safe_load((ROOT / "config/kubernetes/hedgelock.yaml").read_text(encoding="utf-8"))["spec"]

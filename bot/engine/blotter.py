@@ -83,6 +83,8 @@ class OurOrder:
     def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
         """Move along the table; raises IllegalStep for a pair that cannot be."""
         before, self.state = self.state, next_state(self.state, signal)
+        if self.state is before and self.has_ended:
+            return  # a list that lags still shows it as open
         self.heard_ms = now_ms
         if self.state is not before:
             self.told_ms = now_ms

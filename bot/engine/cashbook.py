@@ -98,6 +98,7 @@ class CashBook:
         coin = self.coins.setdefault(row.currency, CoinBook())
         coin.changes += row.change
         coin.newest_ms = max(coin.newest_ms, row.at_ms)
+        coin.drop_rumour()  # it explains something: what is missing from here on is missing anew
         key = (row.currency, row.kind)
         self.by_kind[key] = self.by_kind.get(key, ZERO) + row.change
         if (which := settlement_of(row, symbol)) is not None:

@@ -84,6 +84,8 @@ class Patience:
     """Least pause between two orders for the same leg target when the first filled nothing."""
     stall_ms: int = 0
     """A pulse later than this means that the loop stood still and everything is read anew; 0: not watched."""
+    still_ms: int = 0
+    """Tickers that come anew and say the same for so long are told to a person; 0: never."""
     listen_ms: int = 0
     """How long a run's first order waits for news of another daemon that has the same in mind."""
     hedge_ms: int

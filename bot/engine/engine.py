@@ -191,6 +191,7 @@ class Engine:
         if state.loan.open is not None:
             yield from treasurer.absences(state, state.loan.open, now_ms)
         yield from sight.change(state, now_ms)
+        yield from sight.remarks(state, now_ms)
         yield from reconciler.questions(state, now_ms)
         if state.blotter.unsettled():
             yield from resting.leave(state, now_ms)

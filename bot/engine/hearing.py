@@ -77,7 +77,7 @@ from bot.domain.events import (
 )
 from bot.domain.orders import OrderState, Signal, Verdict, signal_of_verdict
 from bot.domain.thoughts import BreakerMoved, EmergencyEnded, Measured
-from bot.engine import breakers, decider, emergency, fence, hedging, loan, paying, policies, reconciler, taking
+from bot.engine import breakers, decider, emergency, fence, hedging, loan, paying, policies, reconciler, sight, taking
 from bot.engine.ledger import spot_change_of
 from bot.engine.state import State
 
@@ -179,6 +179,8 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
     match record:
         case Note(kind="books broken"):
             state.broken = record.text  # and after a restart: a person must look
+        case Note(kind=sight.STILL):
+            state.market.told_still = True
         case Note(kind=taking.LAPSED):
             state.realise_wanted = None
         case Refusal() | Note():
@@ -325,7 +327,7 @@ def _compare(state: State, record: AccountRead, now_ms: int) -> None:
 
 def _failure(state: State, record: ReadFailed, now_ms: int) -> None:
     readings, patience = state.readings, state.config.patience
-    if record.what in _MONEY_QUESTIONS:
+    if record.what in (SeekTransfer.__name__, SeekRepayment.__name__):
         return  # asked again on the pulse, for as long as the payment is open
     readings.failures += 1
     pause_ms = patience.seek_every_ms * min(readings.failures, 5)
@@ -337,9 +339,6 @@ def _failure(state: State, record: ReadFailed, now_ms: int) -> None:
         readings.not_before_ms = now_ms + pause_ms
     elif record.what == ReadHistory.__name__ and (state.instrument is None or state.market.has_gap):
         readings.history_asked_ms = now_ms - patience.read_timeout_ms + pause_ms
-
-
-_MONEY_QUESTIONS = frozenset({SeekTransfer.__name__, SeekRepayment.__name__})
 
 
 def _channel(state: State, record: ChannelChanged, now_ms: int) -> None:

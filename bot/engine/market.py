@@ -40,6 +40,10 @@ class MarketBook:
     funding_normal_apr: float
     ticker: TickerSeen | None = None
     ticker_seen_ms: int | None = None
+    moved_ms: int | None = None
+    """When a price of the ticker last differed from the one before."""
+    told_still: bool = False
+    """A person was told that it does not move."""
     last_bar: Bar | None = None
     bars: int = 0
     has_gap: bool = False
@@ -77,6 +81,8 @@ class MarketBook:
             has_settled = ticker.next_funding_ms is not None and ticker.next_funding_ms > before.next_funding_ms
             if has_settled:
                 self._settle(FundingPoint(at_ms=before.next_funding_ms, rate=before.funding_rate))
+        if before is None or self.moved_ms is None or _prices(before) != _prices(ticker):
+            self.moved_ms, self.told_still = now_ms, False
         self.ticker, self.ticker_seen_ms = ticker, now_ms - self._lateness_ms(now_ms - ticker.at_ms, now_ms)
         mark, highs = float(ticker.mark), self._highs
         while highs and highs[-1][1] <= mark:
@@ -135,7 +141,7 @@ class MarketBook:
 
     def forget_freshness(self) -> None:
         """A new run has seen nothing yet, whatever its journal remembers."""
-        self.ticker_seen_ms = self._quickest = None
+        self.ticker_seen_ms = self._quickest = self.moved_ms = None
 
     @property
     def recent_fall(self) -> float:
@@ -253,3 +259,7 @@ class MarketBook:
         if self.funding:
             return (point.at_ms - self.funding[-1].at_ms) / _HOUR_MS
         return float(self.interval_h) if self.interval_h is not None else math.nan
+
+
+def _prices(ticker: TickerSeen) -> tuple[object, ...]:
+    return ticker.mark, ticker.last, ticker.index, ticker.bid, ticker.ask

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.domain.commands import Mode, ModeChanged
+from bot.domain.commands import Mode, ModeChanged, Note
 from bot.domain.events import Channel
 from bot.engine import throttle
 from bot.engine.modes import MODES, Facts, mode_for
 from bot.engine.state import State
 
-__all__ = ["ORDERS_OF_A_ROUND_TRIP", "change", "facts_of", "may_make_a_round_trip", "ticker_is_fresh"]
+__all__ = [
+    "ORDERS_OF_A_ROUND_TRIP",
+    "STILL",
+    "change",
+    "facts_of",
+    "may_make_a_round_trip",
+    "remarks",
+    "ticker_is_fresh",
+]
+
+STILL = "price stands still"
 
 ORDERS_OF_A_ROUND_TRIP = 24
 """So many of the day's orders must be left before one begins: slices, and misses."""
@@ -25,6 +35,16 @@ def change(state: State, now_ms: int) -> Iterator[ModeChanged]:
     mode, reason = mode_for(facts_of(state, now_ms))
     if (mode, reason) != (state.mode, state.why):
         yield ModeChanged(before=state.mode, after=mode, reason=reason)
+
+
+def remarks(state: State, now_ms: int) -> Iterator[Note]:
+    """A word on a feed that speaks and says nothing. Quiet is not stale: the mode stays, a person looks."""
+    market, still_ms = state.market, state.config.patience.still_ms
+    if not still_ms or market.told_still or market.moved_ms is None or not ticker_is_fresh(state, now_ms):
+        return
+    if market.ticker is not None and (stands_ms := now_ms - market.moved_ms) > still_ms:
+        text = f"tickers come, and none has moved from {market.ticker.mark} for {stands_ms / 1000:.0f} s: compare it with another source"
+        yield Note(severity="warning", kind=STILL, text=text)
 
 
 def facts_of(state: State, now_ms: int) -> Facts:

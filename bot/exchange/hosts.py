@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import socket
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -27,11 +28,15 @@ _PRIVATE_PATH = "/v5/private"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hosts:
-    """Base URLs without a path, e.g. https://api.bybit.com and wss://stream.bybit.com. Raises SetUp for anything more or less."""
+    """Base URLs without a path, e.g. https://api.bybit.com and wss://stream.bybit.com. Raises SetUp for anything more or less.
+
+    `ip_version`: "4" or "6" where a key is bound to an address of one kind and the hosts have both; "any" otherwise.
+    """
 
     rest_url: str
     public_ws_url: str
     private_ws_url: str
+    ip_version: str = "any"
 
     def __post_init__(self) -> None:
         for name, schemes in (
@@ -42,6 +47,11 @@ class Hosts:
             parts = urlsplit(getattr(self, name))
             if parts.scheme not in schemes or not parts.hostname or parts.path.strip("/") or parts.query:
                 raise SetUp(f"{name} is not a base URL", f"Write it as {schemes[-1]}://host[:port], without a path.")
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """The kind of addresses that connections are made to."""
+        return {"4": socket.AF_INET, "6": socket.AF_INET6}.get(self.ip_version, socket.AF_UNSPEC)
 
     @property
     def rest(self) -> str:

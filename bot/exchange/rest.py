@@ -155,6 +155,7 @@ class Rest:
         self._patience = patience
         self._clock = VenueClock(patience.clock_every_s)
         self._clock_lock = asyncio.Lock()
+        self._family = hosts.family
         self._session: aiohttp.ClientSession | None = None
         self._least_headroom: float | None = None
         self._writer = self._client(hosts, credentials, patience.order_recv_window_ms)
@@ -163,7 +164,7 @@ class Rest:
     async def __aenter__(self) -> Self:
         context = trusted_issuers()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=context, limit=16),
+            connector=aiohttp.TCPConnector(ssl=context, limit=16, family=self._family),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             response_class=_BoundedResponse,

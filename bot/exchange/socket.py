@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from random import Random
 from ssl import SSLContext
@@ -34,6 +35,10 @@ _log = structlog.get_logger("exchange.socket")
 # The library logs whole frames at DEBUG, and our first private frame holds the key: its logger stops at WARNING whatever the root says.
 _library_log = logging.getLogger("bot.exchange.websockets")
 _library_log.setLevel(logging.WARNING)
+
+
+_NEXT_ADDRESS_AFTER_S = 0.25
+"""A host has many addresses: where one is silent for so long the next is tried beside it (RFC 8305, its recommended delay)."""
 
 
 class _Dropped(Exception):
@@ -79,15 +84,19 @@ async def drive(
     *,
     rng: Random,
     patience: Patience,
+    family: socket.AddressFamily = socket.AF_UNSPEC,
     now_s: Callable[[], float] = elapsed_s,
 ) -> None:
-    """Keep `stream` connected to `url` until cancelled. Raises SetUp only for a URL that can never work."""
+    """Keep `stream` connected to `url` until cancelled, by addresses of one `family` or of any.
+
+    Raises SetUp only for a URL that can never work.
+    """
     delays = delays_s(rng, patience)
     issuers = trusted_issuers() if url.startswith("wss:") else None
     while True:
         opened_s = now_s()
         try:
-            await _one_connection(stream, url, issuers, inbox, patience=patience, now_s=now_s)
+            await _one_connection(stream, url, issuers, inbox, patience=patience, family=family, now_s=now_s)
         except Exception as error:  # it never gives up: the reason is told, and after a pause it is tried again
             why = why_again(error)
             if why is None:
@@ -108,6 +117,7 @@ async def _one_connection(
     inbox: Inbox,
     *,
     patience: Patience,
+    family: socket.AddressFamily,
     now_s: Callable[[], float],
 ) -> None:
     """One connection from open to end; always raises its reason, and always leaves the transport closed."""
@@ -116,6 +126,8 @@ async def _one_connection(
         url,
         host=parts.host,  # said explicitly, so that the library refuses a redirect to another host
         port=parts.port,
+        family=family,
+        happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S,
         ssl=issuers,
         proxy=None,  # the library would take one from the environment
         compression=None,

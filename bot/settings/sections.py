@@ -75,6 +75,11 @@ class BybitSettings(Section):
     expected_uid: str = key("", "the account's UID; a key of any other account is refused", room="app")
     rest_url: str = key("", "another REST host of the same world; empty = Bybit's own", room="exchange")
     ws_url: str = key("", "another stream host of the same world; empty = Bybit's own", room="exchange")
+    ip_version: Literal["any", "4", "6"] = key(
+        "any",
+        "the kind of address to reach Bybit by; set it where the key is bound to one kind and both exist",
+        room="exchange",
+    )
     order_recv_window_ms: int = key(
         2500, "how late an order may reach Bybit before it must refuse it", room="exchange", unit="ms", ge=500, le=5000
     )

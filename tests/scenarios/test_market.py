@@ -11,6 +11,7 @@ from bot.domain.commands import Decided, Mode, Outcome
 from bot.domain.legs import Leg
 from tests.scenarios.desk import Desk
 from tests.unit.engine.desk import a_config
+from tests.worlds.world import PATIENCE
 
 
 @pytest.mark.fault(149, 192)
@@ -43,12 +44,20 @@ def test_every_price_gaps(desk: Desk, share: float) -> None:
 
 @pytest.mark.fault(151)
 def test_the_price_stands_still(desk: Desk) -> None:
-    """Same price, new times: quiet is not stale."""
-    desk.given()
+    """Same price, new times: quiet is not stale, but a person is told, once, and again only when it has moved between."""
+    desk.given(patience=replace(PATIENCE, still_ms=120_000))
     desk.world.tape.frozen_until = desk.world.now + 600_000
-    desk.pass_time(minutes=5)
-
+    desk.pass_time(minutes=1)
     desk.expect(mode=Mode.TRADING)
+    assert desk.notes.count("price stands still") == 0
+
+    desk.pass_time(minutes=7)
+    desk.expect(mode=Mode.TRADING)
+    assert desk.notes.count("price stands still") == 1
+
+    desk.market.moves(0.001)
+    desk.pass_time(minutes=4)
+    assert desk.notes.count("price stands still") == 2
 
 
 @pytest.mark.fault(191, 198)

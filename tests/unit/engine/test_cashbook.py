@@ -125,6 +125,19 @@ def test_trades_of_one_size_each_shown_late_are_no_difference() -> None:
     assert [] == told
 
 
+def test_a_row_that_is_told_late_ends_the_difference_it_explains() -> None:
+    """What is missing after it is another thing, though it may be of the same size: two trades alike, each told half a minute late."""
+    book = a_begun_book()
+    told = read(book, "990", NOW_MS + 60_000)
+
+    for late in (20_000, 40_000):
+        book.book(a_row(f"e{late}", "-10", at_ms=NOW_MS + 60_000 + late - 40_000), "BTCUSDT")
+        told += read(book, "980", NOW_MS + 60_000 + late)
+        told += read(book, "980", NOW_MS + 61_000 + late)
+
+    assert [] == told
+
+
 def test_rounding_is_no_difference() -> None:
     """The venue's figures are cut at eight digits."""
     book = a_begun_book()
