@@ -26,7 +26,7 @@ from bot.domain.errors import Broken
 from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
 from bot.domain.money import ZERO
-from bot.domain.orders import OrderState
+from bot.domain.orders import OrderRow, OrderState
 from bot.domain.records import Record
 from bot.engine import fence
 from bot.engine.blotter import OurOrder
@@ -110,7 +110,7 @@ def difference_of(state: State, execution: Execution) -> Difference | None:
     return OF_KIND.get(execution.kind, Difference.SETTLED)
 
 
-REMARKABLE = (ExecutionSeen, CashSeen, AccountRead)
+REMARKABLE = (ExecutionSeen, CashSeen, AccountRead, OrderSeen)
 """The facts that `remarks` may have a word on."""
 
 
@@ -124,6 +124,8 @@ def remarks(state: State, fact: Record) -> Iterator[Note]:
                 leg, act = leg_moved_by(execution.side, closes=execution.closed_qty > 0)
                 what = f"{execution.qty} BTC of the {leg.name.lower()} leg at {execution.price} ({act.value})"
                 yield note_of(difference, what)
+        case OrderSeen(order=row) if (ours := state.blotter.orders.get(row.order_link_id)) is not None:
+            yield from _repriced(ours, row)
         case CashSeen(row=row) if state.ledger.is_open and row.kind in _TELLING_MONEY:
             yield note_of(Difference.MONEY_MOVED, _money(row))
         case AccountRead():
@@ -259,6 +261,14 @@ def absences(state: State, now_ms: int) -> Iterator[OrderAbsent]:
                 order_link_id=order.place.order_link_id,
                 proof=f"lease over, {order.negatives} negatives in all three books, legs agree; it was {order.state.value}",
             )
+
+
+def _repriced(ours: OurOrder, row: OrderRow) -> Iterator[Note]:
+    """Beyond the venue's band a price is moved to its edge, in silence (Bybit: account/set-price-limit); told when the order has ended."""
+    asked = ours.place.limit_price
+    if ours.has_ended and asked is not None and row.price is not None and row.price != asked:
+        text = f"{row.order_link_id} was sent at {asked} and stood at {row.price}: beyond the venue's price band"
+        yield Note(severity="warning", kind="order repriced", text=text)
 
 
 def _still_open(order: OurOrder, now_ms: int) -> Note:

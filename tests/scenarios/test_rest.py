@@ -146,6 +146,18 @@ def test_the_venue_turns_every_order_down(desk: Desk, code: int) -> None:
     desk.expect(hedged=True)
 
 
+@pytest.mark.fault(102)
+def test_the_band_is_narrower_than_our_cap(desk: Desk) -> None:
+    """The venue moves our price to the edge of its band and says nothing: the hedge is made, and a person is told of the band."""
+    desk.given()
+    desk.mark()
+    desk.venue.changes_the_contract(band_x=D("0.0002"), band_y=D("0.0004"))
+    desk.venue.sees_the_owner_trade(Leg.LONG, "0.1")
+    desk.pass_time(minutes=5)
+
+    desk.expect(hedged=True, note="order repriced", unsettled=[])
+
+
 @pytest.mark.fault(98, 99)
 def test_a_residue_below_the_smallest_order(desk: Desk) -> None:
     """Less than a step is inside the band, not an error to be repeated."""
