@@ -200,6 +200,8 @@ def test_only_as_much_as_is_wanted() -> None:
     desk.pulse(1, price="112000")
 
     assert D("0.125") == desk.orders[-1].qty
+    (realising,) = desk.diary.of(Realising)
+    assert (D(500), D("18.20")) == (realising.gain_usdt, realising.cost_usdt)
 
 
 def test_nothing_to_realise_is_an_answer() -> None:
