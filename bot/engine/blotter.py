@@ -81,7 +81,7 @@ class OurOrder:
         return self.executed_value / self.executed if self.executed else None
 
     def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
-        """Move along the table; raises IllegalStep for a pair that cannot be."""
+        """Move along the table; raises IllegalStep for a pair that cannot be. What an ended order hears again is no news."""
         before, self.state = self.state, next_state(self.state, signal)
         if self.state is before and self.has_ended:
             return  # a list that lags still shows it as open
