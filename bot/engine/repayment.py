@@ -206,5 +206,8 @@ def evidence(payment: Payment, sought: TransferSought | RepaymentSought) -> Iter
 
 
 def debt_has_fallen(payment: Payment, sought: RepaymentSought) -> bool:
-    """Whether the debt is lower than it was planned on by what this payment would have repaid, or nearly so."""
-    return payment.plan.debt_before - sought.debt >= payment.plan.amount / 2
+    """Whether the debt is lower than it was planned on by what this payment would have repaid, or nearly so. What another hand has repaid
+    since this payment left explains its own part of the fall."""
+    others = (row for row in sought.rows if row.amount != payment.plan.amount and row.at_ms > payment.sent_ms)
+    explained = sum((row.amount for row in others if row.fate is Fate.DONE), ZERO)
+    return payment.plan.debt_before - sought.debt - explained >= payment.plan.amount / 2

@@ -144,7 +144,7 @@ def _pausing(state: State, now_ms: int) -> str:
             return "no reading of the loan since the last payment"
         if state.wallet_ms <= book.ended_ms:
             return "no reading of the wallet since the last payment"
-        if _shows_an_old_debt(state) and now_ms - book.ended_ms < patience.lease_ms:
+        if _shows_an_old_debt(state) and book.reading_ms - book.ended_ms < patience.lease_ms:
             return "the reading of the loan is from before the last payment"
     return ""
 

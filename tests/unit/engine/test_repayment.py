@@ -11,11 +11,12 @@ import pytest
 
 from bot.domain.commands import PaymentPlanned, PaymentRefused, RepayDebt, TransferCoin, Trigger
 from bot.domain.errors import IllegalStep
-from bot.domain.loan import LoanReading, Purse, Structure
+from bot.domain.events import RepaymentSought
+from bot.domain.loan import Fate, LoanReading, Purse, RepayRow, Structure
 from bot.engine import cashier
 from bot.engine.cashier import Surroundings, Wish
 from bot.engine.config import LoanRules
-from bot.engine.repayment import ENDED, NEXT, Payment, Signal, Step, hear
+from bot.engine.repayment import ENDED, NEXT, Payment, Signal, Step, debt_has_fallen, hear
 
 NOW_MS = 1_755_932_400_000
 """07:00: outside of the refused window."""
@@ -82,6 +83,29 @@ def test_two_payments_never_bear_the_same_name():
     assert cashier.named(D("400.5"), 7) != cashier.named(D("400.5"), 8)
     one, other = a_plan(), a_plan(number=8)
     assert cashier.transfer_id(one, NOW_MS) != cashier.transfer_id(other, NOW_MS)
+
+
+FALLS = [
+    # name                                            debt now  rows: (amount, seconds after it left, fate)   fallen
+    ("nothing has happened",                          16200,    [],                                           False),
+    ("the debt fell by it, and no row tells",         15800,    [],                                           True),
+    ("interest came on top",                          15810,    [],                                           True),
+    ("another hand repaid since",                     14200,    [(2000, 1, Fate.DONE)],                       False),
+    ("another hand, and it besides",                  13800,    [(2000, 1, Fate.DONE)],                       True),
+    ("another hand, before it left: already reckoned", 15800,   [(2000, -1, Fate.DONE)],                      True),
+    ("what is not done explains nothing",             15800,    [(2000, 1, Fate.PENDING)],                    True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "debt", "rows", "fallen"), FALLS, ids=[case[0] for case in FALLS])
+def test_a_fall_of_the_debt_forbids_the_proof_of_absence(
+    name: str, debt: int, rows: list[tuple[int, int, Fate]], fallen: bool
+):
+    """The debt is lower by what this payment would have repaid: it may have arrived. Not so where another hand's rows explain the fall."""
+    payment = Payment(plan=a_plan(), planned_ms=NOW_MS, sent_ms=NOW_MS)
+    told = tuple(RepayRow(ref="9", amount=D(usdt), fate=fate, at_ms=NOW_MS + s * 1000) for usdt, s, fate in rows)
+
+    assert fallen == debt_has_fallen(payment, RepaymentSought(payment=7, rows=told, debt=D(debt)))
 
 
 RULES = LoanRules(enabled=True)

@@ -176,6 +176,35 @@ def test_an_unknown_repayment_stops_every_other():
     assert any(note.kind == "repayment unresolved" for note in desk.told(Note))
 
 
+def test_a_reading_from_before_the_last_payment_is_never_planned_on():
+    """A wallet may show a repayment late. What a reading asked for too early says of the debt stays old, however long it is looked at: a
+    payment planned on it would take the fall of the last one for its own, and never be proved absent."""
+    desk = LoanDesk()
+    lease_s = desk.state.config.patience.lease_ms / 1000
+
+    def wallet() -> None:
+        desk.pulse(1)
+        desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(500)))
+    (first,) = desk.told(PaymentPlanned)
+    transfer = MoneyAnswered(
+        payment=1, deed="TransferCoin", fate=Fate.DONE, verdict=Verdict.ACCEPTED, code=0, reason=""
+    )
+    desk.hear(transfer)
+    desk.hear(replace(transfer, deed="RepayDebt"))
+    wallet()
+    desk.read_loan()  # still 16,200
+    wallet()
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="more", who="operator", amount=D(300)))
+    desk.pulse(lease_s + 1)
+    assert [first] == desk.told(PaymentPlanned)
+
+    desk.read_loan(principal=D(15700))
+    desk.pulse(1)
+    assert D(15700) == desk.told(PaymentPlanned)[1].debt_before
+
+
 def test_dry_run_tells_once_and_does_nothing():
     """What would be paid is said; nothing is realised and nothing leaves."""
     desk = LoanDesk(dry_run=True)
