@@ -21,6 +21,7 @@ from bot.domain.view import (
     MarketView,
     OrderView,
     PnlView,
+    RungView,
     Target,
     VolatilityView,
 )
@@ -137,6 +138,10 @@ def a_view(**changes: Any) -> BotView:
             mm_rate=0.0213,
             equity=D("15087.91"),
             interest_per_day=D("2.66"),
+            ltv_ladder=tuple(
+                RungView(name=name, at=at)
+                for name, at in (("MONITOR", 0.5), ("WARNING", 0.65), ("CRITICAL", 0.75), ("EMERGENCY", 0.85))
+            ),
         ),
         pnl=PnlView(realised=D("129.34"), unrealised=D("-81.02"), funding=D("2.21"), fees=D("17.23"), total=D("33.30")),
         health=HealthView(

@@ -27,6 +27,7 @@ __all__ = [
     "PaymentView",
     "PnlView",
     "ProfitView",
+    "RungView",
     "Target",
     "VerbAnswer",
     "VerbOffer",
@@ -162,6 +163,14 @@ class WhatIfView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RungView:
+    """A step of a ladder: it begins `at` a fraction."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoanView:
     """The debt against the BTC, in one of two structures that are never mixed.
 
@@ -190,6 +199,8 @@ class LoanView:
     ltv_disagrees: bool = False  # ours and the venue's differ by more than half a percentage point
     rung: str = "UNKNOWN"  # SAFE .. EMERGENCY
     margin_rung: str = "UNKNOWN"
+    ltv_ladder: tuple[RungView, ...] = ()  # as the settings have it, lowest first; empty where no ladder acts
+    margin_ladder: tuple[RungView, ...] = ()
     liquidation_down: Decimal | None = None
     liquidation_up: Decimal | None = None
     distance_down: float | None = None  # fraction of the present price
@@ -199,6 +210,8 @@ class LoanView:
     reserve: Decimal = ZERO
     dry_run: bool = False
     payments: tuple[PaymentView, ...] = ()  # newest first; the open one is the first
+    refused: str = ""  # the last payment that the cashier refused, and its rule; empty once one was planned
+    refused_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

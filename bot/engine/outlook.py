@@ -12,12 +12,13 @@ from decimal import Decimal
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
-from bot.domain.view import LoanView, PaymentView, WhatIfView
+from bot.domain.view import LoanView, PaymentView, RungView, WhatIfView
 from bot.engine import ltv
 from bot.engine.config import EngineConfig
 from bot.engine.repayment import Payment
 from bot.engine.state import State
 from bot.strategy import insurance, ladder
+from bot.strategy.pipeline import OUT_OF_REACH
 from bot.strategy.what_if import (
     ACCOUNT_LIQUIDATED,
     CRYPTO_LOAN,
@@ -60,13 +61,14 @@ _DAYS, _HOURS = Decimal(365), Decimal(8760)
 
 def loan_view(state: State, now_ms: int) -> LoanView:
     """The loan at this moment; what nothing is known of is None."""
-    book, wallet, rules = state.loan, state.wallet, state.config.loan
+    book, wallet, rules, policy = state.loan, state.wallet, state.config.loan, state.config.policy
     reading, figures = book.reading, ltv.figures(state, now_ms)
     apr = _apr(state)
     owed = _owed(state, figures)
     price = float(state.market.ticker.mark) if state.market.ticker else math.nan
     sigma = state.market.sigma_24h
     paid = book.paid_to_date
+    no = book.refused
     return LoanView(
         structure=STRUCTURES[figures.structure],
         debt=owed,
@@ -88,6 +90,8 @@ def loan_view(state: State, now_ms: int) -> LoanView:
         ltv_disagrees=ltv.disagrees(state),
         rung=LTV_RUNGS.get(state.memory.ltv_level, "UNKNOWN"),
         margin_rung=MARGIN_RUNGS.get(state.memory.margin_level, "UNKNOWN"),
+        ltv_ladder=_rungs(LTV_RUNGS, policy.ltv_monitor, policy.ltv_warning, policy.ltv_critical, policy.ltv_emergency),
+        margin_ladder=_rungs(MARGIN_RUNGS, policy.mm_alert, policy.mm_top_up, policy.mm_reduce, policy.mm_close),
         liquidation_down=_price(figures.down),
         liquidation_up=_price(figures.up),
         distance_down=_distance(price, figures.down),
@@ -97,6 +101,15 @@ def loan_view(state: State, now_ms: int) -> LoanView:
         reserve=book.reserve(rules) if rules.enabled else ZERO,
         dry_run=rules.dry_run,
         payments=tuple(_payment(payment) for payment in list(book.payments)[: -SHOWN_PAYMENTS - 1 : -1]),
+        refused="" if no is None else f"{no.trigger.value}, {no.amount:.2f} USDT: {no.rule}: {no.reason}",
+        refused_ms=None if no is None else book.refused_ms,
+    )
+
+
+def _rungs(names: dict[int, str], *thresholds: float) -> tuple[RungView, ...]:
+    """A ladder's steps above the ground; none where the policy has put them out of reach."""
+    return tuple(
+        RungView(name=names[level], at=at) for level, at in enumerate(thresholds, start=1) if at < OUT_OF_REACH
     )
 
 

@@ -6,13 +6,11 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from bot.domain.view import LoanView, PaymentView, WhatIfView
-from bot.monitoring.alerts.rules import Rung, Thresholds
+from bot.domain.view import LoanView, PaymentView, RungView, WhatIfView
 
 __all__ = ["loan", "what_if"]
 
 Document = dict[str, Any]
-_THRESHOLDS = Thresholds()
 
 
 def loan(view: LoanView) -> Document:
@@ -46,8 +44,10 @@ def loan(view: LoanView) -> Document:
         "distance_up_sigma": _number(view.distance_up_sigma),
         "reserve_usdt": _money(view.reserve),
         "dry_run": view.dry_run,
-        "ladder": {"ltv": _rungs(_THRESHOLDS.ltv), "margin": _rungs(_THRESHOLDS.margin)},
+        "ladder": {"ltv": _rungs(view.ltv_ladder), "margin": _rungs(view.margin_ladder)},
         "payments": [_payment(payment) for payment in view.payments],
+        "refused": view.refused,
+        "refused_ms": view.refused_ms,
     }
 
 
@@ -76,7 +76,7 @@ def what_if(rows: tuple[WhatIfView, ...]) -> list[Document]:
     ]
 
 
-def _rungs(rungs: tuple[Rung, ...]) -> list[Document]:
+def _rungs(rungs: tuple[RungView, ...]) -> list[Document]:
     return [{"rung": rung.name, "from_ratio": rung.at} for rung in rungs]
 
 

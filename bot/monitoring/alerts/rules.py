@@ -32,7 +32,8 @@ class Rung(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """The ladders as the strategy has them. LTV is debt over the value of the spot; margin is the account's maintenance margin rate."""
+    """Where messages about the ladders begin; the LTV's steps are settings (`at`). LTV is the one that the ladder looks at; margin is the
+    account's maintenance margin rate. Told also where no ladder acts (the original policy)."""
 
     ltv: tuple[Rung, ...] = (
         Rung("MONITOR", 0.50, INFO),
@@ -46,6 +47,11 @@ class Thresholds:
         Rung("REDUCE", 0.70, CRITICAL),
         Rung("CLOSE", 0.85, CRITICAL),
     )
+
+    @classmethod
+    def at(cls, *ltvs: float) -> Thresholds:
+        """The LTV's four steps at these fractions, lowest first."""
+        return cls(ltv=tuple(rung._replace(at=at) for rung, at in zip(Thresholds().ltv, ltvs, strict=True)))
 
 
 BLIND_S, BLIND_LONG_S, STARTING_S, REDUCING_S, UNKNOWN_S, OFF_TARGET_S, LAG_S = (
@@ -89,7 +95,7 @@ def conditions(view: BotView, vitals: Vitals, thresholds: Thresholds) -> Iterato
         )
         yield Alert(kind="order-unknown", severity=WARNING, title="an order is unknown", text=text, after_s=UNKNOWN_S)
     yield from _off_target(view)
-    yield from _ladder("ltv", "net LTV", view.loan.ltv, thresholds.ltv)
+    yield from _ladder("ltv", "LTV", view.loan.ltv, thresholds.ltv)
     yield from _ladder("margin", "maintenance margin", view.loan.mm_rate, thresholds.margin)
     if (lag_ms := vitals.loop_lag_ms) is not None and lag_ms >= _LAG_MS:
         text = f"The event loop is {lag_ms / 1000:.1f} s late; every deadline is."

@@ -74,6 +74,7 @@ export class Loan {
     const remarks = [
       loan.unmanaged && `Nothing is repaid here: ${loan.unmanaged}.`,
       loan.dry_run && "Dry run: repayments are planned and not sent.",
+      loan.refused && `The last payment wished for was refused (${loan.refused}).`,
       loan.ltv_disagrees && "Our LTV and the venue's differ by more than half a percentage point.",
     ].filter(Boolean);
     this.$("loan-remark").textContent = remarks.join(" ");

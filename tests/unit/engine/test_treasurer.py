@@ -27,6 +27,7 @@ from bot.domain.thoughts import BreakerMoved
 from bot.engine import hedging, ltv, outlook, treasurer
 from bot.engine.cashier import Wish
 from bot.engine.config import LoanRules
+from bot.strategy.pipeline import ORIGINAL_POLICY
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_wallet
 
 FALLEN = "99990"
@@ -203,6 +204,31 @@ def test_a_reading_from_before_the_last_payment_is_never_planned_on():
     desk.read_loan(principal=D(15700))
     desk.pulse(1)
     assert D(15700) == desk.told(PaymentPlanned)[1].debt_before
+
+
+def test_a_wish_that_was_refused_is_shown_until_one_is_planned():
+    """Who asked by hand sees which rule said no, and not only that nothing came."""
+    desk = LoanDesk()
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="too little", who="operator", amount=D(20)))
+    shown = outlook.loan_view(desk.state, desk.now_ms)
+    assert "by hand, 20.00 USDT: cash: " in shown.refused
+    assert desk.now_ms == shown.refused_ms
+
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(500)))
+    assert "" == outlook.loan_view(desk.state, desk.now_ms).refused
+
+
+def test_the_ladders_that_people_see_are_the_ladders_that_act():
+    """Rungs are settings; where no ladder acts, none is shown."""
+    desk = LoanDesk()
+    config = desk.state.config
+    assert [("MONITOR", 0.5), ("WARNING", 0.65), ("CRITICAL", 0.75), ("EMERGENCY", 0.85)] == [
+        (rung.name, rung.at) for rung in outlook.loan_view(desk.state, desk.now_ms).ltv_ladder
+    ]
+    desk.state.config = replace(config, policy=config.policy._replace(ltv_warning=0.6))
+    assert 0.6 == outlook.loan_view(desk.state, desk.now_ms).ltv_ladder[1].at
+    desk.state.config = replace(config, policy=ORIGINAL_POLICY)
+    assert () == outlook.loan_view(desk.state, desk.now_ms).ltv_ladder
 
 
 def test_dry_run_tells_once_and_does_nothing():

@@ -17,6 +17,8 @@ from bot.monitoring.alerts.desk import Desk, Options
 from bot.monitoring.alerts.rules import Thresholds
 from bot.monitoring.alerts.words import RUNBOOK, Severity, slug
 from bot.monitoring.pulse import Vitals
+from bot.settings import load
+from bot.wiring import alert_options
 from tests.build import a_view
 
 D = Decimal
@@ -67,6 +69,16 @@ def test_the_rung_is_named(ltv: float, wanted: tuple[str, Severity] | None) -> N
     assert not found or f"{ltv:.1%}" in found[0].text
 
 
+def test_the_rungs_are_where_the_settings_put_them() -> None:
+    """A ladder that begins earlier is told of earlier: messages never speak of rungs that are not the settings'."""
+    settings = load(environ={"HEDGELOCK__LOAN__LTV_WARNING": "0.51"}, env_file=None).settings
+    view = a_view()
+    (alert,) = [a for a in rules.conditions(view, WELL, alert_options(settings).thresholds) if a.kind == "ltv"]
+
+    assert ("LTV 51.7%, rung WARNING", Severity.WARNING) == (alert.title, alert.severity)
+    assert "CRITICAL begins at 75%" in alert.text
+
+
 def test_a_message_says_what_how_long_and_what_to_do() -> None:
     """Rung, number, age, runbook, and how the rest stands: enough to act from a phone."""
     view = a_view()
@@ -76,7 +88,7 @@ def test_a_message_says_what_how_long_and_what_to_do() -> None:
 
     message = desk.look(alerts, now_s=0.0, wall_ms=0, head=rules.head(view))[0]
 
-    assert "CRITICAL HedgeLock net LTV 76.2%, rung CRITICAL" == message.subject
+    assert "CRITICAL HedgeLock LTV 76.2%, rung CRITICAL" == message.subject
     assert "EMERGENCY begins at 85%" in message.body
     assert "For 0 s now." in message.body
     assert "delta unknown" in message.body
