@@ -102,7 +102,7 @@ class Checkers:
         self._round_trips: set[int] = set()
         self._holdings: list[Decimal] = [world.true_spot]
         """Every holding of the coin that there was, in order."""
-        self._believed = 0
+        self._believed = self._decided_on = 0
         """The place among them that this process decided on last."""
         self._twins_heard: set[str] = set()
 
@@ -336,6 +336,9 @@ class Checkers:
             now = there_were[self._believed]
             self._fail("I-36 stale-message immunity", f"decided on a holding of {spot} after one of {now}")
         self._believed = place
+        if place < self._decided_on:  # reborn, it was shown a wallet from before: there and back, once
+            self.foreign_path += 2 * abs(there_were[self._decided_on] - spot)
+        self._decided_on = place
 
     def _numbers(self, decided: Decided) -> None:
         """I-38: every number of a decision is finite or missing."""
