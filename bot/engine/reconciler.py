@@ -25,6 +25,7 @@ from bot.domain.commands import (
 from bot.domain.errors import Broken
 from bot.domain.events import AccountRead, CashSeen, Event, ExecutionSeen, OrderSeen, OrderSought
 from bot.domain.legs import Leg, leg_moved_by
+from bot.domain.loan import Purse
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow, OrderState
 from bot.domain.records import Record
@@ -126,7 +127,9 @@ def remarks(state: State, fact: Record) -> Iterator[Note]:
                 yield note_of(difference, what)
         case OrderSeen(order=row) if (ours := state.blotter.orders.get(row.order_link_id)) is not None:
             yield from _repriced(ours, row)
-        case CashSeen(row=row) if state.ledger.is_open and row.kind in _TELLING_MONEY:
+        case CashSeen(row=row) if (
+            state.ledger.is_open and row.kind in _TELLING_MONEY and not _is_our_transfer(state, row)
+        ):
             yield note_of(Difference.MONEY_MOVED, _money(row))
         case AccountRead():
             for order in state.foreign_news:
@@ -331,6 +334,18 @@ def _cash_since_ms(state: State, now_ms: int) -> int:
     if _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
         since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
     return since_ms
+
+
+def _is_our_transfer(state: State, row: CashRow) -> bool:
+    """Whether a payment of ours has moved this money. The log does not tell a transfer's name: amount, direction and time do."""
+    return row.kind is CashKind.TRANSFER and any(
+        payment.transfer_id
+        and row.currency == state.config.quote
+        and abs(row.change) == payment.plan.to_transfer
+        and (row.change < 0) == (payment.plan.source is Purse.UNIFIED)
+        and row.at_ms > payment.planned_ms - _OVERLAP_MS
+        for payment in state.loan.payments
+    )
 
 
 def _money(row: CashRow) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.account import CashKind, CashRow
 from bot.domain.commands import (
     Mode,
     Note,
@@ -20,7 +21,7 @@ from bot.domain.commands import (
     TransferCoin,
     Trigger,
 )
-from bot.domain.events import LoanRead, MoneyAnswered, OperatorAsked, RepaymentSought, Verb
+from bot.domain.events import CashSeen, LoanRead, MoneyAnswered, OperatorAsked, RepaymentSought, Verb
 from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
@@ -204,6 +205,25 @@ def test_a_reading_from_before_the_last_payment_is_never_planned_on():
     desk.read_loan(principal=D(15700))
     desk.pulse(1)
     assert D(15700) == desk.told(PaymentPlanned)[1].debt_before
+
+
+MOVES = [("ours", "0", 0), ("another amount", "0.01", 1), ("the other way", "-2", 1)]
+
+
+@pytest.mark.parametrize(("name", "more", "told"), MOVES, ids=[case[0] for case in MOVES])
+def test_our_own_transfer_is_no_other_hand(name: str, more: str, told: int):
+    """The log does not say who moved money; what a payment of ours has moved is not told as another hand's."""
+    desk = LoanDesk()
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(500)))
+    (moved,) = [c for c in desk.sent if isinstance(c, TransferCoin)]
+    change = -moved.amount * (1 + D(more))
+    row = CashRow(
+        row_id="t1", kind=CashKind.TRANSFER, raw_kind="TRANSFER_OUT", currency="USDT", change=change, cash_flow=change,
+        fee=D(0), funding=None, balance=None, at_ms=desk.now_ms,
+    )  # fmt: skip
+    desk.hear(CashSeen(row=row))
+
+    assert told == sum(note.kind == "money moved" for note in desk.told(Note))
 
 
 def test_a_wish_that_was_refused_is_shown_until_one_is_planned():
