@@ -138,7 +138,12 @@ class Daemon:
         archive = JournalArchive(path, symbol=settings.book.symbol)
         self._open.callback(archive.close)
         inspector = Inspector(
-            self._rest, self._clock, symbol=settings.book.symbol, rng=Random(), patience=self._patience
+            self._rest,
+            self._clock,
+            symbol=settings.book.symbol,
+            rng=Random(),
+            patience=self._patience,
+            structure=wiring.loan_structure(settings),
         )
         self._checks = StandingChecks(settings, inspector, self._inbox, issued=lambda: self._engine.state.numbers)
         self._desk = Desk(

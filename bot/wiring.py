@@ -45,6 +45,7 @@ __all__ = [
     "engine_config",
     "exchange_patience",
     "fingerprint",
+    "loan_structure",
     "telegram_options",
     "web_options",
 ]
@@ -258,6 +259,11 @@ def _policy(settings: Settings, rate: float) -> Policy:
         min_interval_ms=_ms(hedge.min_interval_s),
         price_stale_after_ms=_ms(settings.streams.stale_ticker_ms / 1000 * rate),
     )
+
+
+def loan_structure(settings: Settings) -> Structure | None:
+    """The structure that is looked for; None: whichever there is, NONE: the loan is not managed."""
+    return _STRUCTURES[settings.loan.structure] if settings.loan.enabled else Structure.NONE
 
 
 def _loan_rules(settings: Settings, rate: float) -> LoanRules:

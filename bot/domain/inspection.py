@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from bot.domain.account import AccountFacts
 from bot.domain.instrument import Instrument
+from bot.domain.loan import LoanReading
 from bot.domain.orders import OrderRow
 
 __all__ = ["Inspection"]
@@ -26,6 +27,7 @@ class Inspection:
     flat: bool | None = None
     btc_is_collateral: bool | None = None
     repays_itself: bool | None = None
+    loan: LoanReading | None = None
     instrument: Instrument | None = None
     newest_order: OrderRow | None = None
     """The last order that any HedgeLock placed here, of the day's orders that the venue lists."""

@@ -220,6 +220,8 @@ class Engine:
             yield from loan.compare_books(state)
         if state.config.loan.enabled:
             yield from treasurer.carry_on(state, now_ms)
+        elif state.asked_to_repay is not None:
+            yield from treasurer.turn_away(state)
 
     # ---------------------------------------------------------------------------------------------------- fold
 

@@ -28,6 +28,7 @@ from bot.engine.repayment import Payment, Step
 from bot.engine.state import State
 
 __all__ = [
+    "NOT_READ",
     "adoption",
     "compare_books",
     "fold_adopted",
@@ -39,8 +40,10 @@ __all__ = [
     "note_planned",
     "questions",
     "remarks",
+    "unmanaged",
 ]
 
+NOT_READ = "the loan has not been read yet"
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 _BOOKS_TOLERANCE = Decimal("0.01")
 
@@ -96,6 +99,18 @@ def fold_wanted(book: LoanBook, record: RealiseWanted, now_ms: int) -> None:
     """Profit was asked for."""
     book.realise_asked_ms = now_ms
     book.is_sweeping |= record.why.startswith(f"{Trigger.LTV.value}:")
+
+
+def unmanaged(state: State) -> str:
+    """Why nothing is repaid here; empty: it is."""
+    rules, reading = state.config.loan, state.loan.reading
+    if not rules.enabled or rules.structure is Structure.NONE:
+        return "the settings say that the loan is not managed (loan.enabled, loan.structure)"
+    if reading is None:
+        return NOT_READ
+    if reading.absent:
+        return reading.absent
+    return "" if reading.structure is not Structure.NONE else "there is no loan"
 
 
 def questions(state: State, now_ms: int) -> Iterator[ReadLoan]:

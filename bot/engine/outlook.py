@@ -13,7 +13,7 @@ from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.domain.view import LoanView, PaymentView, RungView, WhatIfView
-from bot.engine import ltv
+from bot.engine import loan, ltv
 from bot.engine.config import EngineConfig
 from bot.engine.repayment import Payment
 from bot.engine.state import State
@@ -76,7 +76,7 @@ def loan_view(state: State, now_ms: int) -> LoanView:
         mm_rate=float(wallet.mm_rate) if wallet and wallet.mm_rate is not None else None,
         equity=_equity(state),
         interest_per_day=None if owed is None else _principal(state, owed) * apr / _DAYS,
-        unmanaged=_unmanaged(state),
+        unmanaged=loan.unmanaged(state),
         age_ms=now_ms - book.reading_ms if reading is not None else None,
         principal=reading.principal if reading is not None else None,
         accrued=_accrued(state, figures),
@@ -111,18 +111,6 @@ def _rungs(names: dict[int, str], *thresholds: float) -> tuple[RungView, ...]:
     return tuple(
         RungView(name=names[level], at=at) for level, at in enumerate(thresholds, start=1) if at < OUT_OF_REACH
     )
-
-
-def _unmanaged(state: State) -> str:
-    """Why nothing is repaid here; empty: it is."""
-    rules, reading = state.config.loan, state.loan.reading
-    if not rules.enabled or rules.structure is Structure.NONE:
-        return "the settings say that the loan is not managed (loan.enabled, loan.structure)"
-    if reading is None:
-        return "the loan has not been read yet"
-    if reading.absent:
-        return reading.absent
-    return "" if reading.structure is not Structure.NONE else "there is no loan"
 
 
 def _owed(state: State, figures: ltv.Figures) -> Decimal | None:

@@ -29,14 +29,14 @@ from bot.domain.commands import (
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
-from bot.engine import cashier, dues, sight
+from bot.engine import cashier, dues, loan, sight
 from bot.engine.cashier import Wish
 from bot.engine.modes import MODES
 from bot.engine.repayment import Payment, Step
 from bot.engine.state import State
 from bot.strategy import profit, risk
 
-__all__ = ["absences", "carry_on", "questions", "surroundings"]
+__all__ = ["absences", "carry_on", "questions", "surroundings", "turn_away"]
 
 NEGATIVES_NEEDED = 3
 """Valid negatives, asked for after the lease, that a proof of absence of money needs."""
@@ -59,7 +59,10 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
     if payment is not None:
         yield from _next_step(state, payment, now_ms)
         return
-    if state.stopping or _unmanaged(state):
+    if state.stopping:
+        return
+    if loan.unmanaged(state):
+        yield from turn_away(state)
         return
     wish = dues.wish_of(state, now_ms)
     if wish is None:
@@ -78,6 +81,13 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
         return
     if _is_news(state, answer, now_ms):
         yield answer
+
+
+def turn_away(state: State) -> Iterator[PaymentRefused]:
+    """Who asks by hand for a loan that is not managed here hears so, and it is not kept for later."""
+    asked, why = state.asked_to_repay, loan.unmanaged(state)
+    if asked is not None and why and why != loan.NOT_READ:
+        yield PaymentRefused(trigger=Trigger.BY_HAND, amount=asked.amount or ZERO, rule="loan", reason=why)
 
 
 # ------------------------------------------------------------------------------------------------------------ what stands around
@@ -179,11 +189,6 @@ def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int
 
 
 _ONE_WAY_COST = 0.0006  # taker fee and half a spread: what realising costs is realised with it
-
-
-def _unmanaged(state: State) -> bool:
-    reading = state.loan.reading
-    return reading is None or bool(reading.absent) or reading.structure is Structure.NONE
 
 
 def _is_news(state: State, refusal: PaymentRefused, now_ms: int) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from bot.domain.orders import Verdict
 
 __all__ = [
+    "NOT_IN_DEMO",
     "Fate",
     "fate_of_code",
     "fate_of_status",
@@ -38,6 +39,7 @@ class Rule(NamedTuple):
     reason: str
 
 
+NOT_IN_DEMO = 10032
 _A, _R, _U = Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNKNOWN
 _OK, _AGAIN, _FATAL = Fate.OK, Fate.RETRY, Fate.FATAL
 
@@ -60,6 +62,8 @@ _RULES = (
     Rule((10005,), _R, _FATAL, "the key lacks the permission"),
     Rule((10007, 10008, 10009, 10010, 10024, 10027), _R, _FATAL, "the account, the address or the region is not allowed"),
     Rule((10001, 10017, 10028, 10029, 100028), _R, _FATAL, "the request is wrong for this account: parameter, route, mode or symbol"),
+    # In no page of Bybit's, but what its demo host says to a request that it does not offer.
+    Rule((NOT_IN_DEMO,), _R, _FATAL, "demo trading does not offer this"),
     # The order was judged and turned down.
     Rule((110003, 30208, 30209, 110120, 110121), _R, _FATAL, "the price is outside the allowed band"),
     Rule((110004, 110006, 110007, 110012, 110014, 110044, 110045, 110051, 110052, 110053), _R, _FATAL, "not enough margin or balance"),

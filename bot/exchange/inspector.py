@@ -15,9 +15,12 @@ import msgspec
 
 from bot.domain import names
 from bot.domain.clock import Clock, wall_ms
+from bot.domain.commands import ReadLoan
 from bot.domain.errors import HedgeLockError, Refused
 from bot.domain.inspection import Inspection
+from bot.domain.loan import LoanReading, Structure
 from bot.domain.orders import OrderRow
+from bot.exchange.lender import Lender
 from bot.exchange.patience import Patience
 from bot.exchange.reader import DAY_MS, Reader
 from bot.exchange.rest import Ask, Rest, Tell
@@ -30,12 +33,22 @@ KEY_CODES = frozenset({10003, 10004, 10005, 10007, 10008, 10010, 33004, -2015, 4
 
 
 class Inspector:
-    """Looks at one account through one REST door."""
+    """Looks at one account through one REST door. `structure` of the loan that is looked for; None: whichever there is, NONE: no loan."""
 
-    def __init__(self, rest: Rest, clock: Clock, *, symbol: str, rng: Random, patience: Patience) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        clock: Clock,
+        *,
+        symbol: str,
+        rng: Random,
+        patience: Patience,
+        structure: Structure | None = None,
+    ) -> None:
         self._rest, self._clock = rest, clock
         self._symbol = symbol
         self._reader = Reader(rest, clock, symbol=symbol, rng=rng, patience=patience)
+        self._lender, self._structure = Lender(rest, clock, rng=rng, patience=patience), structure
 
     async def inspect(self) -> Inspection:
         """Everything that can be had. Never raises for a question that fails."""
@@ -67,6 +80,7 @@ class Inspector:
             leverage=positions[0] if positions else None,
             flat=None if positions is None or orders is None else positions[1] and not orders,
             btc_is_collateral=await had("collateral", self._collateral),
+            loan=await had("loan", self._loan),
             repays_itself=await had("auto repay", self._repays_itself),
             instrument=await had("contract", self._reader.read_instrument),
             has_disconnect_cancel=await had("disconnect protection", self._disconnect_cancel),
@@ -100,6 +114,11 @@ class Inspector:
     async def _collateral(self) -> bool:
         row = next(row for row in await self._rows(Ask.COLLATERAL_INFO, currency="BTC") if row["currency"] == "BTC")
         return bool(row["collateralSwitch"] and row["marginCollateral"])
+
+    async def _loan(self) -> LoanReading | None:
+        if self._structure is Structure.NONE:
+            return None
+        return (await self._lender.read(ReadLoan(why="preflight", structure=self._structure))).reading
 
     async def _repays_itself(self) -> bool:
         rows = (await self._result(Ask.AUTO_REPAY, currency="USDT"))["data"]

@@ -19,6 +19,7 @@ from bot.domain.errors import Refused, Unavailable
 from bot.domain.events import LoanRead, RepaymentSought, TransferSought
 from bot.domain.loan import LoanReading, RepayRow, Structure
 from bot.exchange import wire_loan, wire_rest
+from bot.exchange.codes import NOT_IN_DEMO
 from bot.exchange.patience import Patience
 from bot.exchange.rest import Ask, Rest
 from bot.exchange.retry import ask_again
@@ -31,6 +32,7 @@ __all__ = ["Lender"]
 T = TypeVar("T")
 Params = Mapping[str, object]
 
+DEMO_HAS_NONE = "demo trading has neither loans nor transfers"
 WEEK_MS = 7 * 86_400_000 - 1000
 _SLACK_S = 60.0  # how much earlier than sent a row may be dated
 _MAX_PAGES = 20
@@ -84,7 +86,7 @@ class Lender:
                 answer = await self._answer(Ask.LOAN_POSITION, {})
                 pledge = _parsed(lambda: wire_loan.pledge(answer.result, coin=self._coin, collateral=self._collateral))
             except Refused as refused:
-                absent = f"this world shows no crypto loan: {refused.reason}"
+                absent = _absence(refused, "Bybit shows no crypto loan here")
         if pledge is not None and (wanted is Structure.CRYPTO_LOAN or pledge.btc or pledge.debt):
             return await self._crypto_loan(pledge, asked_ms)
         if wanted is Structure.CRYPTO_LOAN:
@@ -126,7 +128,7 @@ class Lender:
                 structure=structure,
                 principal=wallet.spot_borrow,
                 interest=wallet.accrued_interest,
-                absent=f"this world has no way to repay: {refused.reason}",
+                absent=_absence(refused, "Bybit offers no way to repay here"),
             )
         return _parsed(
             lambda: LoanReading(
@@ -190,6 +192,11 @@ class Lender:
 
     async def _answer(self, question: Ask, params: Params) -> Envelope:
         return await ask_again(lambda: self._rest.ask(question, params), rng=self._rng, patience=self._patience)
+
+
+def _absence(refused: Refused, what: str) -> str:
+    """Why there is nothing to manage, for a person."""
+    return DEMO_HAS_NONE if refused.code == NOT_IN_DEMO else f"{what}: {refused.reason}"
 
 
 def _parsed(read: Callable[[], T]) -> T:

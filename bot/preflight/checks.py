@@ -6,9 +6,9 @@ To add one: a function, and its row in CHECKS with the class of its exit code; `
 from __future__ import annotations
 
 from bot.domain import names
-from bot.domain.inspection import Inspection
 from bot.exit_codes import ExitCode
-from bot.preflight.findings import Check, Facts, Finding, Grade
+from bot.preflight import debt
+from bot.preflight.findings import Check, Facts, Finding, Grade, account_of, not_said, passed
 from bot.settings.worlds import Mode
 
 __all__ = ["CHECKS"]
@@ -22,27 +22,10 @@ LEAST_HEADROOM = 0.2
 MOST_FAILED = 8
 
 
-def _ok(line: str) -> Finding:
-    return Finding(Grade.PASS, line)
-
-
-def _account(facts: Facts) -> Inspection:
-    assert facts.account is not None
-    return facts.account
-
-
-def _missing(facts: Facts, *questions: str) -> Finding:
-    failed = _account(facts).failed
-    why = next((failed[name] for name in questions if name in failed), "the exchange did not say")
-    if _account(facts).refused:
-        return Finding(Grade.UNKNOWN, why, "First the key")
-    return Finding(Grade.UNKNOWN, why, "Run it again; if it stays, look at the exchange's status page")
-
-
 def _environment(facts: Facts) -> Finding:
     settings = facts.settings
     where = "a local Bybit, no money" if settings.mode is Mode.PAPER else settings.endpoints().rest_url
-    return _ok(f"{settings.mode.value}, {where}")
+    return passed(f"{settings.mode.value}, {where}")
 
 
 def _reach(facts: Facts) -> Finding:
@@ -57,11 +40,11 @@ def _reach(facts: Facts) -> Finding:
         )
     if len(facts.account.failed) >= MOST_FAILED and not facts.account.refused:  # a key turned down is the next check's
         return Finding(Grade.FAIL, next(iter(facts.account.failed.values())), "Is the network up, the host right?")
-    return _ok("the exchange answers")
+    return passed("the exchange answers")
 
 
 def _key(facts: Facts) -> Finding:
-    account = _account(facts)
+    account = account_of(facts)
     if account.refused:
         why = next(iter(account.failed.values()))
         return Finding(
@@ -69,13 +52,13 @@ def _key(facts: Facts) -> Finding:
             why,
             "A key works in one world only, from its bound addresses only: check both, or make a new one",
         )
-    return _ok("the key is taken") if account.facts else _missing(facts, "account")
+    return passed("the key is taken") if account.facts else not_said(facts, "account")
 
 
 def _uid(facts: Facts) -> Finding:
-    account, wanted = _account(facts).facts, facts.settings.bybit.expected_uid
+    account, wanted = account_of(facts).facts, facts.settings.bybit.expected_uid
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     if wanted and account.uid != wanted:
         return Finding(
             Grade.FAIL, f"the key is of account {account.uid}, not {wanted}", "Use the key of the account you mean"
@@ -84,24 +67,24 @@ def _uid(facts: Facts) -> Finding:
         return Finding(
             Grade.WARN, f"account {account.uid}, not pinned", f"Set HEDGELOCK__BYBIT__EXPECTED_UID={account.uid}"
         )
-    return _ok(f"account {account.uid}")
+    return passed(f"account {account.uid}")
 
 
 def _withdraw(facts: Facts) -> Finding:
-    account = _account(facts)
+    account = account_of(facts)
     if account.facts is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     if account.facts.can_withdraw:
         return Finding(
             Grade.FAIL, "the key may withdraw", "Make a key without that right: whoever steals it could take the coins"
         )
-    return _ok("the key may not withdraw")
+    return passed("the key may not withdraw")
 
 
 def _rights(facts: Facts) -> Finding:
-    account, loan = _account(facts), facts.settings.loan
+    account, loan = account_of(facts), facts.settings.loan
     if account.facts is None or not account.rights:
-        return _missing(facts, "account", "key")
+        return not_said(facts, "account", "key")
     if account.facts.read_only or not account.facts.can_trade:
         return Finding(
             Grade.FAIL, "the key may not trade: it can only observe", "Allow it contract orders and positions"
@@ -112,53 +95,53 @@ def _rights(facts: Facts) -> Finding:
     if missing:
         mend = "Allow it on the key, or set HEDGELOCK__LOAN__ENABLED=false"
         return Finding(Grade.WARN, f"the key lacks {', '.join(missing)}", mend)
-    return _ok("the key has the rights that the settings need")
+    return passed("the key has the rights that the settings need")
 
 
 def _addresses(facts: Facts) -> Finding:
-    account = _account(facts).facts
+    account = account_of(facts).facts
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     if not account.ip_bound and facts.settings.mode is not Mode.PAPER:
         return Finding(
             Grade.WARN,
             "the key is bound to no address",
             "Bind it to this machine's: else it expires in 90 days, and serves thieves",
         )
-    return _ok("bound to addresses" if account.ip_bound else "not bound; this is paper")
+    return passed("bound to addresses" if account.ip_bound else "not bound; this is paper")
 
 
 def _expiry(facts: Facts) -> Finding:
-    account = _account(facts).facts
+    account = account_of(facts).facts
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     days = account.expires_in_days
     if days is None:
-        return _ok("the key does not expire")
+        return passed("the key does not expire")
     if days <= EXPIRY_WARNING_DAYS:
         return Finding(
             Grade.WARN, f"the key expires in {days} days", "Renew it on Bybit's page, or bind it to an address"
         )
-    return _ok(f"the key lasts {days} days")
+    return passed(f"the key lasts {days} days")
 
 
 def _unified(facts: Facts) -> Finding:
-    account = _account(facts).facts
+    account = account_of(facts).facts
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     return (
-        _ok("unified account")
+        passed("unified account")
         if account.unified
         else Finding(Grade.FAIL, "not a unified trading account", "Upgrade it on Bybit's page")
     )
 
 
 def _position_mode(facts: Facts) -> Finding:
-    account = _account(facts)
+    account = account_of(facts)
     if account.facts is None or account.facts.hedge_mode is None:
-        return _missing(facts, "account", "positions")
+        return not_said(facts, "account", "positions")
     if account.facts.hedge_mode:
-        return _ok("hedge mode")
+        return passed("hedge mode")
     if account.flat:
         return Finding(
             Grade.FAIL, "one-way mode", "hedgelock doctor --fix switches it: there is neither position nor order"
@@ -167,11 +150,11 @@ def _position_mode(facts: Facts) -> Finding:
 
 
 def _margin_mode(facts: Facts) -> Finding:
-    account = _account(facts).facts
+    account = account_of(facts).facts
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     if account.margin_mode == "REGULAR_MARGIN":
-        return _ok("cross margin")
+        return passed("cross margin")
     return Finding(
         Grade.FAIL,
         f"margin mode {account.margin_mode}",
@@ -180,23 +163,25 @@ def _margin_mode(facts: Facts) -> Finding:
 
 
 def _leverage(facts: Facts) -> Finding:
-    found, wanted = _account(facts).leverage, facts.settings.book.leverage
+    found, wanted = account_of(facts).leverage, facts.settings.book.leverage
     if found is None:
-        return _missing(facts, "positions")
+        return not_said(facts, "positions")
     if all(value == wanted for value in found):
-        return _ok(f"{wanted}x both legs")
+        return passed(f"{wanted}x both legs")
     line = f"{found[0]:f}x and {found[1]:f}x, the settings say {wanted}x"
     return Finding(Grade.WARN, line, "Set it on Bybit's page, or HEDGELOCK__BOOK__LEVERAGE")
 
 
 def _collateral(facts: Facts) -> Finding:
     if facts.settings.book.spot_source == "fixed":
-        return _ok("the BTC lie elsewhere")
-    match _account(facts).btc_is_collateral:
+        return passed("the BTC lie elsewhere")
+    if (found := account_of(facts).loan) is not None and found.pledged_btc:
+        return passed("the BTC are pledged in the loan")
+    match account_of(facts).btc_is_collateral:
         case None:
-            return _missing(facts, "collateral")
+            return not_said(facts, "collateral")
         case True:
-            return _ok("BTC is collateral")
+            return passed("BTC is collateral")
         case _:
             return Finding(
                 Grade.FAIL,
@@ -205,60 +190,46 @@ def _collateral(facts: Facts) -> Finding:
             )
 
 
-def _auto_repay(facts: Facts) -> Finding:
-    match _account(facts).repays_itself:
-        case None:
-            return Finding(Grade.WARN, _missing(facts, "auto repay").line, "Look at Bybit's spot margin settings")
-        case True:
-            return Finding(
-                Grade.WARN,
-                "Bybit repays USDT by itself at minute 0 and 30",
-                "Switch it off where the USDT are meant as a reserve",
-            )
-        case _:
-            return _ok("Bybit does not repay by itself")
-
-
 def _contract(facts: Facts) -> Finding:
-    contract = _account(facts).instrument
+    contract = account_of(facts).instrument
     if contract is None:
         mend = f"The exchange lists only what trades now: does {facts.settings.book.symbol}? Nothing grows meanwhile"
-        return _missing(facts, "contract")._replace(mend=mend)
+        return not_said(facts, "contract")._replace(mend=mend)
     if contract.status != "Trading":
         return Finding(
             Grade.FAIL, f"{contract.symbol} is {contract.status}", "Wait until it trades; nothing grows meanwhile"
         )
-    return _ok(
+    return passed(
         f"{contract.symbol}, step {contract.qty_step} BTC, tick {contract.tick_size} USDT, smallest {contract.min_qty} BTC"
     )
 
 
 def _fees(facts: Facts) -> Finding:
-    account = _account(facts).facts
+    account = account_of(facts).facts
     if account is None:
-        return _missing(facts, "account")
+        return not_said(facts, "account")
     if account.taker_fee is None or account.maker_fee is None:
-        return _ok("fee rates are not told here")
+        return passed("fee rates are not told here")
     line = f"taker {account.taker_fee:.4%}, maker {account.maker_fee:.4%}"
     return (
         Finding(Grade.WARN, line, "Dear: look at the account's tier")
         if account.taker_fee > DEAR_TAKER_FEE
-        else _ok(line)
+        else passed(line)
     )
 
 
 def _funding(facts: Facts) -> Finding:
-    contract = _account(facts).instrument
+    contract = account_of(facts).instrument
     if contract is None:
-        return _missing(facts, "contract")
+        return not_said(facts, "contract")
     line = f"funding every {contract.funding_interval_min} min"
     if contract.funding_interval_min == USUAL_FUNDING_MIN:
-        return _ok(line)
+        return passed(line)
     return Finding(Grade.WARN, f"{line}, not {USUAL_FUNDING_MIN}", "Nothing to do: it is reckoned with; know it")
 
 
 def _clock(facts: Facts) -> Finding:
-    off_ms = _account(facts).clock_off_ms
+    off_ms = account_of(facts).clock_off_ms
     if off_ms is None:
         return Finding(Grade.WARN, "the venue's clock could not be read", "Is the network up?")
     if abs(off_ms) > LATEST_CLOCK_MS:
@@ -267,13 +238,13 @@ def _clock(facts: Facts) -> Finding:
             f"this machine's clock is off by {off_ms} ms",
             "Switch NTP on; requests go by the venue's clock meanwhile",
         )
-    return _ok(f"this machine's clock is off by {off_ms} ms")
+    return passed(f"this machine's clock is off by {off_ms} ms")
 
 
 def _disconnect(facts: Facts) -> Finding:
-    if _account(facts).has_disconnect_cancel:
-        return _ok("Bybit cancels orders on disconnect")
-    return _ok("Bybit does not cancel on disconnect (it is for institutions): hedgelock watch stands in for it")
+    if account_of(facts).has_disconnect_cancel:
+        return passed("Bybit cancels orders on disconnect")
+    return passed("Bybit does not cancel on disconnect (it is for institutions): hedgelock watch stands in for it")
 
 
 def _rate(facts: Facts) -> Finding:
@@ -282,7 +253,7 @@ def _rate(facts: Facts) -> Finding:
     if left is not None and left < LEAST_HEADROOM:
         mend = "Who else uses this account? Give this daemon a sub-account of its own"
         return Finding(Grade.WARN, f"{left:.0%} of the venue's rate was left while we looked; {line}", mend)
-    return _ok(line)
+    return passed(line)
 
 
 def _disk(facts: Facts) -> Finding:
@@ -293,13 +264,13 @@ def _disk(facts: Facts) -> Finding:
         return Finding(Grade.FAIL, f"{free_mb} MB are free", "Make room: what cannot be written down is not done")
     if free_mb < EASY_FREE_MB:
         return Finding(Grade.WARN, f"{free_mb} MB are free", "Make room soon")
-    return _ok(f"{free_mb} MB are free")
+    return passed(f"{free_mb} MB are free")
 
 
 def _journal(facts: Facts) -> Finding:
     if facts.machine.journal_problem:
         return Finding(Grade.FAIL, facts.machine.journal_problem, "Mend the file's rights, or move it aside")
-    return _ok(f"{facts.settings.journal_path} can be written")
+    return passed(f"{facts.settings.journal_path} can be written")
 
 
 def _writer(facts: Facts) -> Finding:
@@ -309,20 +280,20 @@ def _writer(facts: Facts) -> Finding:
             f"process {facts.machine.writer} holds the journal",
             "Right if that is your daemon; no second one will start",
         )
-    return _ok("nobody else holds the journal")
+    return passed("nobody else holds the journal")
 
 
 def _host(facts: Facts) -> Finding:
-    account = _account(facts)
+    account = account_of(facts)
     order = account.newest_order
     if order is None:
         return (
-            _missing(facts, "order history")
+            not_said(facts, "order history")
             if "order history" in account.failed
-            else _ok("no other HedgeLock has traded here")
+            else passed("no other HedgeLock has traded here")
         )
     if not names.is_strange(order.order_link_id, facts.issued):
-        return _ok("the last order of a HedgeLock here is of this journal")
+        return passed("the last order of a HedgeLock here is of this journal")
     if names.is_of(order.order_link_id, facts.issued, facts.place):
         return Finding(
             Grade.WARN,
@@ -341,7 +312,7 @@ def _latch(facts: Facts) -> Finding:
         return Finding(
             Grade.FAIL, f"closed: {facts.machine.latch}", "Look at the account; then hedgelock resume --reason '...'"
         )
-    return _ok("open")
+    return passed("open")
 
 
 def _alerts(facts: Facts) -> Finding:
@@ -352,7 +323,7 @@ def _alerts(facts: Facts) -> Finding:
     if facts.machine.deaf:
         mend = "Is the network up, the address right? Then: hedgelock alerts test"
         return Finding(Grade.WARN, "; ".join(facts.machine.deaf), mend)
-    return _ok("can be reached; whether a message arrives: hedgelock alerts test")
+    return passed("can be reached; whether a message arrives: hedgelock alerts test")
 
 
 def _proxies(facts: Facts) -> Finding:
@@ -363,7 +334,7 @@ def _proxies(facts: Facts) -> Finding:
             f"{names} is set, and not used",
             "Nothing to do, unless this machine reaches the world by a proxy only",
         )
-    return _ok("no proxy in the environment")
+    return passed("no proxy in the environment")
 
 
 _K, _A, _M = ExitCode.KEY, ExitCode.ACCOUNT, ExitCode.MACHINE
@@ -381,7 +352,8 @@ CHECKS: tuple[Check, ...] = (
     Check("margin mode", _A, _margin_mode),
     Check("leverage", _A, _leverage),
     Check("collateral", _A, _collateral),
-    Check("auto repay", _A, _auto_repay),
+    Check("auto repay", _A, debt.auto_repay),
+    Check("loan", _A, debt.loan),
     Check("contract", _A, _contract),
     Check("fees", _A, _fees),
     Check("funding", _A, _funding),

@@ -74,6 +74,7 @@ async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[s
                     symbol=settings.book.symbol,
                     rng=Random(wall_ms()),
                     patience=wiring.exchange_patience(settings),
+                    structure=wiring.loan_structure(settings),
                 )
                 account = await inspector.inspect()
                 if fix and account.facts is not None and account.facts.hedge_mode is False and account.flat:

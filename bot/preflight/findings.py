@@ -15,7 +15,20 @@ from bot.domain.inspection import Inspection
 from bot.exit_codes import ExitCode
 from bot.settings import Settings
 
-__all__ = ["Check", "Facts", "Finding", "Grade", "Machine", "against", "exit_code", "findings", "stopping"]
+__all__ = [
+    "Check",
+    "Facts",
+    "Finding",
+    "Grade",
+    "Machine",
+    "account_of",
+    "against",
+    "exit_code",
+    "findings",
+    "not_said",
+    "passed",
+    "stopping",
+]
 
 
 class Grade(Enum):
@@ -73,6 +86,26 @@ class Check(NamedTuple):
     look: Callable[[Facts], Finding]
     stops: bool = False
     asks: bool = False
+
+
+def passed(line: str) -> Finding:
+    """All well."""
+    return Finding(Grade.PASS, line)
+
+
+def account_of(facts: Facts) -> Inspection:
+    """The look at the account, for a check that runs only where there was one."""
+    assert facts.account is not None
+    return facts.account
+
+
+def not_said(facts: Facts, *questions: str) -> Finding:
+    """The fact that one of these questions should have brought could not be had."""
+    failed = account_of(facts).failed
+    why = next((failed[name] for name in questions if name in failed), "the exchange did not say")
+    if account_of(facts).refused:
+        return Finding(Grade.UNKNOWN, why, "First the key")
+    return Finding(Grade.UNKNOWN, why, "Run it again; if it stays, look at the exchange's status page")
 
 
 def findings(checks: Iterable[Check], facts: Facts) -> list[Finding]:

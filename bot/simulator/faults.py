@@ -229,6 +229,21 @@ def _at(p: float, *names: str) -> tuple[Injection, ...]:
     return tuple(Injection(fault=name, p=p, value=value or None) for name, _, value in parts)
 
 
+_NOT_IN_DEMO = (
+    *("/v5/crypto-loan", "/v5/asset/transfer/", "/v5/asset/coin/query-info", "/v5/account/withdrawal"),
+    *("POST /v5/account/borrow", "POST /v5/account/repay", "no-convert-repay", "quick-repayment"),
+    *("/v5/spot-margin-trade/repayment-available-amount", "/v5/spot-margin-trade/liability", "auto-repay-mode"),
+    *("/v5/spot-margin-trade/collateral", "/v5/spot-margin-trade/max-borrowable", "/v5/order/spot-borrow-check"),
+    *(
+        "/v5/order/pre-check",
+        "/v5/order/disconnected-cancel-all",
+        "/v5/account/query-dcp-info",
+        "/v5/position/symbol-info",
+    ),
+    *("/v5/account/fee-rate", "/v5/account/instruments-info", "/v5/account/user-setting-config", "set-delta-mode"),
+)
+"""What the page of demo trading does not list (Bybit: demo). Clients report that it is answered with 10032, a code of no page."""
+
 PLANS: dict[str, tuple[Injection, ...]] = {
     "flaky": _at(0.05, "request-lost", "request-late", "reply-lost", "reply-half", "reply-late", "http-error"),
     "strict": _at(0.1, "rate-limited", "refused-with", "http-error=503"),
@@ -245,9 +260,10 @@ PLANS: dict[str, tuple[Injection, ...]] = {
         *_at(0.04, "rows-shuffled", "row-dropped", "stale-read"),
         *_at(0.04, "frame-dropped", "frame-doubled", "frame-late", "poison", "field-empty"),
     ),
+    "demo": tuple(Injection(fault="refused-with", value="10032", match=match) for match in _NOT_IN_DEMO),
 }
 """Plans with a name: flaky (a bad network), strict (a venue that says no), lying (answers that are not so), deaf (bad sockets), storm
-(nearly all of it, a little)."""
+(nearly all of it, a little), demo (a venue without loans, transfers and whatever else demo trading does not offer)."""
 
 
 def plan_of(text: str) -> tuple[Injection, ...]:

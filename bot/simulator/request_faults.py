@@ -24,6 +24,7 @@ MESSAGES = {
     10006: "Too many visits. Exceeded the API Rate Limit.",
     10016: "Internal server error.",
     10019: "ws trade service is restarting, do not accept new request, but the request in the process is not affected.",
+    10032: "Demo trading are not supported.",
     110007: "ab not enough for new order",
     110063: "The trading of the symbol is not allowed: settlement in progress",
     170146: "Order creation timeout.",

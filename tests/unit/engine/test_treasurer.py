@@ -207,6 +207,30 @@ def test_a_reading_from_before_the_last_payment_is_never_planned_on():
     assert D(15700) == desk.told(PaymentPlanned)[1].debt_before
 
 
+UNMANAGED = [
+    ("demo trading", {}, {"absent": "demo trading has neither loans nor transfers"}, "demo trading has neither"),
+    ("no loan", {}, {"structure": Structure.NONE}, "there is no loan"),
+    ("the settings", {"structure": Structure.NONE}, {}, "the settings say"),
+    ("switched off", {"enabled": False}, {}, "the settings say"),
+]
+
+
+@pytest.mark.parametrize(("name", "rules", "reading", "why"), UNMANAGED, ids=[case[0] for case in UNMANAGED])
+def test_who_asks_where_no_loan_is_managed_is_turned_away(
+    name: str, rules: dict[str, Any], reading: dict[str, Any], why: str
+):
+    """The wish is refused at once, and not kept until some day there is a loan."""
+    desk = Desk(a_config(loan=LoanRules(**({"enabled": True} | rules))))
+    desk.start()
+    desk.hear(LoanRead(reading=LoanReading(**({"asked_ms": desk.now_ms, "structure": Structure.UTA} | reading))))
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(500)))
+
+    (refused,) = desk.diary.of(PaymentRefused)
+    assert ("loan", D(500)) == (refused.rule, refused.amount)
+    assert why in refused.reason
+    assert desk.state.asked_to_repay is None
+
+
 MOVES = [("ours", "0", 0), ("another amount", "0.01", 1), ("the other way", "-2", 1)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bot.domain.inspection import Inspection
+from bot.domain.loan import LoanReading, Structure
 from bot.exit_codes import ExitCode
 from bot.preflight.checks import CHECKS
 from bot.preflight.findings import Facts, Grade, Machine, against, exit_code, findings, stopping
@@ -18,6 +19,7 @@ from tests.unit.engine.desk import BTCUSDT, facts
 RIGHTS = {"ContractTrade": ("Order", "Position"), "Spot": ("SpotTrade",), "Wallet": ("AccountTransfer",)}
 WELL = Inspection(
     facts=facts(),
+    loan=LoanReading(asked_ms=1, structure=Structure.NONE),
     rights=RIGHTS,
     leverage=(D(25), D(25)),
     flat=True,
@@ -66,6 +68,49 @@ BROKEN = [
         False,
     ),
 ]
+
+
+AT_MS = 1_755_932_400_000
+LOANS = [
+    # name, what was read, settings, grade, what is said
+    ("pledged", LoanReading(asked_ms=AT_MS, structure=Structure.CRYPTO_LOAN, principal=D(16200), pledged_btc=D("0.27"),
+                            venue_ltv=D("0.517")),
+     {}, Grade.PASS, "Crypto Loan: 16200.00 USDT against 0.27 BTC, LTV 51.7%"),
+    ("inside", LoanReading(asked_ms=AT_MS, structure=Structure.UTA, principal=D(16200)),
+     {}, Grade.PASS, "borrowed in the unified account: 16200.00 USDT"),
+    ("none", LoanReading(asked_ms=AT_MS, structure=Structure.NONE), {}, Grade.PASS, "there is no loan"),
+    ("both", LoanReading(asked_ms=AT_MS, structure=Structure.UTA, principal=D(16200), borrowed_elsewhere=D(7)),
+     {}, Grade.WARN, "7.00 USDT are owed elsewhere"),
+    ("a right is missing", LoanReading(asked_ms=AT_MS, structure=Structure.UTA, absent="no permission"),
+     {}, Grade.WARN, "no permission"),
+    ("not read", None, {}, Grade.WARN, "the exchange did not say"),
+    ("switched off", None, {"LOAN__ENABLED": "false"}, Grade.PASS, "not managed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "reading", "settings", "grade", "line"), LOANS, ids=[case[0] for case in LOANS])
+def test_the_loan_that_was_found_is_told(
+    name: str, reading: LoanReading | None, settings: dict[str, str], grade: Grade, line: str
+) -> None:
+    """Which of the two structures, and how it stands; nothing of it stands against hedging."""
+    found = next(f for f in look(replace(WELL, loan=reading), **settings) if f.name == "loan")
+
+    assert grade is found.grade
+    assert line in found.line
+    assert [] == against([found])
+
+
+def test_in_demo_trading_there_is_no_loan_to_miss() -> None:
+    """It is said plainly, and nobody is sent to look for a setting."""
+    demo = {
+        "MODE": "demo",
+        "BYBIT__DEMO_API_KEY": "hedgelock-paper",
+        "BYBIT__DEMO_API_SECRET": "hedgelock-paper-secret",
+    }
+    told = {f.name: f for f in look(replace(WELL, repays_itself=None), **demo)}
+
+    assert "demo trading has neither loans nor transfers" in told["loan"].line
+    assert (Grade.PASS, Grade.PASS) == (told["loan"].grade, told["auto repay"].grade)
 
 
 @pytest.mark.parametrize(
