@@ -93,6 +93,11 @@ def _not_started(state: State) -> str:
     if state.market.ticker is None:
         return "waiting for the first price"
     if state.config.loan.may_hold_btc and state.loan.pledged is None:
+        if state.loan.reading is not None and state.loan.reading.absent:
+            return (
+                f"the settings name a Crypto Loan that cannot be read, and BTC may lie in it: {state.loan.reading.absent}; "
+                "loan.structure=auto looks at what there is, book.spot_source=fixed names the BTC"
+            )
         return "waiting for a first reading of the loan: BTC may lie in it"
     for channel, health in state.channels.items():
         if not health.up and health.since_ms == state.started_ms:

@@ -231,6 +231,19 @@ def test_who_asks_where_no_loan_is_managed_is_turned_away(
     assert desk.state.asked_to_repay is None
 
 
+def test_a_crypto_loan_that_cannot_be_read_is_named_as_what_is_waited_for():
+    """Whoever names a structure that this world does not have would wait for it without end, and not know for what."""
+    desk = Desk(a_config(loan=LoanRules(enabled=True, structure=Structure.CRYPTO_LOAN)))
+    desk.start()
+    assert "waiting for a first reading of the loan" in desk.state.why
+    absent = LoanReading(asked_ms=desk.now_ms, structure=Structure.CRYPTO_LOAN, absent="demo trading has none")
+    desk.hear(LoanRead(reading=absent))
+    desk.pulse(1)
+
+    assert Mode.STARTING is desk.state.mode
+    assert "demo trading has none" in desk.state.why
+
+
 MOVES = [("ours", "0", 0), ("another amount", "0.01", 1), ("the other way", "-2", 1)]
 
 
