@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from bot import paper
 from bot.domain.clock import Clock, MarketClock
 from bot.exchange.hosts import Credentials, Hosts
+from bot.modes import Mode
 from bot.settings import Settings
-from bot.settings.worlds import Mode
 
 __all__ = ["World", "enter_world"]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ FLOORS = {
     "stream": {"domain"},
     "backtest": {"domain", "engine", "strategy", "simulator"},
     "review": {"domain", "engine", "strategy", "journal"},
-    "settings": {"domain", "engine", "monitoring"},
+    "settings": {"domain", "engine", "modes", "monitoring"},
     "preflight": {
         "domain",
         "exchange",
@@ -41,6 +42,7 @@ FLOORS = {
         "monitoring",
         "settings",
         "exit_codes",
+        "modes",
         "premises",
         "wiring",
         "world",
@@ -198,6 +200,21 @@ def test_no_import_goes_in_a_circle():
     no(
         (" -> ".join(found) for module in sorted(below) if (found := circle(module, ()))),
         "move what both need into a module below both",
+    )
+
+
+def test_the_kill_switch_loads_nothing_of_the_daemon():
+    """The last resort works when the engine, the journal or the settings do not, and what it does not load it need not wait for."""
+    rooms = "kill_switch", "kill.desk", "kill.line", "kill.look", "kill.work", "kill.world"
+    asked = f"import sys, {', '.join(f'scripts.{room}' for room in rooms)}; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    may = {"bot", "bot.domain", "bot.domain.clock", "bot.modes"}
+
+    no(
+        sorted({name for name in loaded if name.startswith("bot.")} - may) + sorted({"pydantic", "ccxt"} & set(loaded)),
+        "say it again in scripts/kill, or move it into a module of bot/ that imports nothing",
     )
 
 

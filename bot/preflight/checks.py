@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from bot.domain import names
 from bot.exit_codes import ExitCode
+from bot.modes import Mode
 from bot.preflight import debt
 from bot.preflight.findings import Check, Facts, Finding, Grade, account_of, not_said, passed
-from bot.settings.worlds import Mode
 
 __all__ = ["CHECKS"]
 

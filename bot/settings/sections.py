@@ -20,8 +20,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from bot.engine.policies import HALTABLE
+from bot.modes import Mode
 from bot.settings.variables import PREFIX
-from bot.settings.worlds import Mode
 
 _PLACEHOLDERS = ("changeme", "change-me", "change_me", "your", "todo", "xxx", "<", "placeholder", "replace")
 

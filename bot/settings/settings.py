@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.modes import ENDPOINTS, Endpoints, Mode, check_host
 from bot.monitoring.alerts.urls import secrets_of
 from bot.settings.breakers import BreakerSettings
 from bot.settings.deadman import DeadManSettings
@@ -38,7 +39,6 @@ from bot.settings.sections import (
 )
 from bot.settings.stream import KafkaSettings
 from bot.settings.variables import PREFIX, SettingsError, Variable, read
-from bot.settings.worlds import ENDPOINTS, Endpoints, Mode, check_host
 
 __all__ = ["ARMING_PHRASE", "PREFIX", "Endpoints", "Loaded", "Mode", "NotArmed", "Settings", "SettingsError", "load"]
 

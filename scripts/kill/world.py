@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dotenv.parser import parse_stream
 
-from bot.settings.worlds import ENDPOINTS, Mode, check_host
+from bot.modes import ENDPOINTS, Mode, check_host
 from scripts.kill.latch import LATCH_NAME
 
 __all__ = ["CannotKnow", "World", "find"]

@@ -1,7 +1,7 @@
-"""The worlds a run can trade in, and the hosts that belong to each.
+"""The modes: the worlds a run can trade in, and the hosts that belong to each.
 
-Knows Bybit's host names; does not know keys, paths or how a socket is opened. A host of one world is refused in another,
-because a demo run that reaches the real exchange would trade real money.
+Knows Bybit's host names; does not know keys, paths or how a socket is opened, and loads nothing of ours, because the kill switch
+reads it too. A host of one world is refused in another: a demo run that reaches the real exchange would trade real money.
 """
 
 from __future__ import annotations
