@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
@@ -67,10 +67,15 @@ LEAVE_S = 4.0
 INBOX_BOUND = 10_000
 
 
-async def run(settings: Settings) -> int:
-    """Run the daemon until it is told to stop; returns an ExitCode. What went wrong is said in one line, with the mend."""
+async def run(settings: Settings, greet: Callable[[str], None] | None = None) -> int:
+    """Run the daemon until it is told to stop; returns an ExitCode. What went wrong is said in one line, with the mend.
+
+    `greet` is called with a link that opens the dashboard, token and all: it is for a person at a terminal, never for a log.
+    """
     try:
         async with enter_world(settings) as world, Daemon(settings, world) as daemon:
+            if greet is not None and settings.web.enabled:
+                greet(daemon.link)
             await daemon.live()
     except (HedgeLockError, ExceptionGroup) as error:
         return _say_why(error)
@@ -150,7 +155,7 @@ class Daemon:
             self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._checks.against
         )
         self._web = Web(
-            wiring.web_options(settings, premises.new_verb_token(path)),
+            wiring.web_options(settings, premises.reading_token(path), premises.new_verb_token(path)),
             view=self.view,
             vitals=self._pulse.vitals,
             archive=archive,
@@ -181,6 +186,11 @@ class Daemon:
             for task in living:
                 task.cancel()
         _log.info("stopped", hedge="kept", records=self._engine.state.records)
+
+    @property
+    def link(self) -> str:
+        """What opens the dashboard, token and all."""
+        return self._web.link
 
     def view(self) -> BotView:
         """What people and machines may see."""
@@ -338,7 +348,7 @@ class Daemon:
             journal=str(self._journal.path),
         )
         if settings.web.enabled:
-            _log.info("dashboard", open=self._web.url)
+            _log.info("dashboard", open=self._web.url, link="hedgelock dashboard")
 
     def _stop(self, reason: str) -> None:
         if self._asked_to_stop.is_set():

@@ -1,6 +1,6 @@
-"""What a daemon leaves on the disk for others to find: its locks, its whereabouts, the token of its verbs, and old paper journals.
+"""What a daemon leaves on the disk for others to find: its locks, its whereabouts, the tokens of its window, and old paper journals.
 
-Knows file names beside the journal. Nothing here is a secret but the token, which only its owner may read.
+Knows file names beside the journal. Nothing here is a secret but the tokens, which only their owner may read.
 """
 
 from __future__ import annotations
@@ -23,12 +23,16 @@ __all__ = [
     "new_run_name",
     "new_verb_token",
     "place",
+    "reading_token",
+    "reading_token_path",
     "set_aside_strangers_journal",
     "tell_whereabouts",
     "verb_token_path",
 ]
 
 KEPT_PAPER_JOURNALS = 5
+_TOKEN_BYTES, _TOKEN_LENGTH = 24, 32
+"""Random bytes of a token, and its length in base64."""
 WHEREABOUTS = "daemon.json"
 
 
@@ -72,16 +76,43 @@ def _digest(*words: str) -> str:
     return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
 
+def reading_token_path(journal: Path) -> Path:
+    """Where the token that reads lies, for the command line of the same user."""
+    return journal.with_name("web.token")
+
+
+def reading_token(journal: Path) -> str:
+    """The token that reads where none is set. It is kept, so that a page that is open outlives a restart; delete the file for another one.
+
+    One that somebody else may have read or written is replaced.
+    """
+    path = reading_token_path(journal)
+    with contextlib.suppress(OSError), path.open(encoding="ascii", errors="replace") as stream:
+        facts = os.fstat(stream.fileno())
+        if (
+            facts.st_uid == os.getuid()
+            and not facts.st_mode & 0o077
+            and len(token := stream.read(99).strip()) == _TOKEN_LENGTH
+        ):
+            return token
+    return _new_token(path)
+
+
 def verb_token_path(journal: Path) -> Path:
-    """Where this run's token lies, for the command line of the same user."""
+    """Where the token that operates lies, for the command line of the same user."""
     return journal.with_name("verbs.token")
 
 
 def new_verb_token(journal: Path) -> str:
-    """A new token for this run: 192 bits, written for this user alone. Where the disk does not take it, nobody has it."""
-    token = secrets.token_urlsafe(24)
-    path = verb_token_path(journal)
+    """A new token that operates this run where none is set."""
+    return _new_token(verb_token_path(journal))
+
+
+def _new_token(path: Path) -> str:
+    """192 random bits, written for this user alone. Where the disk does not take them, nobody has them."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
     with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:

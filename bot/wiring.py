@@ -29,6 +29,7 @@ from bot.monitoring.alerts.quiet import QuietHours
 from bot.monitoring.alerts.rules import Thresholds
 from bot.monitoring.alerts.service import AlertOptions
 from bot.monitoring.alerts.words import Severity
+from bot.monitoring.guard import is_loopback
 from bot.monitoring.heartbeat import HeartbeatOptions
 from bot.monitoring.listener import WebOptions
 from bot.monitoring.telegram.control import TelegramOptions
@@ -151,15 +152,17 @@ def exchange_patience(settings: Settings) -> ExchangePatience:
     )
 
 
-def web_options(settings: Settings, verb_token: str) -> WebOptions:
-    """Where the dashboard listens. `verb_token` is this run's own, for those who ask for a verb where no token is set."""
+def web_options(settings: Settings, reading_token: str, verb_token: str) -> WebOptions:
+    """Where the dashboard listens. The tokens are this daemon's own, for where none is set; beyond this machine one must be."""
     web = settings.web
+    chosen = web.token.get_secret_value()
     return WebOptions(
         host=web.host,
         port=web.port,
         metrics_port=web.metrics_port,
-        token=web.token.get_secret_value() or None,
-        verb_token=web.operate_token.get_secret_value() or web.token.get_secret_value() or verb_token,
+        token=chosen or (reading_token if is_loopback(web.host) else ""),
+        metrics_token=chosen,
+        verb_token=web.operate_token.get_secret_value() or chosen or verb_token,
         allowed_hosts=tuple(name.strip() for name in web.allowed_hosts.split(",") if name.strip()),
     )
 

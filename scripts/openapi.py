@@ -68,6 +68,7 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "name": {"in": "path", "required": True, "schema": {"type": "string"}},
     "verb": {"in": "path", "required": True, "schema": {"type": "string"}},
 }
+_READERS: list[dict[str, list[str]]] = [{"read": []}, {"operate": []}]
 _DECIMAL = {"type": ["string", "null"], "format": "decimal", "description": "a plain decimal; null: unavailable"}
 _NUMBER = {"type": ["number", "null"], "description": "null: unavailable"}
 
@@ -86,17 +87,17 @@ def described() -> dict[str, Any]:
     paths["/api/v1/verbs/{verb}"] = {"post": _post()}
     about = (
         "Names carry their unit, unit last; a Decimal is a string; null is unavailable, never zero. A document only ever grows. "
-        "Where tokens are set, reading asks for the token (scope read) and a verb for the operate token (scope operate, which may "
-        "read too). A POST asks for a token always."
+        "Everything but the page, its files and /health asks for a token: reading for that of the scope read, a verb for that of the "
+        "scope operate, which may read too. Where none is set, the daemon makes its own: web.token and verbs.token beside its journal."
     )
     return {
         "openapi": "3.1.0",
         "info": {"title": "HedgeLock", "version": "1", "description": about},
-        "security": [{"read": []}, {}],
+        "security": _READERS,
         "paths": paths,
         "components": {
             "securitySchemes": {
-                "read": {"type": "http", "scheme": "bearer", "description": "HEDGELOCK__WEB__TOKEN"},
+                "read": {"type": "http", "scheme": "bearer", "description": "HEDGELOCK__WEB__TOKEN, or web.token"},
                 "operate": {
                     "type": "http",
                     "scheme": "bearer",
@@ -111,8 +112,8 @@ def described() -> dict[str, Any]:
 def _get(path: str, summary: str, parameters: tuple[str, ...], kind: str) -> dict[str, Any]:
     answers: dict[str, Any] = {"200": {"description": "as asked", "content": _content(kind)}}
     if kind == "verdict":
-        answers["503"] = {"description": "not well; the reasons are inside", "content": _content(kind)}
-    elif path.startswith("/api/"):
+        answers["503"] = {"description": "not well; the reasons are inside for who may read", "content": _content(kind)}
+    else:
         answers |= {"401": {"description": "a token is needed"}, "429": {"description": "too many wrong tokens"}}
     if parameters:
         answers |= {
@@ -120,6 +121,8 @@ def _get(path: str, summary: str, parameters: tuple[str, ...], kind: str) -> dic
             "503": {"description": "the journal cannot be asked now"},
         }
     found: dict[str, Any] = {"summary": summary, "responses": answers}
+    if kind == "verdict":
+        found["security"] = [{}, *_READERS]
     if parameters:
         found["parameters"] = [{"name": name, "in": "query", **_PARAMETERS[name]} for name in parameters]
     return found
@@ -143,7 +146,7 @@ def _post() -> dict[str, Any]:
     refusals = {
         "400": "a malformed body",
         "401": "a token that may operate is needed",
-        "403": "another origin",
+        "403": "another origin, or a token that only reads",
         "404": "no such verb",
         "415": "not JSON",
         "429": "too many",

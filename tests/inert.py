@@ -1,7 +1,7 @@
-"""A day for an engine, the same each time, and the crowd that attacks its window: `python -m tests.inert PORT CLIENTS`.
+"""A day for an engine, the same each time, and the crowd that attacks its window: `python -m tests.inert PORT CLIENTS TOKEN`.
 
 The crowd: a third never finish their request line, a third listen to the stream and never read, a third drip headers; a closed one knocks
-again. Beside them a fuzzer asks whatever comes to mind, as fast as it is answered.
+again. Beside them a fuzzer asks whatever comes to mind, as fast as it is answered. They have the token that reads: it lets them cost more.
 """
 
 from __future__ import annotations
@@ -104,23 +104,23 @@ class Day:
         return replace(read, reading=replace(read.reading, asked_ms=self.now_ms))
 
 
-async def crowd(port: int, clients: int) -> None:
+async def crowd(port: int, clients: int, token: str) -> None:
     """Attack until killed; says `knocking` once every client has knocked."""
     knocked = [asyncio.Event() for _ in range(clients)]
     async with asyncio.TaskGroup() as tasks:
         for number, event in enumerate(knocked):
-            tasks.create_task(_slow(port, number, event))
+            tasks.create_task(_slow(port, number, event, token))
         for event in knocked:
             await event.wait()
-        tasks.create_task(_fuzz(port, Random(1)))
+        tasks.create_task(_fuzz(port, Random(1), token))
         sys.stdout.write("knocking\n")
         sys.stdout.flush()
 
 
-async def _slow(port: int, number: int, knocked: asyncio.Event) -> None:
+async def _slow(port: int, number: int, knocked: asyncio.Event, token: str) -> None:
     begin = (
         b"GET /api/v1/status HT",
-        f"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode(),
+        f"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode(),
         b"GET / HTTP/1.1\r\n",
     )
     while True:
@@ -138,13 +138,14 @@ async def _slow(port: int, number: int, knocked: asyncio.Event) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _fuzz(port: int, rng: Random) -> None:
+async def _fuzz(port: int, rng: Random, token: str) -> None:
     methods = ("GET", "HEAD", "POST", "PUT", "DELETE", "\x00", "GET " * 50)
     while True:
         with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(2):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 lines = f"{rng.choice(methods)} {rng.choice(PATHS)} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n"
+                lines += f"Authorization: Bearer {token}\r\n"
                 writer.write(lines.encode() + rng.randbytes(rng.randrange(40)) + b"\r\n\r\n")
                 await reader.read(65_536)
                 writer.close()
@@ -152,4 +153,4 @@ async def _fuzz(port: int, rng: Random) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(crowd(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(crowd(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

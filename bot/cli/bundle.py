@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bot import __version__
+from bot.cli import asking
 from bot.cli.asking import Asked
 from bot.domain.clock import wall_ms
 from bot.domain.errors import SetUp
@@ -40,7 +41,8 @@ _ASKED = {
 def write(loaded: Loaded, daemon: Asked, *, out: Path | None, journal: Path) -> Path:
     """Write the bundle (mode 0600) and return where. What cannot be had is told inside it instead."""
     path = out or Path(f"hedgelock-bundle-{wall_ms() // 1000}.tar.gz")
-    hide = _hider(loaded.settings.secrets())
+    tokens = asking.reading_token(loaded.settings), asking.operating_token(loaded.settings)
+    hide = _hider([*loaded.settings.secrets(), *filter(None, tokens)])
     path.touch(mode=0o600)
     with tarfile.open(path, "w:gz") as archive:
         for name, text in _texts(loaded, daemon, journal):

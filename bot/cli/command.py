@@ -119,7 +119,13 @@ def run(
     launch.open_logs(loaded)
     from bot.app import run as run_daemon
 
-    launch.finish(run_daemon(loaded.settings))
+    # The link that opens the dashboard has its token in it: for the eyes at a terminal, and never where it would be kept.
+    is_watched = sys.stdout.isatty() and not loaded.settings.web.token.get_secret_value()
+    launch.finish(run_daemon(loaded.settings, _greet if is_watched else None))
+
+
+def _greet(link: str) -> None:
+    typer.echo(f"\nThe dashboard, opened: {link}\n")
 
 
 @app.command(short_help="Ask the running daemon how it stands")
@@ -132,27 +138,14 @@ def status(
 
     Exit code 0 when it answers, 1 when no daemon does.
     """
-    from urllib.error import HTTPError, URLError
-    from urllib.request import ProxyHandler, build_opener
-
-    from bot.cli import launch
+    from bot.cli import asking, launch
     from bot.cli.terminal import fail, print_sections
 
-    web = launch.load_or_fail(env_file, web__port=port).settings.web
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)
-    url = f"http://{host}:{web.port}/api/v1/status"
+    daemon = asking.Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
     try:
-        with build_opener(ProxyHandler({})).open(url, timeout=5) as answer:
-            sections = json.load(answer)
-        if not isinstance(sections, dict):
-            raise ValueError("not an object")
-    except HTTPError as error:
-        fail(ExitCode.FAILURE, f"{url} answered {error.code}: is that HedgeLock?")
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        fail(ExitCode.FAILURE, f"no daemon answers at {url} ({reason})", "Start one with: hedgelock run")
-    except ValueError:
-        fail(ExitCode.FAILURE, f"{url} did not answer in HedgeLock's words: is something else on that port?")
+        sections = daemon.status()
+    except ConnectionError as error:
+        fail(ExitCode.FAILURE, *asking.told(daemon, error))
     if as_json:
         typer.echo(json.dumps(sections, indent=2))
     else:

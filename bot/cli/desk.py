@@ -35,6 +35,7 @@ alerts = typer.Typer(help="Try whether alerts arrive.", no_args_is_help=True, ri
 def add_to(app: typer.Typer) -> None:
     """Give the command these verbs."""
     app.command(short_help="Watch the running daemon, live")(top)
+    app.command(short_help="Print a link that opens the dashboard")(dashboard)
     app.command(short_help="Where profit and loss came from")(pnl)
     app.command(short_help="Pack a support bundle without secrets")(bundle)
     app.add_typer(alerts, name="alerts", short_help="Try whether alerts arrive")
@@ -55,20 +56,38 @@ def top(
 
     A daemon that does not answer is said so, with the age of what is shown, until it is back. Exit code 1 when none answers at first.
     """
-    from bot.cli import launch, top
-    from bot.cli.asking import Asked
+    from bot.cli import asking, launch, top
     from bot.cli.terminal import fail
 
-    web = launch.load_or_fail(env_file, web__port=port).settings.web
-    daemon = Asked(web.host, web.port, web.token.get_secret_value())
+    daemon = asking.Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
     try:
         first = daemon.status()
     except ConnectionError as error:
-        fail(ExitCode.FAILURE, f"no daemon answers at {daemon.url} ({error})", "Start one with: hedgelock run")
+        fail(ExitCode.FAILURE, *asking.told(daemon, error))
     if once:
         top.show(first)
     else:
         top.watch(daemon.status, first, every_s=every_s)
+
+
+def dashboard(port: Port = None, env_file: EnvFile = None) -> None:
+    """Print a link that opens the running daemon's dashboard, with the token that reads in it: for your eyes, not for a log or a chat.
+
+    The token is HEDGELOCK__WEB__TOKEN or, where none is set, the one the daemon keeps in web.token beside its journal. A verb on the page
+    asks for one more: HEDGELOCK__WEB__OPERATE_TOKEN, or verbs.token beside the journal. Exit code 1 when no daemon answers.
+    """
+    from urllib.parse import quote
+
+    from bot.cli import asking, launch
+    from bot.cli.terminal import fail
+
+    settings = launch.load_or_fail(env_file, web__port=port).settings
+    daemon = asking.Asked.own(settings)
+    try:
+        daemon.status()
+    except ConnectionError as error:
+        fail(ExitCode.FAILURE, *asking.told(daemon, error))
+    typer.echo(f"{daemon.url}/#token={quote(asking.reading_token(settings), safe='')}")
 
 
 def pnl(
@@ -127,9 +146,7 @@ def bundle(
     from bot.cli.bundle import write
 
     loaded = launch.load_or_fail(env_file, web__port=port)
-    web = loaded.settings.web
-    daemon = Asked(web.host, web.port, web.token.get_secret_value())
-    path = write(loaded, daemon, out=out, journal=file or loaded.settings.journal_path)
+    path = write(loaded, Asked.own(loaded.settings), out=out, journal=file or loaded.settings.journal_path)
     typer.echo(f"{path}: look into it before you send it")
 
 

@@ -6,11 +6,14 @@ Knows options and exit codes. Reads only; a daemon is operated by its own verbs.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bot.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from bot.cli.asking import Asked
 
 __all__ = ["add_to"]
 
@@ -42,6 +45,8 @@ def status(
 ) -> None:
     """One row for each daemon: mode, delta, gap, LTV, margin, profit, age of the price. They are asked together, and only asked.
 
+    Each asks for its token: HEDGELOCK__WEB__TOKEN, or the file web.token beside its journal. That of the daemon of this folder is found.
+
     Exit code 0 when every one trades on a fresh price, 1 when one does not or does not answer, 3 when a list makes no sense.
     """
     import json
@@ -52,7 +57,7 @@ def status(
 
     try:
         members = [*(rooms.listed(file) if file else []), *(rooms.member(word, token) for word in daemons or [])]
-        rows = rooms.ask(members)
+        rows = rooms.ask(members, _own())
     except SetUp as error:
         fail(ExitCode.SETTINGS, error.problem, error.mend)
     if not rows:
@@ -64,3 +69,14 @@ def status(
         print_rows([{**blank, **row} for row in rows])
     if not all(row["well"] for row in rows):
         raise typer.Exit(ExitCode.FAILURE)
+
+
+def _own() -> Asked | None:
+    """The daemon of this folder; None where its settings cannot be read, which is no trouble of the others."""
+    from bot.cli.asking import Asked
+    from bot.settings import SettingsError, load
+
+    try:
+        return Asked.own(load().settings)
+    except SettingsError:
+        return None

@@ -176,26 +176,17 @@ def _offline(env_file: Path | None, *, structure: Structure, **book: float) -> l
 
 def _live(port: int | None, env_file: Path | None) -> list[dict[str, Any]]:
     """The running daemon's own answer; ends the command where none answers."""
-    from urllib.request import ProxyHandler, Request, build_opener
-
     from bot.cli import launch
+    from bot.cli.asking import Asked
     from bot.cli.terminal import fail
 
-    web = launch.load_or_fail(env_file, web__port=port).settings.web
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)
-    url = f"http://{host}:{web.port}/api/v1/what-if"
-    request = Request(url)
-    if token := web.token.get_secret_value():
-        request.add_header("Authorization", f"Bearer {token}")
+    daemon = Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=5) as answer:
-            told = json.load(answer)
-        rows = told["rows"] if isinstance(told, dict) else told
-        return [_plain_names(row) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return [_plain_names(row) for row in daemon.document("/api/v1/what-if")["rows"]]
+    except (ConnectionError, KeyError, TypeError) as error:
         fail(
             ExitCode.FAILURE,
-            f"no daemon answers at {url} ({error})",
+            f"no daemon answers at {daemon.url} ({error})",
             "Start one with: hedgelock run; or name a book: hedgelock what-if --spot 0.27 --price 116000 --debt 16200 --short 0.27",
         )
 

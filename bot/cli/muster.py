@@ -63,9 +63,13 @@ def listed(path: Path) -> list[Member]:
     return found
 
 
-def ask(members: Iterable[Member]) -> list[dict[str, Any]]:
-    """One row for each member, in their order. One that does not answer is a row too, with the reason."""
-    daemons = [(each, Asked.at(each.url, _token(each.token))) for each in members]
+def ask(members: Iterable[Member], own: Asked | None = None) -> list[dict[str, Any]]:
+    """One row for each member, in their order. One that does not answer is a row too, with the reason.
+
+    `own` is the daemon of the folder this is asked in: no token need be named for it.
+    """
+    daemons = [(each, Asked(each.url, _token(each.token))) for each in members]
+    daemons = [(each, own if own and not each.token and daemon.url == own.url else daemon) for each, daemon in daemons]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda pair: _row(*pair), daemons))
 

@@ -1,6 +1,6 @@
 """The verbs of the operator: doctor, and what is asked of a running daemon over its own API.
 
-Knows options, exit codes and where the token of a running daemon lies. None of these verbs trades by itself; for when no daemon answers
+Knows options and exit codes. None of these verbs trades by itself; for when no daemon answers
 there is scripts/kill_switch.py.
 """
 
@@ -74,6 +74,7 @@ def watch(port: Port = None, env_file: EnvFile = None) -> None:
     import signal
 
     from bot.cli import launch
+    from bot.cli.asking import base_url
     from bot.cli.terminal import fail
     from bot.domain.errors import SetUp
     from bot.journal.latch import Latch
@@ -88,7 +89,7 @@ def watch(port: Port = None, env_file: EnvFile = None) -> None:
     except SetUp as error:
         fail(ExitCode.FAILURE, error.problem, error.mend)
     watching = Watch(
-        f"{_base(settings)}/health/live",
+        f"{base_url(settings)}/health/live",
         latch,
         kill=kill,
         verb=settings.deadman.watch_verb,
@@ -167,10 +168,12 @@ def _told(answer: dict[str, Any]) -> NoReturn:
 
 
 def _nobody(settings: Settings, verb: str) -> tuple[str, str]:
+    from bot.cli.asking import base_url
+
     mend = "Start one with: hedgelock run"
     if verb in ("freeze", "neutralise", "flatten"):
         mend = f"The hand outside needs none: scripts/kill_switch.py {verb}"
-    return f"no daemon answers at {_base(settings)}", mend
+    return f"no daemon answers at {base_url(settings)}", mend
 
 
 def _lift_here(loaded: Any, reason: str) -> NoReturn:
@@ -178,6 +181,7 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
     import asyncio
 
     from bot.cli import launch
+    from bot.cli.asking import base_url
     from bot.cli.terminal import fail
     from bot.domain.errors import JournalFailed
     from bot.journal.latch import Latch
@@ -187,7 +191,7 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
     launch.open_logs(loaded, quiet=True)
     latch = Latch(loaded.settings.journal_path)
     if not latch.state().closed:
-        fail(ExitCode.FAILURE, f"no daemon answers at {_base(loaded.settings)}, and the latch is open")
+        fail(ExitCode.FAILURE, f"no daemon answers at {base_url(loaded.settings)}, and the latch is open")
     if not reason.strip():
         fail(ExitCode.USAGE, "say why: --reason '...'")
     if against := asyncio.run(reasons_against(loaded.settings)):
@@ -198,22 +202,6 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
         fail(ExitCode.MACHINE, str(failed))
     typer.echo("the latch is lifted; the next start trades once its books agree with the venue's")
     raise typer.Exit(ExitCode.OK)
-
-
-def _base(settings: Settings) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.web.host, settings.web.host)
-    return f"http://{host}:{settings.web.port}"
-
-
-def _token(settings: Settings) -> str:
-    from bot.premises import verb_token_path
-
-    if own := settings.web.operate_token.get_secret_value() or settings.web.token.get_secret_value():
-        return own
-    try:
-        return verb_token_path(settings.journal_path).read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def _got(settings: Settings) -> dict[str, Any] | None:
@@ -229,10 +217,11 @@ def _asked(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] 
     from urllib.error import HTTPError, URLError
     from urllib.request import ProxyHandler, Request, build_opener
 
+    from bot.cli.asking import base_url, operating_token
     from bot.cli.terminal import fail
 
-    request = Request(_base(settings) + path, data=body)
-    request.add_header("Authorization", f"Bearer {_token(settings)}")
+    request = Request(base_url(settings) + path, data=body)
+    request.add_header("Authorization", f"Bearer {operating_token(settings)}")
     request.add_header("Content-Type", "application/json")
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
@@ -240,12 +229,12 @@ def _asked(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] 
     except HTTPError as error:
         text = error.read(2000).decode(errors="replace").strip()
         if error.code != 409:
-            fail(ExitCode.FAILURE, f"{_base(settings)} answered {error.code}: {text}")
+            fail(ExitCode.FAILURE, f"{base_url(settings)} answered {error.code}: {text}")
         found = json.loads(text)
     except (URLError, OSError):
         return None
     except ValueError:
-        fail(ExitCode.FAILURE, f"{_base(settings)} did not answer in HedgeLock's words")
+        fail(ExitCode.FAILURE, f"{base_url(settings)} did not answer in HedgeLock's words")
     return found if isinstance(found, dict) else None
 
 

@@ -59,16 +59,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def check_exposure(host: str, token: str | None) -> None:
-    """Balances are nobody else's business: raises SetUp for a listener beyond this machine without a token, and for a short token."""
-    if token is not None and len(token) < TOKEN_MIN_LENGTH:
+def check_exposure(host: str, token: str) -> None:
+    """Balances are nobody else's business: raises SetUp for a listener without a token, and for a short one."""
+    if 0 < len(token) < TOKEN_MIN_LENGTH:
         raise SetUp(
             f"the dashboard's token is shorter than {TOKEN_MIN_LENGTH} characters",
             "Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'",
         )
-    if token is None and not is_loopback(host):
+    if not token:
         raise SetUp(
-            f"the dashboard would listen on {host}, beyond this machine, without a token",
+            f"the dashboard would listen on {host} without a token; beyond this machine none is made for you",
             "Listen on 127.0.0.1, or set a token and put a TLS proxy in front",
         )
 
@@ -82,10 +82,12 @@ def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset
 
 
 def guards(
-    hosts: Callable[[], frozenset[str]], token: str | None, verb_token: str | None = None, *, pace: Pace
+    hosts: Callable[[], frozenset[str]], token: str, verb_token: str | None = None, *, pace: Pace
 ) -> list[Middleware]:
-    """The middlewares, outermost first. `hosts` is asked per request, since a port of 0 is known only once bound. `verb_token` is what a
-    POST must show; None: no POST is served. `pace` is how fast requests are answered; a verb with its token does not wait.
+    """The middlewares, outermost first.
+
+    `hosts` is asked per request, since a port of 0 is known only once bound. `token` "" asks for none; `verb_token` is what a POST must
+    show, None: no POST is served. `pace` is how fast requests are answered; a verb with its token does not wait.
     """
     return [
         _last_resort,
@@ -201,41 +203,49 @@ def _body_guard(verb_token: str | None) -> Middleware:
     return check
 
 
-def _token_guard(token: str | None, verb_token: str | None) -> Middleware:
+def _token_guard(token: str, verb_token: str | None) -> Middleware:
     lockout = Lockout()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if verb_token is not None and _is_verb(request):
-            if _shows(request, lockout, verb_token):
-                request[AUTHORISED] = True
-                return await handler(request)
-            raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+            shown = _shown(request, lockout, token, verb_token)
+            if not shown:
+                raise _unauthorised()
+            if shown != verb_token:
+                raise web.HTTPForbidden(text="This token reads; a verb needs the one that operates.\n")
+            request[AUTHORISED] = True
+            return await handler(request)
         # Who may operate may read: two scopes, one inside the other.
-        request[AUTHORISED] = token is None or _shows(request, lockout, token, verb_token)
+        request[AUTHORISED] = not token or bool(_shown(request, lockout, token, verb_token))
         if request[AUTHORISED] or request.path == "/" or request.path.startswith(OPEN_PATHS):
             return await handler(request)
-        raise web.HTTPUnauthorized(text="A token is needed.\n", headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+        raise _unauthorised()
 
     return check
+
+
+def _unauthorised() -> web.HTTPUnauthorized:
+    text = "A token is needed, as Authorization: Bearer. `hedgelock dashboard` prints a link that opens the page.\n"
+    return web.HTTPUnauthorized(text=text, headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
 
 
 def _is_verb(request: web.Request) -> bool:
     return request.method == hdrs.METH_POST and request.path.startswith(VERB_PATHS)
 
 
-def _shows(request: web.Request, lockout: Lockout, *tokens: str | None) -> bool:
-    """Is one of these bearer tokens shown? A wrong one is remembered against its address; raises 429 while that is locked out."""
+def _shown(request: web.Request, lockout: Lockout, *tokens: str | None) -> str:
+    """Which of these bearer tokens is shown, "" for none. A wrong one is held against its address; raises 429 while that is locked out."""
     shown = request.headers.get(hdrs.AUTHORIZATION, "")
     if not shown:
-        return False
+        return ""
     address = request.remote or ""
     if lockout.locked(address, elapsed_s()):
         raise web.HTTPTooManyRequests(text="Too many wrong tokens; wait a minute.\n", headers={hdrs.RETRY_AFTER: "60"})
-    if any(hmac.compare_digest(shown.encode(), f"Bearer {token}".encode()) for token in tokens if token):
-        return True
-    lockout.failed(address, elapsed_s())
-    return False
+    known = [token for token in tokens if token and hmac.compare_digest(shown.encode(), f"Bearer {token}".encode())]
+    if not known:
+        lockout.failed(address, elapsed_s())
+    return known[0] if known else ""
 
 
 def _is_wildcard(host: str) -> bool:

@@ -38,8 +38,9 @@ _WAITING_IN_KERNEL = 128
 class WebOptions:
     """Where to listen and who may ask.
 
-    `port` 0 takes any free one; `metrics_port` 0 opens no second listener. `token` is asked for when set (at least 22 characters),
-    as `Authorization: Bearer`; `verb_token` likewise of every POST (None: none is served).
+    `port` 0 takes any free one; `metrics_port` 0 opens no second listener. `token` is asked for (at least 22 characters), as
+    `Authorization: Bearer`; `metrics_token` likewise on the second port ("": none is asked for there), `verb_token` of every POST (None:
+    none is served).
     `allowed_hosts` are further Host headers, with their port ("hedgelock:9096"). Connections are let in, and requests answered, as fast as
     they come up to a burst, and then at so many a second: the loop is the engine's.
     """
@@ -47,7 +48,8 @@ class WebOptions:
     host: str = "127.0.0.1"
     port: int = 8009
     metrics_port: int = 9096
-    token: str | None = None
+    token: str
+    metrics_token: str = ""
     verb_token: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     max_stream_clients: int = 20
@@ -60,10 +62,13 @@ class WebOptions:
 
 
 class Listener:
-    """Binds one port and serves `routes` on it. `setting` is the variable a person changes when the port is taken."""
+    """Binds one port and serves `routes` on it. `setting` is the variable a person changes when the port is taken; `token` "" asks
+    for none.
+    """
 
-    def __init__(self, options: WebOptions, *, port: int, setting: str) -> None:
+    def __init__(self, options: WebOptions, *, port: int, setting: str, token: str) -> None:
         self._options = options
+        self._token = token
         self._setting = setting
         self._wanted_port = port
         self._hosts: frozenset[str] = frozenset()
@@ -123,7 +128,7 @@ class Listener:
         app = web.Application(
             middlewares=guard.guards(
                 lambda: self._hosts,
-                options.token,
+                self._token,
                 options.verb_token,
                 pace=Pace(burst=options.requests_burst, per_s=options.requests_per_s),
             ),

@@ -6,9 +6,10 @@
     POST /api/v1/verbs/{verb}   {"reason": "...", "confirm": "flatten paper", "amount_usdt": "100"}, as application/json
                                 202 {"verb", "accepted": true, "text"}; 409 the same with false: it was refused, and why
 
-A POST needs `Authorization: Bearer TOKEN` always: the dashboard's token, or, where none is set, the one this run wrote to `verbs.token`
-beside its journal. `confirm` is the phrase that the list shows, typed; "" where none is asked for. `reason` may be at most 200 characters.
-400 a malformed body, 401 no token, 403 another origin, 404 no such verb, 415 not JSON, 429 too many.
+A POST needs `Authorization: Bearer TOKEN` of the token that operates: the one that is set or, where none is, the one this run wrote to
+`verbs.token` beside its journal. `confirm` is the phrase that the list shows, typed; "" where none is asked for. `reason` may be at most
+200 characters.
+400 a malformed body, 401 no token, 403 another origin or a token that only reads, 404 no such verb, 415 not JSON, 429 too many.
 """
 
 from __future__ import annotations

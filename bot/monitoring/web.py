@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
@@ -89,6 +90,11 @@ class Web:
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     @property
+    def link(self) -> str:
+        """The same with the token that reads, for one person's eyes: no log may have it. A browser sends nothing of what follows the #."""
+        return f"{self.url}#token={quote(self._options.token, safe='')}"
+
+    @property
     def listeners(self) -> int:
         """How many pages listen to the stream."""
         return self._broadcast.clients
@@ -98,7 +104,7 @@ class Web:
         if self._front is not None:
             return
         options = self._options
-        front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT")
+        front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT", token=options.token)
         verbs, past = self._verbs, self._past
         await front.open(
             {
@@ -112,7 +118,12 @@ class Web:
         )
         self._front = front
         if options.metrics_port:
-            side = Listener(options, port=options.metrics_port, setting="HEDGELOCK__WEB__METRICS_PORT")
+            side = Listener(
+                options,
+                port=options.metrics_port,
+                setting="HEDGELOCK__WEB__METRICS_PORT",
+                token=options.metrics_token,
+            )
             try:
                 await side.open(self._checks())
             except SetUp:

@@ -20,11 +20,13 @@ class WebSettings(Section):
     port: int = key(8009, "its port; 0 = any free one", room="monitoring", ge=0, le=65535)
     metrics_port: int = key(9096, "second port for /metrics; 0 = none", room="monitoring", ge=0, le=65535)
     token: SecretStr = key(
-        SecretStr(""), "asked of everyone who wants more than /health; needed beyond loopback", room="monitoring"
+        SecretStr(""),
+        "asked of everyone who wants more than /health; empty = the daemon's own, in web.token beside its journal; needed beyond loopback",
+        room="monitoring",
     )
     operate_token: SecretStr = key(
         SecretStr(""),
-        "asked of who wants a verb, and may read too; empty = the token above does both",
+        "asked of who wants a verb, and may read too; empty = the token above does both, or verbs.token beside the journal",
         room="monitoring",
     )
     allowed_hosts: str = key(

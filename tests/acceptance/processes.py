@@ -63,8 +63,18 @@ class Daemon:
     def status(self) -> dict[str, Any]:
         """What the dashboard's API tells; waits for a daemon that is still starting."""
         wait_for(self._listens, seconds=30, what="the dashboard to answer")
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/status", timeout=5) as answer:
-            return json.load(answer)  # type: ignore[no-any-return]
+        return json.loads(self.tells("/api/v1/status"))  # type: ignore[no-any-return]
+
+    def tells(self, path: str) -> str:
+        """What it answers whoever shows the token that it keeps beside its journal."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
+        request.add_header("Authorization", f"Bearer {self.token()}")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    def token(self, name: str = "web.token") -> str:
+        """web.token reads, verbs.token operates."""
+        return next(self.log_path.parent.rglob(name)).read_text().strip()
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

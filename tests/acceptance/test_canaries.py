@@ -69,6 +69,37 @@ def test_no_canary_is_found_anywhere(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("core*"))
 
 
+@pytest.mark.timeout(240)
+def test_the_tokens_a_daemon_makes_are_in_their_files_alone(tmp_path: Path) -> None:
+    """Nothing is configured: what opens the window is in no log, page, bundle, process list or other file of its."""
+    told: dict[str, bytes] = {}
+    with a_daemon(tmp_path, LOG__LEVEL="debug") as daemon:
+        wait_for(lambda: daemon.said("decision"), seconds=90, what="a decision")
+        told |= {page: daemon.tells(page).encode() for page in PAGES}
+        secrets = {name: daemon.token(name) for name in ("web.token", "verbs.token")}
+        known = environment({"WEB__PORT": str(daemon.port)})
+        for verb in ("config", "status", "bundle"):
+            words = [sys.executable, "-m", "bot", verb]
+            told[verb] = subprocess.run(words, cwd=tmp_path, env=known, capture_output=True, check=True).stdout
+        told["process list"] = b"".join(_command_lines())
+        link = [sys.executable, "-m", "bot", "dashboard"]
+        printed = subprocess.run(link, cwd=tmp_path, env=known, capture_output=True, check=True).stdout.decode()
+        daemon.stop()
+
+    (bundle,) = tmp_path.glob("hedgelock-bundle-*.tar.gz")
+    with tarfile.open(bundle) as archive:
+        told |= {f"bundle: {name}": archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
+    told |= {
+        str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name not in secrets
+    }
+    assert f"http://127.0.0.1:{daemon.port}/#token={secrets['web.token']}\n" == printed
+    assert [] == [
+        (name, secret) for name, text in told.items() for secret in secrets.values() if secret.encode() in text
+    ]
+    assert b"DEBUG" in told[str(daemon.log_path)].upper()
+    assert b"paper" in told["bundle: hedgelock-bundle/status.json"]
+
+
 def _command_lines() -> list[bytes]:
     """What `ps` shows of every process of this machine."""
     found = []

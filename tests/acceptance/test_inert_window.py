@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FEW, MANY = 40, 1_000
 PACE_S = 0.004
 ROUNDS = 3
+TOKEN = "a-token-of-at-least-22-characters"
 
 
 class Run(NamedTuple):
@@ -75,7 +76,7 @@ async def attacked(port: int, clients: int) -> AsyncIterator[None]:
         yield
         return
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.inert", str(port), str(clients), cwd=ROOT, stdout=subprocess.PIPE
+        sys.executable, "-m", "tests.inert", str(port), str(clients), TOKEN, cwd=ROOT, stdout=subprocess.PIPE
     )
     os.sched_setaffinity(process.pid, {max(range(os.cpu_count() or 1))})
     try:
@@ -96,7 +97,7 @@ async def live(folder: Path, *, clients: int, turns: int) -> Run:
     day, pulse = Day(engine, random.Random(4711)), Pulse()
     archive = JournalArchive(folder / "past.sqlite", symbol="BTCUSDT")
     web = Web(
-        WebOptions(port=0, metrics_port=0),
+        WebOptions(port=0, metrics_port=0, token=TOKEN),
         view=lambda: picture.view(engine.state, day.now_ms),
         vitals=pulse.vitals,
         archive=archive,

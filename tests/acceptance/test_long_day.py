@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean
@@ -68,7 +67,6 @@ def _rss_kib(daemon: Daemon) -> int:
 
 def _gauge(daemon: Daemon, name: str) -> dict[str, float]:
     """One metric's value by its label, as Prometheus reads it."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port}/metrics", timeout=5) as answer:
-        families = text_string_to_metric_families(answer.read().decode())
-        samples = [sample for family in families for sample in family.samples if sample.name == name]
+    families = text_string_to_metric_families(daemon.tells("/metrics"))
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
     return {sample.labels["queue"]: sample.value for sample in samples}

@@ -13,7 +13,7 @@ import pytest
 
 from bot.domain.view import BotView
 from bot.monitoring.web import Web
-from tests.browser.desk import a_story, served
+from tests.browser.desk import TOKEN, a_story, served
 
 playwright = pytest.importorskip(
     "playwright.async_api", reason="playwright is not installed: see requirements-dev.lock"
@@ -87,6 +87,7 @@ async def open_window() -> AsyncIterator[Open]:
             scheme: str = "light",
             width: int = 1280,
             height: int = 900,
+            known: bool = True,
             **options: object,
         ) -> Window:
             context = await browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})
@@ -94,6 +95,8 @@ async def open_window() -> AsyncIterator[Open]:
             window = Window(page=await context.new_page(), seen=view or a_story())
             window.web = await stack.enter_async_context(served(lambda: window.seen, **options))
             window.home = window.web.url
+            if known:  # as one whose tab has the token already
+                await window.page.add_init_script(f"sessionStorage.setItem('token', '{TOKEN}')")
             window.page.set_default_timeout(10_000)
             window._listen()
             return window

@@ -96,7 +96,7 @@ class Story:
         )
 
 
-VERB_TOKEN = "a-verb-token-of-the-tests-0123456789"
+TOKEN, VERB_TOKEN = "a-token-of-at-least-22-characters", "a-verb-token-of-the-tests-0123456789"
 
 
 class VerbBook:
@@ -145,7 +145,7 @@ async def served(
     """The dashboard on a free port, with the vitals of this very loop, a journal of three days and a desk for verbs."""
     archive = JournalArchive(a_past(), symbol="BTCUSDT")
     pulse = Pulse(lambda: {"inbox": QueueDepth(depth=3, limit=4_096), "executor": QueueDepth(depth=0, limit=64)})
-    known = {"port": 0, "metrics_port": 0, "verb_token": VERB_TOKEN, **options}
+    known = {"port": 0, "metrics_port": 0, "token": TOKEN, "verb_token": VERB_TOKEN, **options}
     web = Web(
         WebOptions(**known),  # type: ignore[arg-type]
         view=view,
@@ -167,7 +167,7 @@ async def served(
 
 async def _main() -> None:
     async with served(Story(a_story())) as web:
-        sys.stdout.write(f"{web.url}\n")
+        sys.stdout.write(f"{web.link}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 

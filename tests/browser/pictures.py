@@ -1,6 +1,6 @@
 """Takes the pictures of the documentation: every page of a running daemon, in light and dark, on a desk and on a phone.
 
-`python -m tests.browser.pictures http://127.0.0.1:8009/ docs/images` writes dashboard-PAGE-light.png, -dark.png and -phone.png.
+`python -m tests.browser.pictures "$(scripts/run dashboard)" docs/images` writes dashboard-PAGE-light.png, -dark.png and -phone.png.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ LOOKS = {"charts": "#chart-pnl path.series", "rates": "#chart-sigma path.series"
 TALLEST_PX = 780  # a picture of the documentation stays below 200 kB
 
 
-async def take(home: str, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
-    """One picture per page and screen; waits for what the page loads besides the stream."""
+async def take(link: str, folder: Path, pages: tuple[str, ...] = PAGES) -> None:
+    """One picture per page and screen of the dashboard that the link opens; waits for what the page loads besides the stream."""
+    home = link.partition("#")[0]
     async with async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, (scheme, width, height) in SCREENS.items():
             context = await browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height})  # type: ignore[arg-type]
             page = await context.new_page()
+            await page.goto(link)
+            await page.wait_for_selector("html[data-link=live]")
             for wanted in pages:
                 await _shoot(
                     page, f"{home}#/{wanted}", LOOKS.get(wanted), folder / f"dashboard-{wanted}-{name}.png", width

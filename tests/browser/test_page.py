@@ -11,7 +11,7 @@ import pytest
 from bot.domain.commands import Mode, Outcome
 from bot.domain.view import BotView, PnlView
 from tests.browser.conftest import Open, playwright
-from tests.browser.desk import a_story, served
+from tests.browser.desk import TOKEN, a_story, served
 from tests.build import NOW_MS, a_decision, a_view, an_order_view
 
 D = Decimal
@@ -271,21 +271,39 @@ async def test_every_number_has_a_unit(open_window: Open) -> None:
 
 
 async def test_a_token_opens_the_page(open_window: Open) -> None:
-    """Numbers appear only for who shows it; a wrong one is asked for again."""
-    token = "a-token-of-at-least-22-characters"
-    window = await open_window(token=token)
+    """Numbers appear only for who shows it; a wrong one is asked for again. How to come by it stands there."""
+    window = await open_window(known=False)
     await window.go(wait="locked")
+    assert "hedgelock dashboard" in await window.text("#unlock")
     assert await window.page.locator("main").is_hidden()
 
     await window.page.get_by_label("This dashboard asks for its token").fill("wrong")
     await window.page.get_by_role("button", name="Open").click()
     await asyncio.sleep(0)
     await window.page.wait_for_selector("html[data-link=locked]")
-    await window.page.get_by_label("This dashboard asks for its token").fill(token)
+    await window.page.get_by_label("This dashboard asks for its token").fill(TOKEN)
     await window.page.get_by_role("button", name="Open").click()
 
     await window.page.wait_for_selector("html[data-link=live]")
     assert await window.text("#mode") == "TRADING"
+
+
+async def test_a_link_with_the_token_opens_the_page_and_keeps_it_from_the_address(open_window: Open) -> None:
+    """What was behind the # is gone from the address and from what a reload asks; the same tab stays open, another does not."""
+    window = await open_window(known=False)
+
+    await window.page.goto(window.web.link)
+    await window.page.wait_for_selector("html[data-link=live]")
+    assert window.page.url == f"{window.home}#/overview"
+    await window.page.reload()
+    await window.page.wait_for_selector("html[data-link=live]")
+
+    other = await window.page.context.new_page()
+    await other.goto(window.home)
+    await other.wait_for_selector("html[data-link=locked]")
+    await other.evaluate(f"location.hash = 'token={TOKEN}'")  # the link, typed into a tab that is open already
+    await other.wait_for_selector("html[data-link=live]")
+    assert TOKEN not in other.url
 
 
 async def test_when_every_place_is_taken_the_page_asks_instead(open_window: Open) -> None:

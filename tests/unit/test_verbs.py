@@ -24,6 +24,7 @@ from tests.build import a_view
 from tests.unit.engine.desk import Desk as Engine
 
 TOKEN = "a-token-of-at-least-22-characters"
+READS = "another-one-that-only-reads-0123"
 GOOD = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 
 
@@ -91,7 +92,7 @@ async def test_only_what_takes_an_amount_gets_one(tmp_path: Path) -> None:
 @pytest.fixture
 async def window(tmp_path: Path) -> AsyncIterator[tuple[Office, str, aiohttp.ClientSession]]:
     office = Office(tmp_path)
-    options = WebOptions(port=0, metrics_port=0, verb_token=TOKEN)
+    options = WebOptions(port=0, metrics_port=0, token=READS, verb_token=TOKEN)
     web = Web(options, view=a_view, vitals=lambda: Vitals(up_s=1.0), verbs=office.desk)
     await web.bind()
     serving = asyncio.create_task(web.run())
@@ -105,6 +106,7 @@ DOORS = [
     # name, verb, headers, body, status
     ("no token", "freeze", {"Content-Type": "application/json"}, "{}", 401),
     ("a wrong token", "freeze", GOOD | {"Authorization": "Bearer no"}, "{}", 401),
+    ("a token that reads", "freeze", GOOD | {"Authorization": f"Bearer {READS}"}, "{}", 403),
     ("a form", "freeze", GOOD | {"Content-Type": "application/x-www-form-urlencoded"}, "a=b", 415),
     ("plain text", "freeze", GOOD | {"Content-Type": "text/plain"}, "{}", 415),
     ("another origin", "freeze", GOOD | {"Origin": "http://evil.example"}, "{}", 403),
@@ -138,11 +140,23 @@ async def test_the_doors(
     assert (status == 202) is (len(office.inbox) == 1)
 
 
+async def test_the_token_that_reads_is_no_guess(window: tuple[Office, str, aiohttp.ClientSession]) -> None:
+    """A page that reads and tries a verb, again and again, is not locked out of reading for it."""
+    _, url, client = window
+    reads = {"Authorization": f"Bearer {READS}"}
+
+    for _ in range(7):
+        async with client.post(f"{url}/pause", json={"reason": "lunch"}, headers=reads) as answer:
+            assert 403 == answer.status
+    async with client.get(url, headers=reads) as answer:
+        assert 200 == answer.status
+
+
 async def test_the_list_says_what_each_leaves(window: tuple[Office, str, aiohttp.ClientSession]) -> None:
     """Delta, LTV and liquidation price, before anybody confirms."""
     _, url, client = window
 
-    async with client.get(url) as answer:
+    async with client.get(url, headers={"Authorization": f"Bearer {READS}"}) as answer:
         offers = {offer["verb"]: offer for offer in json.loads(await answer.text())["verbs"]}
 
     assert {verb.value for verb in Verb} == set(offers)

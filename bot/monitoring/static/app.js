@@ -13,6 +13,7 @@ import { Line } from "./stream.js";
 import { VerbPage } from "./verbs.js";
 
 const $ = (id) => document.getElementById(id);
+takeToken();
 const store = new Store();
 const spark = new Spark($("spark"), $("spark-note"));
 const decisions = new Decisions($("decisions"));
@@ -54,6 +55,15 @@ function setLink(state, note = "") {
   }
   if (state === "live" && before !== "live") loadTrail();
   tick();
+}
+
+// A link that opens the page carries its token behind the #, which no browser sends. It is taken, and leaves the address at once.
+function takeToken() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return false;
+  sessionStorage.setItem("token", given);
+  history.replaceState(null, "", "#/overview");
+  return true;
 }
 
 async function loadTrail() {
@@ -273,6 +283,7 @@ function redraw() {
 }
 
 addEventListener("hashchange", () => {
+  if (takeToken()) line.now();
   route();
   $("main").focus({ preventScroll: true });
   scrollTo(0, 0);

@@ -179,7 +179,7 @@ def test_status_without_a_daemon_says_so(hedgelock):
     answer = hedgelock("status", "--port", "1")
 
     assert (ExitCode.FAILURE, "") == (answer.returncode, answer.stdout)
-    assert "no daemon answers at http://127.0.0.1:1/api/v1/status" in answer.stderr
+    assert "no daemon answers at http://127.0.0.1:1 " in answer.stderr
     assert "Start one with: hedgelock run" in answer.stderr
 
 

@@ -31,6 +31,7 @@ class Desk:
         return f"http://127.0.0.1:{self.web.port}{path}"
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
+        """As somebody who shows the token that reads, unless told otherwise (Authorization="": none)."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.client.get(self.url(path), headers=names) as response:
             return response.status, await response.text()
@@ -45,7 +46,9 @@ async def open_desk() -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def opened(**options: object) -> Desk:
-            return await stack.enter_async_context(_running(WebOptions(**{"port": 0, "metrics_port": 0, **options})))  # type: ignore[arg-type]
+            return await stack.enter_async_context(
+                _running(WebOptions(**{"port": 0, "metrics_port": 0, "token": TOKEN, **options}))
+            )  # type: ignore[arg-type]
 
         yield opened
 
@@ -55,7 +58,8 @@ async def _running(options: WebOptions) -> AsyncIterator[Desk]:
     desk = Desk(options)
     await desk.web.bind()
     task = asyncio.create_task(desk.web.run())
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as desk.client:
+    shown = {"Authorization": f"Bearer {options.token}"}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20), headers=shown) as desk.client:
         yield desk
         task.cancel()
         await asyncio.wait([task], timeout=5)

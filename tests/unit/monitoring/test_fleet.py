@@ -12,18 +12,21 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from bot.cli.command import app
+from bot.premises import reading_token
 from tests.unit.monitoring.conftest import TOKEN, Open
 
 
 async def fleet(*words: str, env: dict[str, str] | None = None) -> Result:
-    return await asyncio.to_thread(CliRunner().invoke, app, ["fleet", "status", *words], env=env)
+    return await asyncio.to_thread(
+        CliRunner().invoke, app, ["fleet", "status", *words], env={"A_TOKEN": TOKEN, **(env or {})}
+    )
 
 
 async def test_two_daemons_are_two_rows(open_desk: Open) -> None:
     """Names in the order they were given, figures as each daemon tells them, exit code 0 where both trade."""
     first, second = await open_desk(), await open_desk()
 
-    told = await fleet(f"alice={first.url('')}", second.url("/"), "--json")
+    told = await fleet(f"alice={first.url('')}", second.url("/"), "--json", "--token", "env:A_TOKEN")
 
     rows = json.loads(told.stdout)
     assert 0 == told.exit_code, told.output
@@ -37,7 +40,7 @@ async def test_one_that_is_away_is_a_row_too(open_desk: Open) -> None:
     """Unknown is a word, not a zero; and a script hears it by the exit code."""
     desk = await open_desk()
 
-    told = await fleet(f"here={desk.url('')}", "away=http://127.0.0.1:1")
+    told = await fleet(f"here={desk.url('')}", "away=http://127.0.0.1:1", "--token", "env:A_TOKEN")
 
     assert 1 == told.exit_code
     here, away = (line for line in told.stdout.splitlines() if line.split()[0] in ("here", "away"))
@@ -48,20 +51,32 @@ async def test_one_that_is_away_is_a_row_too(open_desk: Open) -> None:
 
 async def test_a_token_is_named_in_the_file_and_shown_to_nobody(open_desk: Open, tmp_path: Path) -> None:
     """Each daemon has its own; a wrong one is that row's trouble alone."""
-    desk = await open_desk(token=TOKEN)
+    desk = await open_desk()
     secret, fleet_file = tmp_path / "token", tmp_path / "fleet.txt"
     secret.write_text(f"{TOKEN}\n")
     fleet_file.write_text(
         f"# my daemons\nright {desk.url('')} file:{secret}\nenv {desk.url('')} env:A_TOKEN\nnone {desk.url('')}\n"
     )
 
-    told = await fleet("--file", str(fleet_file), "--json", env={"A_TOKEN": TOKEN})
+    told = await fleet("--file", str(fleet_file), "--json")
 
     rows: list[dict[str, Any]] = json.loads(told.stdout)
     assert 1 == told.exit_code
     assert [True, True, False] == [row["well"] for row in rows]
-    assert "it answered 401" == rows[2]["why"]
+    assert rows[2]["why"].startswith("it answered 401: it wants its token")
     assert TOKEN not in told.output
+
+
+async def test_the_daemon_of_this_folder_needs_no_token_named(open_desk: Open, tmp_path: Path) -> None:
+    """Its token lies beside its journal; no other address is shown it."""
+    journal = tmp_path / "journal.sqlite"
+    token = reading_token(journal)
+    own, other = await open_desk(token=token), await open_desk(token=token)
+    settings = {"HEDGELOCK__WEB__PORT": str(own.web.port), "HEDGELOCK__JOURNAL__PATH": str(journal)}
+
+    told = await fleet(own.url(""), other.url(""), "--json", env=settings)
+
+    assert [True, False] == [row["well"] for row in json.loads(told.stdout)]
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_the_file_is_what_the_code_says() -> None:
 
 def test_every_route_is_described_and_no_other() -> None:
     """The router's own tables are the list."""
-    web = Web(WebOptions(), view=lambda: None, vitals=lambda: None)  # type: ignore[arg-type, return-value]
+    web = Web(WebOptions(token=TOKEN), view=lambda: None, vitals=lambda: None)  # type: ignore[arg-type, return-value]
     gets = {**web._api(), **web._checks(), **Past(None).gets(), **Verbs(None, None).gets()}  # type: ignore[arg-type]
 
     assert set(gets) == set(openapi.PATHS)
@@ -69,7 +69,6 @@ SCOPES = [
 @pytest.mark.parametrize(("name", "token", "path", "wanted"), SCOPES, ids=[case[0] for case in SCOPES])
 async def test_scopes(open_desk: Open, name: str, token: str | None, path: str, wanted: int) -> None:
     """Who may operate may read; who may read may not operate."""
-    desk = await open_desk(token=TOKEN, verb_token=OPERATE)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    desk = await open_desk(verb_token=OPERATE)
 
-    assert wanted == (await desk.get(path, **headers))[0]
+    assert wanted == (await desk.get(path, Authorization=f"Bearer {token}" if token else ""))[0]

@@ -14,7 +14,7 @@ import aiohttp
 
 from bot.monitoring import present
 from tests.build import NOW_MS
-from tests.unit.monitoring.conftest import Desk, Open
+from tests.unit.monitoring.conftest import TOKEN, Desk, Open
 
 
 class Listener:
@@ -96,7 +96,8 @@ async def test_a_listener_that_does_not_read_is_dropped(open_desk: Open) -> None
     deaf = socket.socket()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     deaf.connect(("127.0.0.1", desk.web.port))
-    deaf.sendall(f"GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{desk.web.port}\r\n\r\n".encode())
+    lines = ("GET /api/v1/stream HTTP/1.1", f"Host: 127.0.0.1:{desk.web.port}", f"Authorization: Bearer {TOKEN}")
+    deaf.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
     listener = await _listen(desk)
     await _until(lambda: desk.web.listeners == 2)
 

@@ -14,6 +14,8 @@ from bot.domain.commands import Mode
 from bot.domain.errors import SetUp
 from bot.domain.view import BotView
 from bot.monitoring.listener import WebOptions
+from bot.monitoring.past import Past
+from bot.monitoring.verbs import Verbs
 from bot.monitoring.web import Web
 from tests.unit.monitoring.conftest import TOKEN, Desk, Open
 
@@ -186,7 +188,7 @@ async def test_halted_is_healthy_and_not_trading(open_desk: Open) -> None:
 async def test_a_taken_port_is_said_with_its_mend(open_desk: Open) -> None:
     """The person who starts a second bot reads what to change."""
     desk = await open_desk()
-    second = Web(WebOptions(port=desk.web.port), view=lambda: desk.seen, vitals=lambda: desk.vitals)
+    second = Web(WebOptions(port=desk.web.port, token=TOKEN), view=lambda: desk.seen, vitals=lambda: desk.vitals)
 
     with pytest.raises(SetUp, match=rf"127.0.0.1:{desk.web.port} is taken .*HEDGELOCK__WEB__PORT"):
         await second.run()
@@ -196,7 +198,11 @@ async def test_a_taken_metrics_port_lets_the_first_port_go(open_desk: Open) -> N
     """A start that fails leaves nothing listening."""
     desk = await open_desk()
     port = _free_port()
-    second = Web(WebOptions(port=port, metrics_port=desk.web.port), view=lambda: desk.seen, vitals=lambda: desk.vitals)
+    second = Web(
+        WebOptions(port=port, metrics_port=desk.web.port, token=TOKEN),
+        view=lambda: desk.seen,
+        vitals=lambda: desk.vitals,
+    )
 
     with pytest.raises(SetUp, match="HEDGELOCK__WEB__METRICS_PORT"):
         await second.bind()
@@ -222,15 +228,16 @@ async def test_the_metrics_port_shows_metrics_and_health_only(open_desk: Open) -
 
 
 EXPOSED = [
-    ("every address", "0.0.0.0", None),
-    ("the sixth's every address", "::", None),
-    ("a name", "hedgelock.internal", None),
+    ("every address", "0.0.0.0", ""),
+    ("the sixth's every address", "::", ""),
+    ("a name", "hedgelock.internal", ""),
+    ("not even this machine", "127.0.0.1", ""),
     ("a token too short", "127.0.0.1", "password"),
 ]
 
 
 @pytest.mark.parametrize(("name", "host", "token"), EXPOSED, ids=[case[0] for case in EXPOSED])
-def test_nothing_is_shown_beyond_this_machine_without_a_token(name: str, host: str, token: str | None) -> None:
+def test_nothing_is_shown_without_a_token(name: str, host: str, token: str) -> None:
     """Refused at start, not discovered later."""
 
     def never() -> BotView:
@@ -240,30 +247,61 @@ def test_nothing_is_shown_beyond_this_machine_without_a_token(name: str, host: s
         Web(WebOptions(host=host, token=token), view=never, vitals=never)  # type: ignore[arg-type]
 
 
-async def test_with_a_token_balances_need_it(open_desk: Open) -> None:
-    """The page and the bare verdicts are free; every number needs the token."""
-    desk = await open_desk(token=TOKEN)
-    right = {"Authorization": f"Bearer {TOKEN}"}
+FREE = ("/", "/health", "/health/live", "/health/ready", "/health/trading", "/static/{name}")
 
-    for path in ("/api/v1/status", "/api/v1/stream", "/api/v1/trail", "/metrics"):
-        assert (path, 401) == (path, (await desk.get(path))[0])
+
+async def test_every_route_but_the_page_and_health_needs_the_token(open_desk: Open) -> None:
+    """The router's own tables are the list: whatever is added to them asks for the token."""
+    desk = await open_desk()
+    routes = {
+        **desk.web._pages(),
+        **desk.web._api(),
+        **desk.web._checks(),
+        **Past(None).gets(),
+        **Verbs(None, None).gets(),
+    }  # type: ignore[arg-type]
+    nobody = {"Authorization": ""}
+
+    assert set(FREE) < set(routes)
+    for path in sorted(set(routes) - set(FREE)):
+        assert (path, 401) == (path, (await desk.get(path.replace("{name}", "1"), **nobody))[0])
     for path in ("/", "/static/app.js", "/health", "/health/live"):
-        assert (path, 200) == (path, (await desk.get(path))[0])
-    assert "reasons" not in (await desk.get("/health"))[1]
-    assert "mode" not in (await desk.get("/health"))[1]
-    assert (await desk.get("/api/v1/status", **right))[0] == 200
-    assert "reasons" in (await desk.get("/health", **right))[1]
+        assert (path, 200) == (path, (await desk.get(path, **nobody))[0])
+    assert "reasons" not in (await desk.get("/health", **nobody))[1]
+    assert "mode" not in (await desk.get("/health", **nobody))[1]
+    assert (await desk.get("/api/v1/status"))[0] == 200
+    assert "reasons" in (await desk.get("/health"))[1]
+
+
+async def test_the_metrics_port_asks_only_where_a_token_was_chosen(open_desk: Open) -> None:
+    """Prometheus on this machine scrapes without one; where a person set one, it shows it."""
+    nobody = {"Authorization": ""}
+    for chosen, wanted in (("", 200), (TOKEN, 401)):
+        desk = await open_desk(metrics_port=_free_port(), metrics_token=chosen)
+        url = f"http://127.0.0.1:{desk.web.metrics_port}"
+
+        async with desk.client.get(f"{url}/metrics", headers=nobody) as response:
+            assert wanted == response.status
+        async with desk.client.get(f"{url}/health", headers=nobody) as response:
+            assert 200 == response.status
+
+
+async def test_the_link_survives_every_letter_of_a_token(open_desk: Open) -> None:
+    """A chosen token may hold what an address may not."""
+    desk = await open_desk(token="a+b&c%d#e f/g=0123456789")
+
+    assert "/#token=a%2Bb%26c%25d%23e%20f%2Fg%3D0123456789" in desk.web.link
 
 
 async def test_guessing_is_stopped_after_five(open_desk: Open) -> None:
     """The sixth guess in a minute is not looked at, even if it is right."""
-    desk = await open_desk(token=TOKEN)
+    desk = await open_desk()
 
     answers = [(await desk.get("/api/v1/status", Authorization=f"Bearer guess{n}"))[0] for n in range(6)]
 
     assert answers == [401] * 5 + [429]
-    assert (await desk.get("/api/v1/status", Authorization=f"Bearer {TOKEN}"))[0] == 429
-    assert (await desk.get("/health"))[0] == 200
+    assert (await desk.get("/api/v1/status"))[0] == 429
+    assert (await desk.get("/health", Authorization=""))[0] == 200
 
 
 async def test_a_view_that_fails_fails_alone(open_desk: Open) -> None:
