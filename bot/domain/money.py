@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal, InvalidOperation
 
-__all__ = ["ZERO", "BadNumber", "amount", "ceil_to", "floor_to", "maybe_amount", "text"]
+__all__ = ["ZERO", "BadNumber", "amount", "average", "ceil_to", "floor_to", "maybe_amount", "text"]
 
 ZERO = Decimal(0)
+_SATOSHI = Decimal("0.00000001")
 
 
 class BadNumber(ValueError):
@@ -33,6 +34,14 @@ def amount(raw: object, field: str = "number") -> Decimal:
 def maybe_amount(raw: object, field: str = "number") -> Decimal | None:
     """Like `amount`, but an absent value (`None` or `""`, as Bybit writes "no value") is None."""
     return None if raw is None or raw == "" else amount(raw, field)
+
+
+def average(value: Decimal, quantity: Decimal) -> Decimal | None:
+    """What one unit of `quantity` came to: exact where eight decimals hold it, else rounded to them. None where there is no quantity."""
+    if not quantity:
+        return None
+    exact = value / quantity
+    return exact if exact == exact.quantize(_SATOSHI) else exact.quantize(_SATOSHI)
 
 
 def floor_to(number: Decimal, step: Decimal) -> Decimal:

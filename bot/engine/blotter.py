@@ -13,7 +13,7 @@ from decimal import Decimal
 from bot.domain.account import Execution
 from bot.domain.commands import PlaceOrder
 from bot.domain.legs import Act, Leg
-from bot.domain.money import ZERO
+from bot.domain.money import ZERO, average
 from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, TimeInForce, next_state, signal_of_status
 
 __all__ = ["KEPT_ENDED", "Blotter", "OurOrder"]
@@ -78,7 +78,7 @@ class OurOrder:
 
     @property
     def avg_price(self) -> Decimal | None:
-        return self.executed_value / self.executed if self.executed else None
+        return average(self.executed_value, self.executed)
 
     def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
         """Move along the table; raises IllegalStep for a pair that cannot be. What an ended order hears again is no news."""

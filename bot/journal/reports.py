@@ -41,7 +41,7 @@ from bot.domain.events import (
     Stopping,
 )
 from bot.domain.legs import Act, Leg
-from bot.domain.money import ZERO
+from bot.domain.money import ZERO, average
 from bot.domain.orders import OrderState, Signal, Verdict, next_state, signal_of_status, signal_of_verdict
 from bot.domain.records import Record
 from bot.journal.reader import Entry, JournalReader
@@ -60,7 +60,6 @@ __all__ = [
 
 Row = dict[str, Any]
 
-_SATOSHI = Decimal("0.00000001")
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _OF_ORDERS = (OrderAnswered, OrderSeen, OrderSought, OrderAbsent, ExecutionSeen, Started)
 _TELLING = (
@@ -101,8 +100,7 @@ class OrderStory:
 
     @property
     def avg_price(self) -> Decimal | None:
-        value = sum((e.qty * e.price for e in self.executions), ZERO)
-        return (value / self.filled).quantize(_SATOSHI) if self.filled else None
+        return average(sum((e.qty * e.price for e in self.executions), ZERO), self.filled)
 
     @property
     def delta_moved(self) -> Decimal:

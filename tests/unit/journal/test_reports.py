@@ -15,6 +15,7 @@ import pytest
 from bot.domain.commands import Note
 from bot.domain.errors import SetUp
 from bot.domain.events import FactsLost, OrderAnswered, Stopping
+from bot.domain.money import average
 from bot.domain.orders import Verdict
 from bot.journal import reports
 from bot.journal.journal import Journal
@@ -35,6 +36,23 @@ def test_an_order_is_told_with_everything_that_became_of_it(tmp_path: Path) -> N
         tuple(r[n] for n in ("order", "decision", "leg", "act", "qty", "state", "filled", "avg_price", "fee"))
         for r in rows
     ]
+
+
+AVERAGES = [
+    # name                        of (quantity, price)                                      as a script reads it
+    ("one price", [("0.108", "114728.00")], "114728.00"),
+    ("two prices, exactly", [("0.1", "100.00"), ("0.1", "101.00")], "100.50"),
+    ("two prices, never exactly", [("0.1", "100"), ("0.2", "101")], "100.66666667"),
+]
+
+
+@pytest.mark.parametrize(("name", "fills", "told"), AVERAGES, ids=[case[0] for case in AVERAGES])
+def test_an_average_price_has_the_digits_it_needs(name: str, fills: list[tuple[str, str]], told: str) -> None:
+    """As exact as eight decimals, and no tail of zeros behind a price that was paid as it stands."""
+    quantity = sum((D(qty) for qty, _ in fills), D(0))
+
+    assert told == str(average(sum((D(qty) * D(price) for qty, price in fills), D(0)), quantity))
+    assert average(D(0), D(0)) is None
 
 
 def test_a_refused_order_says_why_and_a_late_fill_still_counts(tmp_path: Path) -> None:
