@@ -26,7 +26,6 @@ from bot.engine.config import Patience as EnginePatience
 from bot.exchange.patience import Patience as ExchangePatience
 from bot.monitoring.alerts.desk import Options as DeskOptions
 from bot.monitoring.alerts.quiet import QuietHours
-from bot.monitoring.alerts.rules import Thresholds
 from bot.monitoring.alerts.service import AlertOptions
 from bot.monitoring.alerts.words import Severity
 from bot.monitoring.guard import is_loopback
@@ -169,7 +168,7 @@ def web_options(settings: Settings, reading_token: str, verb_token: str) -> WebO
 
 def alert_options(settings: Settings) -> AlertOptions:
     """Who is told, and when."""
-    alerts, loan = settings.alerts, settings.loan
+    alerts = settings.alerts
     in_order = (alerts.first_url.get_secret_value(), alerts.second_url.get_secret_value())
     return AlertOptions(
         urls=tuple(url for url in in_order if url),
@@ -178,7 +177,6 @@ def alert_options(settings: Settings) -> AlertOptions:
             remind_every_s=alerts.remind_every_min * 60,
             quiet=QuietHours.parse(alerts.quiet_hours, alerts.time_zone) if alerts.quiet_hours else None,
         ),
-        thresholds=Thresholds.at(loan.ltv_monitor, loan.ltv_warning, loan.ltv_critical, loan.ltv_emergency),
     )
 
 

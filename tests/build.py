@@ -31,6 +31,14 @@ NOW_MS = 1_760_018_580_000
 
 D = Decimal
 
+LTV_LADDER = (
+    RungView("MONITOR", 0.5),
+    RungView("WARNING", 0.65),
+    RungView("CRITICAL", 0.75),
+    RungView("EMERGENCY", 0.85),
+)
+MARGIN_LADDER = (RungView("ALERT", 0.3), RungView("TOP UP", 0.5), RungView("REDUCE", 0.7), RungView("CLOSE", 0.85))
+
 
 def a_decision(number: int = 1, **changes: Any) -> Decided:
     """The first hedge: the whole spot is covered, 60 % of the trade by the long leg."""
@@ -138,10 +146,10 @@ def a_view(**changes: Any) -> BotView:
             mm_rate=0.0213,
             equity=D("15087.91"),
             interest_per_day=D("2.66"),
-            ltv_ladder=tuple(
-                RungView(name=name, at=at)
-                for name, at in (("MONITOR", 0.5), ("WARNING", 0.65), ("CRITICAL", 0.75), ("EMERGENCY", 0.85))
-            ),
+            rung="MONITOR",
+            margin_rung="CALM",
+            ltv_ladder=LTV_LADDER,
+            margin_ladder=MARGIN_LADDER,
         ),
         pnl=PnlView(realised=D("129.34"), unrealised=D("-81.02"), funding=D("2.21"), fees=D("17.23"), total=D("33.30")),
         health=HealthView(

@@ -162,9 +162,9 @@ class WhatIfView:
     defended_liquidated: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class RungView:
-    """A step of a ladder: it begins `at` a fraction."""
+    """A step of a ladder as it is set: the rung is entered where the figure reaches `at`, a fraction."""
 
     name: str
     at: float
@@ -199,8 +199,8 @@ class LoanView:
     ltv_disagrees: bool = False  # ours and the venue's differ by more than half a percentage point
     rung: str = "UNKNOWN"  # SAFE .. EMERGENCY
     margin_rung: str = "UNKNOWN"
-    ltv_ladder: tuple[RungView, ...] = ()  # as the settings have it, lowest first; empty where no ladder acts
-    margin_ladder: tuple[RungView, ...] = ()
+    ltv_ladder: tuple[RungView, ...] = ()  # the lowest first; below it SAFE
+    margin_ladder: tuple[RungView, ...] = ()  # the same; below it CALM
     liquidation_down: Decimal | None = None
     liquidation_up: Decimal | None = None
     distance_down: float | None = None  # fraction of the present price

@@ -6,7 +6,7 @@ Reads state and decides nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from bot.domain.legs import Leg
@@ -17,8 +17,7 @@ from bot.engine import loan, ltv
 from bot.engine.config import EngineConfig
 from bot.engine.repayment import Payment
 from bot.engine.state import State
-from bot.strategy import insurance, ladder
-from bot.strategy.pipeline import OUT_OF_REACH
+from bot.strategy import insurance, ladder, pipeline
 from bot.strategy.what_if import (
     ACCOUNT_LIQUIDATED,
     CRYPTO_LOAN,
@@ -61,7 +60,7 @@ _DAYS, _HOURS = Decimal(365), Decimal(8760)
 
 def loan_view(state: State, now_ms: int) -> LoanView:
     """The loan at this moment; what nothing is known of is None."""
-    book, wallet, rules, policy = state.loan, state.wallet, state.config.loan, state.config.policy
+    book, wallet, rules = state.loan, state.wallet, state.config.loan
     reading, figures = book.reading, ltv.figures(state, now_ms)
     apr = _apr(state)
     owed = _owed(state, figures)
@@ -69,11 +68,13 @@ def loan_view(state: State, now_ms: int) -> LoanView:
     sigma = state.market.sigma_24h
     paid = book.paid_to_date
     no = book.refused
+    policy, memory = state.config.policy, state.memory
+    mm_rate = float(wallet.mm_rate) if wallet and wallet.mm_rate is not None else math.nan
     return LoanView(
         structure=STRUCTURES[figures.structure],
         debt=owed,
         ltv=_known(figures.ltv),
-        mm_rate=float(wallet.mm_rate) if wallet and wallet.mm_rate is not None else None,
+        mm_rate=_known(mm_rate),
         equity=_equity(state),
         interest_per_day=None if owed is None else _principal(state, owed) * apr / _DAYS,
         unmanaged=loan.unmanaged(state),
@@ -88,10 +89,12 @@ def loan_view(state: State, now_ms: int) -> LoanView:
         net_ltv=_known(figures.net_ltv),
         venue_ltv=float(reading.venue_ltv) if reading is not None and reading.venue_ltv is not None else None,
         ltv_disagrees=ltv.disagrees(state),
-        rung=LTV_RUNGS.get(state.memory.ltv_level, "UNKNOWN"),
-        margin_rung=MARGIN_RUNGS.get(state.memory.margin_level, "UNKNOWN"),
-        ltv_ladder=_rungs(LTV_RUNGS, policy.ltv_monitor, policy.ltv_warning, policy.ltv_critical, policy.ltv_emergency),
-        margin_ladder=_rungs(MARGIN_RUNGS, policy.mm_alert, policy.mm_top_up, policy.mm_reduce, policy.mm_close),
+        rung=LTV_RUNGS.get(pipeline.ltv_level_of(policy, memory.ltv_level, figures.ltv), "UNKNOWN"),
+        margin_rung=MARGIN_RUNGS.get(pipeline.margin_level_of(policy, memory.margin_level, mm_rate), "UNKNOWN"),
+        ltv_ladder=_ladder(
+            LTV_RUNGS, policy.ltv_monitor, policy.ltv_warning, policy.ltv_critical, policy.ltv_emergency
+        ),
+        margin_ladder=_ladder(MARGIN_RUNGS, policy.mm_alert, policy.mm_top_up, policy.mm_reduce, policy.mm_close),
         liquidation_down=_price(figures.down),
         liquidation_up=_price(figures.up),
         distance_down=_distance(price, figures.down),
@@ -106,11 +109,9 @@ def loan_view(state: State, now_ms: int) -> LoanView:
     )
 
 
-def _rungs(names: dict[int, str], *thresholds: float) -> tuple[RungView, ...]:
-    """A ladder's steps above the ground; none where the policy has put them out of reach."""
-    return tuple(
-        RungView(name=names[level], at=at) for level, at in enumerate(thresholds, start=1) if at < OUT_OF_REACH
-    )
+def _ladder(names: Mapping[int, str], *steps: float) -> tuple[RungView, ...]:
+    """The steps as they are set; a policy without one has it beyond everything."""
+    return tuple(RungView(names[level], at) for level, at in enumerate(steps, 1) if at <= 1.0)
 
 
 def _owed(state: State, figures: ltv.Figures) -> Decimal | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.domain.loan import LoanReading, Structure
 from bot.preflight.findings import Facts, Finding, Grade, account_of, not_said, passed
-from bot.settings.worlds import Mode
+from bot.modes import Mode
 
 __all__ = ["auto_repay", "loan"]
 

@@ -1,4 +1,4 @@
-"""When a message is sent: raised once, worse at once, reminded while it lasts, recovered when it is over, quiet at night.
+"""When a message is sent: raised once, worse at once, better and over when it has settled, reminded while it lasts, quiet at night.
 
 A pure machine: times come in as arguments, messages go out as values. A condition is one alert for as long as it is seen; it is over when
 it has not been seen for `settle_s`, so that something that flaps is not ten alerts.
@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bot.monitoring.alerts import remedies
 from bot.monitoring.alerts.quiet import QuietHours
 from bot.monitoring.alerts.words import RUNBOOK, Alert, Message, Occasion, Severity
 
@@ -36,6 +37,8 @@ class _Standing:
     seen_s: float
     told: Severity | None = None
     told_s: float = 0.0
+    bad_s: float = 0.0
+    """When it was last as bad as it was told to be."""
 
 
 class Desk:
@@ -56,6 +59,8 @@ class Desk:
     def look(self, seen: Iterable[Alert], *, now_s: float, wall_ms: int, head: str) -> list[Message]:
         """Take in every condition that holds now; returns what is to be sent."""
         for alert in seen:
+            if alert.severity < self._options.least and alert.critical_after_s is None:
+                continue  # a rung that nobody is told of is no reason to call the one above it still standing
             one = self._standing.setdefault(alert.key, _Standing(alert, now_s, now_s))
             one.alert, one.seen_s = alert, now_s
         messages = [message for one in list(self._standing.values()) for message in self._about(one, now_s, head)]
@@ -91,15 +96,19 @@ class Desk:
         if severity < options.least or age_s < alert.after_s or one.seen_s != now_s:
             return
         since = f"For {lasted(age_s)} now."
+        if one.told is None or severity >= one.told:
+            one.bad_s = now_s
         if one.told is None:
             yield _message(Occasion.RAISED, alert, severity, head, since)
         elif severity > one.told:
             yield _message(Occasion.WORSE, alert, severity, head, since)
+        elif now_s - one.bad_s > options.settle_s:
+            yield _message(Occasion.EASED, alert, severity, head, since, counts_as=one.told)
         elif now_s - one.told_s >= options.remind_every_s:
             yield _message(Occasion.REMINDER, alert, severity, head, since)
         else:
             return
-        one.told, one.told_s = max(severity, one.told or severity), now_s
+        one.told, one.told_s = severity, now_s
 
     def _may_leave(self, message: Message, wall_ms: int) -> bool:
         """Critical: always, and its recovery with it. The rest waits for the morning while it is quiet."""
@@ -134,14 +143,24 @@ def lasted(seconds: float) -> str:
     return f"{whole // 3_600} h {whole % 3_600 // 60} min"
 
 
-_WORDS = {Occasion.WORSE: "worse: ", Occasion.REMINDER: "still: ", Occasion.RECOVERED: "over: "}
+_WORDS = {
+    Occasion.WORSE: "worse: ",
+    Occasion.EASED: "better: ",
+    Occasion.REMINDER: "still: ",
+    Occasion.RECOVERED: "over: ",
+}
 
 
-def _message(occasion: Occasion, alert: Alert, severity: Severity, head: str, since: str) -> Message:
-    mark = "RECOVERED" if occasion is Occasion.RECOVERED else severity.name
-    lines = [alert.text, since, head, f"What to do: {RUNBOOK}#{alert.kind}"]
+def _message(
+    occasion: Occasion, alert: Alert, severity: Severity, head: str, since: str, *, counts_as: Severity | None = None
+) -> Message:
+    """`counts_as`: that the worst is over is told wherever the worst was told, at night too."""
+    is_over = occasion is Occasion.RECOVERED
+    mark = "RECOVERED" if is_over else severity.name
+    advice = [] if is_over else [remedies.first(alert.kind), f"What to do: {RUNBOOK}#{alert.kind}"]
+    lines = ["It was: " + alert.text if is_over else alert.text, since, *advice, head]
     return Message(
-        severity=severity,
+        severity=severity if counts_as is None else counts_as,
         occasion=occasion,
         subject=f"{mark} HedgeLock {_WORDS.get(occasion, '')}{alert.title}",
         body="\n".join(line for line in lines if line),

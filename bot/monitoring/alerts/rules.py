@@ -7,52 +7,29 @@ real seconds, whatever pace the market's clock has.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from bot.domain.commands import Mode, Note
 from bot.domain.events import FactsLost, OperatorAsked, Started, Stopping
 from bot.domain.records import Record
-from bot.domain.view import BotView
+from bot.domain.view import BotView, RungView
 from bot.monitoring.alerts.words import Alert, Severity, slug
 from bot.monitoring.pulse import Vitals
 
-__all__ = ["KINDS", "Rung", "Thresholds", "conditions", "happened", "head"]
+__all__ = ["KINDS", "SEVERITIES", "conditions", "happened", "head"]
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
+SEVERITIES = {
+    **{"MONITOR": INFO, "WARNING": WARNING, "CRITICAL": CRITICAL, "EMERGENCY": CRITICAL},
+    **{"ALERT": WARNING, "TOP UP": WARNING, "REDUCE": CRITICAL, "CLOSE": CRITICAL},
+}
+"""How bad a rung of either ladder is."""
 
-class Rung(NamedTuple):
-    """A step of a ladder: from `at` on, a fraction."""
-
-    name: str
-    at: float
-    severity: Severity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """Where messages about the ladders begin; the LTV's steps are settings (`at`). LTV is the one that the ladder looks at; margin is the
-    account's maintenance margin rate. Told also where no ladder acts (the original policy)."""
-
-    ltv: tuple[Rung, ...] = (
-        Rung("MONITOR", 0.50, INFO),
-        Rung("WARNING", 0.65, WARNING),
-        Rung("CRITICAL", 0.75, CRITICAL),
-        Rung("EMERGENCY", 0.85, CRITICAL),
-    )
-    margin: tuple[Rung, ...] = (
-        Rung("ALERT", 0.30, WARNING),
-        Rung("TOP UP", 0.50, WARNING),
-        Rung("REDUCE", 0.70, CRITICAL),
-        Rung("CLOSE", 0.85, CRITICAL),
-    )
-
-    @classmethod
-    def at(cls, *ltvs: float) -> Thresholds:
-        """The LTV's four steps at these fractions, lowest first."""
-        return cls(ltv=tuple(rung._replace(at=at) for rung, at in zip(Thresholds().ltv, ltvs, strict=True)))
-
+_WHERE_NONE_ACTS = {
+    "ltv": (RungView("WARNING", 0.65), RungView("CRITICAL", 0.75), RungView("EMERGENCY", 0.85)),
+    "margin": (RungView("ALERT", 0.30), RungView("TOP UP", 0.50), RungView("REDUCE", 0.70), RungView("CLOSE", 0.85)),
+}
+"""The original policy has no ladder and does nothing on one: a person is told all the same."""
 
 BLIND_S, BLIND_LONG_S, STARTING_S, REDUCING_S, UNKNOWN_S, OFF_TARGET_S, LAG_S = (
     15.0,
@@ -86,7 +63,7 @@ KINDS = {
 """Every kind of our own. A Note of the engine brings its own kind."""
 
 
-def conditions(view: BotView, vitals: Vitals, thresholds: Thresholds) -> Iterator[Alert]:
+def conditions(view: BotView, vitals: Vitals) -> Iterator[Alert]:
     """Everything that is wrong at this moment and lasts."""
     yield from _mode(view)
     if view.health.unknown_orders:
@@ -95,8 +72,9 @@ def conditions(view: BotView, vitals: Vitals, thresholds: Thresholds) -> Iterato
         )
         yield Alert(kind="order-unknown", severity=WARNING, title="an order is unknown", text=text, after_s=UNKNOWN_S)
     yield from _off_target(view)
-    yield from _ladder("ltv", "LTV", view.loan.ltv, thresholds.ltv)
-    yield from _ladder("margin", "maintenance margin", view.loan.mm_rate, thresholds.margin)
+    loan = view.loan
+    yield from _ladder("ltv", "LTV", loan.ltv, loan.rung, loan.ltv_ladder)
+    yield from _ladder("margin", "maintenance margin", loan.mm_rate, loan.margin_rung, loan.margin_ladder)
     if (lag_ms := vitals.loop_lag_ms) is not None and lag_ms >= _LAG_MS:
         text = f"The event loop is {lag_ms / 1000:.1f} s late; every deadline is."
         yield Alert(kind="loop-lag", severity=WARNING, title="the process is held up", text=text, after_s=LAG_S)
@@ -149,14 +127,17 @@ def _off_target(view: BotView) -> Iterator[Alert]:
     )
 
 
-def _ladder(kind: str, name: str, value: float | None, rungs: tuple[Rung, ...]) -> Iterator[Alert]:
-    reached = [rung for rung in rungs if value is not None and value >= rung.at]
-    if not reached or value is None:
+def _ladder(kind: str, name: str, value: float | None, rung: str, steps: tuple[RungView, ...]) -> Iterator[Alert]:
+    """Where the engine stands on a ladder, in its own words and with the steps as they are set."""
+    if not steps and value is not None:
+        steps = _WHERE_NONE_ACTS[kind]
+        rung = next((step.name for step in reversed(steps) if value >= step.at), "")
+    begins = next((step.at for step in steps if step.name == rung), None)
+    if value is None or begins is None:
         return
-    rung = reached[-1]
-    above = next((f"; {step.name} begins at {step.at:.0%}" for step in rungs if step.at > rung.at), "")
-    text = f"{name[0].upper()}{name[1:]} is {value:.1%}, rung {rung.name} (from {rung.at:.0%}){above}."
-    yield Alert(kind=kind, severity=rung.severity, title=f"{name} {value:.1%}, rung {rung.name}", text=text)
+    above = next((f"; {step.name} begins at {step.at:.0%}" for step in steps if step.at > begins), "")
+    text = f"{name[0].upper()}{name[1:]} is {value:.1%}, rung {rung} (from {begins:.0%}){above}."
+    yield Alert(kind=kind, severity=SEVERITIES[rung], title=f"{name} {value:.1%}, rung {rung}", text=text)
 
 
 def happened(record: Record) -> Alert | None:

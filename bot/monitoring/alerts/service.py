@@ -14,10 +14,9 @@ import structlog
 from bot.domain.clock import elapsed_s, wall_ms
 from bot.domain.records import Record
 from bot.domain.view import BotView
-from bot.monitoring.alerts import channels, rules, urls
+from bot.monitoring.alerts import channels, remedies, rules, urls
 from bot.monitoring.alerts.desk import Desk, Options
 from bot.monitoring.alerts.post import Post, Receipt, Standing
-from bot.monitoring.alerts.rules import Thresholds
 from bot.monitoring.alerts.words import Alert, Message, Occasion, Severity
 from bot.monitoring.pulse import Vitals
 
@@ -37,7 +36,6 @@ class AlertOptions:
 
     urls: tuple[str, ...] = field(default=(), repr=False)
     desk: Options = field(default_factory=Options)
-    thresholds: Thresholds = field(default_factory=Thresholds)
 
 
 class Alerts:
@@ -103,7 +101,7 @@ class Alerts:
         now_s, now_ms, head = elapsed_s(), wall_ms(), rules.head(view)
         while self._heard:
             self._send(self._desk.note(self._heard.popleft(), now_s=now_s, wall_ms=now_ms, head=head))
-        seen = rules.conditions(view, self._vitals(), self._options.thresholds)
+        seen = rules.conditions(view, self._vitals())
         self._send(self._desk.look(seen, now_s=now_s, wall_ms=now_ms, head=head))
 
     def _send(self, messages: Sequence[Message]) -> None:
@@ -135,4 +133,10 @@ async def try_out(options: AlertOptions, *, rng: Random) -> list[Receipt]:
 
 
 def _shown(alert: Alert) -> dict[str, Any]:
-    return {"kind": alert.kind, "severity": alert.severity.name.lower(), "title": alert.title, "text": alert.text}
+    return {
+        "kind": alert.kind,
+        "severity": alert.severity.name.lower(),
+        "title": alert.title,
+        "text": alert.text,
+        "do": remedies.first(alert.kind),
+    }

@@ -31,6 +31,7 @@ class Occasion(IntEnum):
     REMINDER = 2
     RECOVERED = 3
     ONCE = 4
+    EASED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bot.domain.commands import Mode
+from bot.domain.events import LatchSeen
 from bot.engine import outlook, picture
 from bot.strategy.what_if import UTA, equity_at
-from tests.unit.engine.desk import Desk
+from tests.unit.engine.desk import Desk, a_config, a_ticker
 
 
 def test_in_one_account_the_debt_counts_once() -> None:
@@ -28,3 +32,22 @@ def test_cover_is_unknown_before_anything_was_read() -> None:
 
     desk.start()
     assert 0.0 == picture.view(desk.state, desk.now_ms).book.cover
+
+
+def test_the_rung_is_of_this_moment_and_the_ladder_as_it_is_set() -> None:
+    """A halted engine decides nothing; the page must see the LTV climb all the same, on the steps that a person set."""
+    config = a_config()
+    policy = config.policy._replace(ltv_monitor=0.40, ltv_warning=0.55, ltv_critical=0.70, ltv_emergency=0.80)
+    desk = Desk(replace(config, policy=policy))
+    desk.start()
+    desk.hear(LatchSeen(closed=True, reason="a person said so"))
+    before = outlook.loan_view(desk.state, desk.now_ms)
+    desk.hear(a_ticker("80000", desk.now_ms))
+    after = outlook.loan_view(desk.state, desk.now_ms)
+
+    assert Mode.HALTED is desk.state.mode
+    assert ("MONITOR", "CRITICAL") == (before.rung, after.rung)
+    assert [("MONITOR", 0.4), ("WARNING", 0.55), ("CRITICAL", 0.7), ("EMERGENCY", 0.8)] == [
+        (step.name, step.at) for step in after.ltv_ladder
+    ]
+    assert ["ALERT", "TOP UP", "REDUCE", "CLOSE"] == [step.name for step in after.margin_ladder]

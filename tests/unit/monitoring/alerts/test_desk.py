@@ -134,3 +134,49 @@ def test_hours_that_are_none_are_refused(text: str) -> None:
     """At start, not at night."""
     with pytest.raises(ValueError, match="22:00-07:00"):
         QuietHours.parse(text, "UTC")
+
+
+RUNGS = {
+    "monitor": Alert(kind="ltv", severity=Severity.INFO, title="LTV 60%, rung MONITOR", text="t"),
+    "warning": Alert(kind="ltv", severity=Severity.WARNING, title="LTV 66%, rung WARNING", text="t"),
+    "critical": Alert(kind="ltv", severity=Severity.CRITICAL, title="LTV 76%, rung CRITICAL", text="t"),
+}
+
+
+def test_a_ladder_is_told_up_and_down_and_up_again() -> None:
+    """Critical, eased to a warning, critical again: the second climb is as loud as the first."""
+    desk = Desk(Options())
+    steps = ("critical", "warning", "critical", "monitor")
+
+    said = [s for n, step in enumerate(steps) for s in watch(desk, n * 100, n * 100 + 100, RUNGS[step])]
+
+    assert [
+        "CRITICAL HedgeLock LTV 76%, rung CRITICAL",
+        "WARNING HedgeLock better: LTV 66%, rung WARNING",
+        "CRITICAL HedgeLock worse: LTV 76%, rung CRITICAL",
+        "RECOVERED HedgeLock over: LTV 76%, rung CRITICAL",
+    ] == said
+    assert () == desk.standing
+
+
+def test_a_figure_that_trembles_at_a_step_is_told_once() -> None:
+    """Eased is what has stayed so; and that the worst is over is told at night, where the worst was."""
+    desk = Desk(Options(quiet=QuietHours.parse("22:00-07:00", "UTC")))
+
+    trembling = [
+        s for n in range(60) for s in look(desk, n, RUNGS["warning" if n % 7 else "critical"], wall_ms=MIDNIGHT_MS)
+    ]
+    calmer = watch(desk, 60, 80, RUNGS["warning"], wall_ms=MIDNIGHT_MS)
+
+    assert ["CRITICAL HedgeLock LTV 76%, rung CRITICAL"] == trembling
+    assert ["WARNING HedgeLock better: LTV 66%, rung WARNING"] == calmer
+
+
+def test_what_is_over_asks_for_nothing() -> None:
+    """The first step stands in every message but the last."""
+    desk = Desk(Options())
+    raised = desk.look([HALTED], now_s=0.0, wall_ms=NOON_MS, head="paper HALTED")
+    over = desk.look([], now_s=60.0, wall_ms=NOON_MS, head="paper TRADING")
+
+    assert "then resume, with a reason." in raised[0].body
+    assert "It was: a person said so\nIt lasted 0 s.\npaper TRADING" == over[0].body

@@ -11,14 +11,12 @@ import pytest
 
 from bot.domain.commands import Mode, Note
 from bot.domain.events import FactsLost, Ticked
+from bot.domain.view import RungView
 from bot.engine.policies import POLICIES
-from bot.monitoring.alerts import rules
+from bot.monitoring.alerts import remedies, rules
 from bot.monitoring.alerts.desk import Desk, Options
-from bot.monitoring.alerts.rules import Thresholds
 from bot.monitoring.alerts.words import RUNBOOK, Severity, slug
 from bot.monitoring.pulse import Vitals
-from bot.settings import load
-from bot.wiring import alert_options
 from tests.build import a_view
 
 D = Decimal
@@ -27,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 
 def kinds(view: object, vitals: Vitals = WELL) -> list[tuple[str, Severity]]:
-    return [(alert.kind, alert.severity) for alert in rules.conditions(view, vitals, Thresholds())]  # type: ignore[arg-type]
+    return [(alert.kind, alert.severity) for alert in rules.conditions(view, vitals)]  # type: ignore[arg-type]
 
 
 def test_an_ordinary_day_raises_nothing_that_is_sent() -> None:
@@ -50,41 +48,55 @@ def test_every_mode_that_does_not_hedge_is_loud(mode: Mode, wanted: tuple[str, S
     assert wanted in kinds(a_view(mode=mode, why="because"))
 
 
-LTVS = [
-    (0.49, None),
-    (0.65, ("WARNING", Severity.WARNING)),
-    (0.76, ("CRITICAL", Severity.CRITICAL)),
-    (0.9, ("EMERGENCY", Severity.CRITICAL)),
+RUNGS = [
+    # LTV    rung         how bad            where the next begins
+    (0.49, "SAFE", None, ""),
+    (0.65, "WARNING", Severity.WARNING, "; CRITICAL begins at 75%"),
+    (0.64, "WARNING", Severity.WARNING, "; CRITICAL begins at 75%"),  # it is left below where it was entered
+    (0.76, "CRITICAL", Severity.CRITICAL, "; EMERGENCY begins at 85%"),
+    (0.9, "EMERGENCY", Severity.CRITICAL, ""),
+    (None, "WARNING", None, ""),
 ]
 
 
-@pytest.mark.parametrize(("ltv", "wanted"), LTVS)
-def test_the_rung_is_named(ltv: float, wanted: tuple[str, Severity] | None) -> None:
-    """The rung, the number, and where the next one begins."""
+@pytest.mark.parametrize(("ltv", "rung", "severity", "above"), RUNGS)
+def test_the_rung_is_the_engines_own(ltv: float | None, rung: str, severity: Severity | None, above: str) -> None:
+    """The rung, the number, and where the next one begins: the page, the ladder and the message say the same."""
     view = a_view()
-    view = replace(view, loan=replace(view.loan, ltv=ltv))
-    found = [alert for alert in rules.conditions(view, WELL, Thresholds()) if alert.kind == "ltv"]
+    view = replace(view, loan=replace(view.loan, ltv=ltv, rung=rung))
+    found = [alert for alert in rules.conditions(view, WELL) if alert.kind == "ltv"]
 
-    assert wanted == (next(((a.title.rpartition("rung ")[2], a.severity) for a in found), None))
-    assert not found or f"{ltv:.1%}" in found[0].text
+    assert severity == next((alert.severity for alert in found), None)
+    assert not found or f"LTV is {ltv:.1%}, rung {rung} (from " in found[0].text
+    assert not found or found[0].text.endswith(f"%){above}.")
 
 
-def test_the_rungs_are_where_the_settings_put_them() -> None:
-    """A ladder that begins earlier is told of earlier: messages never speak of rungs that are not the settings'."""
-    settings = load(environ={"HEDGELOCK__LOAN__LTV_WARNING": "0.51"}, env_file=None).settings
+def test_a_ladder_that_was_set_otherwise_is_told_as_it_is_set() -> None:
+    """A person who moved WARNING to 55 % is warned at 55 %."""
     view = a_view()
-    (alert,) = [a for a in rules.conditions(view, WELL, alert_options(settings).thresholds) if a.kind == "ltv"]
+    steps = (RungView("MONITOR", 0.4), RungView("WARNING", 0.55), RungView("CRITICAL", 0.7))
+    view = replace(view, loan=replace(view.loan, ltv=0.56, rung="WARNING", ltv_ladder=steps))
 
-    assert ("LTV 51.7%, rung WARNING", Severity.WARNING) == (alert.title, alert.severity)
-    assert "CRITICAL begins at 75%" in alert.text
+    (alert,) = rules.conditions(view, WELL)
+
+    assert "LTV is 56.0%, rung WARNING (from 55%); CRITICAL begins at 70%." == alert.text
+
+
+@pytest.mark.parametrize(("ltv", "severity"), [(0.6, None), (0.66, Severity.WARNING), (0.9, Severity.CRITICAL)])
+def test_a_policy_without_a_ladder_is_no_reason_to_be_silent(ltv: float, severity: Severity | None) -> None:
+    """The original acts on nothing at 90 %; a person can."""
+    view = a_view()
+    view = replace(view, loan=replace(view.loan, ltv=ltv, rung="SAFE", ltv_ladder=()))
+
+    assert severity == next((alert.severity for alert in rules.conditions(view, WELL) if alert.kind == "ltv"), None)
 
 
 def test_a_message_says_what_how_long_and_what_to_do() -> None:
     """Rung, number, age, runbook, and how the rest stands: enough to act from a phone."""
     view = a_view()
-    view = replace(view, loan=replace(view.loan, ltv=0.762), book=replace(view.book, delta=None))
+    view = replace(view, loan=replace(view.loan, ltv=0.762, rung="CRITICAL"), book=replace(view.book, delta=None))
     desk = Desk(Options())
-    alerts = list(rules.conditions(view, WELL, Thresholds()))
+    alerts = list(rules.conditions(view, WELL))
 
     message = desk.look(alerts, now_s=0.0, wall_ms=0, head=rules.head(view))[0]
 
@@ -92,6 +104,7 @@ def test_a_message_says_what_how_long_and_what_to_do() -> None:
     assert "EMERGENCY begins at 85%" in message.body
     assert "For 0 s now." in message.body
     assert "delta unknown" in message.body
+    assert "Add collateral or repay before the next rung." in message.body
     assert f"{RUNBOOK}#ltv" in message.body
 
 
@@ -130,3 +143,12 @@ def test_every_kind_has_a_chapter() -> None:
 
     missing = (set(rules.KINDS) | notes) - chapters
     assert not missing, f"write a chapter '### kind' in {RUNBOOK} for {sorted(missing)}: what it means and what to do"
+
+
+def test_what_lasts_has_a_first_step() -> None:
+    """Whoever is woken reads what to do in the message itself; and no advice is for a kind that is never sent."""
+    text = (ROOT / RUNBOOK).read_text(encoding="utf-8")
+    chapters = {line.removeprefix("### ").strip() for line in text.splitlines() if line.startswith("### ")}
+    lasting = set(rules.KINDS) - {"facts-lost", "started", "test"}
+
+    assert lasting <= set(remedies.FIRST) <= chapters
