@@ -17,12 +17,15 @@ from bot.domain.view import BookView, BotView, LegView, OrderView
 from bot.monitoring import health, present_loan
 from bot.monitoring.pulse import Vitals
 
-__all__ = ["CLOCKS", "SCHEMA", "document", "encode", "fingerprints", "money"]
+__all__ = ["AGEING", "CLOCKS", "SCHEMA", "document", "encode", "fingerprints", "money"]
 
 SCHEMA = 1
 
 CLOCKS = ("now_ms", "process")
 """Sections that move though nothing happened: they are no news themselves and travel with any."""
+
+AGEING = ("market", "book", "loan")
+"""Sections that hold an age: it grows though they do not change, and is of the moment of `now_ms`."""
 
 _AGES = frozenset({"age_ms", "reconciled_age_ms"})
 

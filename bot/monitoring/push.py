@@ -47,6 +47,12 @@ class Broadcast:
             self._sections[name] = (self._number, value)
         self._wake()
 
+    def renew(self, sections: Mapping[str, bytes]) -> None:
+        """Replace sections that aged and did not change: nobody is woken, and who comes next hears them as they are now."""
+        self._made.clear()
+        for name, value in sections.items():
+            self._sections[name] = (self._sections[name][0], value)
+
     def close(self) -> None:
         """Let every listener go."""
         self._closed = True

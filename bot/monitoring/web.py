@@ -176,6 +176,8 @@ class Web:
         if changed:
             sections = {name: present.encode(document[name]) for name in (*present.CLOCKS, *changed)}
             self._broadcast.publish(sections | {"trouble": b"null"})
+        aged = [name for name in (*present.CLOCKS, *present.AGEING) if name not in changed]
+        self._broadcast.renew({name: present.encode(document[name]) for name in aged})
         return news
 
     def _document(self, view: BotView) -> dict[str, Any]:

@@ -55,6 +55,23 @@ async def test_a_listener_hears_the_present_at_once_and_then_what_changes(open_d
     assert (name, first["market"]["last_usdt"], second["market"]["last_usdt"]) == ("status", "116000.10", "115000")
 
 
+async def test_who_comes_late_hears_how_old_the_price_is_now(open_desk: Open) -> None:
+    """A price that stopped is no news; whoever opens the page a minute later must not take it for fresh."""
+    desk = await open_desk()
+    first = await (await _listen(desk)).hear()
+    seen = desk.seen
+    desk.seen = replace(seen, now_ms=NOW_MS + 60_000, market=replace(seen.market, age_ms=60_000))
+
+    late = first
+    async with asyncio.timeout(5):
+        while late[1]["now_ms"] == NOW_MS:  # it is looked at twice a second
+            await asyncio.sleep(0.2)
+            late = await (await _listen(desk)).hear()
+
+    assert (NOW_MS, seen.market.age_ms) == (first[1]["now_ms"], first[1]["market"]["age_ms"])
+    assert (NOW_MS + 60_000, 60_000) == (late[1]["now_ms"], late[1]["market"]["age_ms"])
+
+
 async def test_only_what_changed_is_sent_again(open_desk: Open) -> None:
     """Fifty decisions do not travel with every price; the clocks do."""
     desk = await open_desk()
