@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from random import Random
 from typing import Any
 
@@ -36,6 +37,7 @@ from bot.exit_codes import ExitCode
 from bot.hands import DaemonHands
 from bot.inbox import Inbox
 from bot.journal import locks
+from bot.journal.drills import Drills
 from bot.journal.journal import MOST_WAITING, Journal
 from bot.journal.latch import Latch
 from bot.latching import LatchWatch
@@ -124,6 +126,7 @@ class Daemon:
         path = settings.journal_path
         self._open.enter_context(locks.hold(path.with_suffix(".lock"), f"the journal {path}"))
         self._latch = Latch(path)
+        self._drills = Drills(file.parent for file in settings.every_journal)
         account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
         self._open.enter_context(locks.hold(account, "this account", note=str(self._latch.path.absolute())))
         if world.venue is not None:
@@ -326,7 +329,8 @@ class Daemon:
 
     def _more(self) -> Mapping[str, object]:
         """What the window shows besides the view."""
-        return {"alerts": self._alerts.document()}
+        drill = self._drills.last()
+        return {"alerts": self._alerts.document(), "drill": None if drill is None else asdict(drill)}
 
     def _queues(self) -> Mapping[str, QueueDepth]:
         return {

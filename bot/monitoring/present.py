@@ -15,6 +15,7 @@ import msgspec
 from bot.domain.commands import Decided, Stage
 from bot.domain.view import BookView, BotView, LegView, OrderView
 from bot.monitoring import health, present_loan
+from bot.monitoring.alerts import remedies, rules
 from bot.monitoring.pulse import Vitals
 
 __all__ = ["AGEING", "CLOCKS", "SCHEMA", "document", "encode", "fingerprints", "money"]
@@ -43,7 +44,11 @@ def document(view: BotView, vitals: Vitals) -> Document:
         "world": view.world,
         "speed": view.speed,
         "symbol": view.symbol,
-        "mode": {"name": view.mode.value, "why": view.why},
+        "mode": {
+            "name": view.mode.value,
+            "why": view.why,
+            "do": remedies.first(rules.KIND_OF_MODE.get(view.mode, "")),
+        },
         "breakers": [
             {
                 "name": b.name,

@@ -115,7 +115,15 @@ class Settings(BaseSettings):
     @property
     def journal_path(self) -> Path:
         """The journal's file, each mode its own, so that paper fills can never meet a real book."""
-        return Path(self.journal.path.replace("{mode}", self.mode))
+        return self._journal_of(self.mode)
+
+    @property
+    def every_journal(self) -> tuple[Path, ...]:
+        """The journals of all modes, this one's first: they may be one folder, or one each."""
+        return tuple(dict.fromkeys(self._journal_of(mode) for mode in (self.mode, *Mode)))
+
+    def _journal_of(self, mode: Mode) -> Path:
+        return Path(self.journal.path.replace("{mode}", mode))
 
     def endpoints(self) -> Endpoints:
         """Base URLs of the chosen world, or of the overrides. Paper without both overrides raises ValueError."""

@@ -10,7 +10,7 @@ import atexit
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -140,7 +140,11 @@ def a_past() -> Path:
 
 @asynccontextmanager
 async def served(
-    view: Callable[[], BotView], *, verbs: VerbBook | None = None, **options: object
+    view: Callable[[], BotView],
+    *,
+    verbs: VerbBook | None = None,
+    more: Callable[[], Mapping[str, object]] = dict,
+    **options: object,
 ) -> AsyncIterator[Web]:
     """The dashboard on a free port, with the vitals of this very loop, a journal of three days and a desk for verbs."""
     archive = JournalArchive(a_past(), symbol="BTCUSDT")
@@ -153,6 +157,7 @@ async def served(
         archive=archive,
         verbs=verbs or VerbBook(),
         what_if=what_if,
+        more=more,
     )
     await web.bind()
     async with asyncio.TaskGroup() as group:

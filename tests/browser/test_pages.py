@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from bot.domain.commands import Mode
+from bot.domain.view import BreakerView
 from tests.browser.conftest import Open, Window, playwright
 from tests.browser.desk import VERB_TOKEN, VerbBook, a_story
 
@@ -135,13 +138,92 @@ async def test_health_tells_streams_notes_and_alerts(open_window: Open) -> None:
     assert "Private stream up" in " ".join((await window.page.locator("#streams").inner_text()).split())
 
 
-async def test_a_phone_shows_where_one_is(open_window: Open) -> None:
-    """The row of pages is wider than a phone: the present one is in sight, last as first."""
+@pytest.mark.parametrize("width", [320, 390])
+async def test_a_phone_shows_every_page_at_once(open_window: Open, width: int) -> None:
+    """Nobody looks for the verbs at night: the names of all pages are in sight, whole, and none lies on another."""
+    window = await open_window(width=width, height=844)
+    await window.go()
+    boxes = [await link.bounding_box() for link in await window.page.locator("nav a").all()]
+    cut = await window.page.evaluate(
+        "[...document.querySelectorAll('nav a')].filter(a => a.scrollWidth > a.clientWidth)"
+    )
+
+    assert (8, []) == (len(boxes), cut)
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+
+
+async def test_the_first_screen_of_a_phone_says_whether_all_is_well(open_window: Open) -> None:
+    """Woken at three: mode and what to do, the loan and what would liquidate it, coin, delta and the price's age, without scrolling."""
     window = await open_window(width=390, height=844)
-    for page in ("verbs", "overview", "health"):
+    await window.go()
+    box = await window.page.locator(".glance").bounding_box()
+
+    assert "Nothing to do." == await window.text("#do")
+    assert "LTV 51.7 % monitor warning from 65 %" in await window.text(".glance")
+    assert "Coin 0.2700 BTC 0.0510 long, 0.3210 short Delta 0.0000 BTC Inside the band" in await window.text(".glance")
+    assert box["y"] + box["height"] < 844
+
+
+async def test_what_is_wrong_stands_on_top_of_every_page_with_its_first_step(open_window: Open) -> None:
+    """A tripped breaker, a rung, a loan that is not known; and once it is over, nothing to do."""
+    story = a_story()
+    breaker = BreakerView(
+        name="daily loss", tripped=True, figure=0.31, limit=0.3, unit="of equity", resets="a person resumes"
+    )
+    standing: list[dict[str, str]] = [
+        {"kind": "ltv", "severity": "warning", "title": "LTV 66.0%, rung WARNING", "text": "t", "do": "Add collateral."}
+    ]
+    window = await open_window(view=replace(story, breakers=(breaker,)), more=lambda: _alerts(standing))
+    for page in ("overview", "loan", "verbs"):
         await window.go(f"#/{page}")
-        box = await window.page.locator("nav a[aria-current]").bounding_box()
-        assert (page, True) == (page, box["x"] >= 0 and box["x"] + box["width"] <= 390)
+        await window.until("#standing", "Breaker tripped: daily loss31.0 %, limit 30.0 % of equity")
+        await window.until("#standing", "LTV 66.0%, rung WARNINGtAdd collateral.")
+    assert "" == await window.page.locator("#do").text_content()
+
+    standing.clear()
+    window.seen = replace(story, loan=replace(story.loan, ltv=None))
+    await window.until("#standing", "Not known: the loan")
+    window.seen = story
+    await window.until("#do", "Nothing to do.")
+    assert await window.page.locator("#standing").is_hidden()
+
+
+def _alerts(standing: list[dict[str, str]]) -> dict[str, object]:
+    counts = dict.fromkeys(("delivered", "undelivered", "dropped", "waiting"), 0)
+    return {"alerts": {"channels": ["telegram"], "standing": list(standing), "errors": {}, **counts}}
+
+
+async def test_a_mode_that_does_not_hedge_says_what_to_do(open_window: Open) -> None:
+    """Not only why: the first step, and not from a page that is cut off."""
+    window = await open_window(view=replace(a_story(), mode=Mode.HALTED, why="a person said so"))
+    await window.go()
+    await window.until("#do", "then resume, with a reason.")
+
+    await window.web.close()
+    await window.page.wait_for_selector("html[data-link=lost]")
+    assert await window.page.locator("#do").is_hidden()
+
+
+async def test_health_tells_breakers_and_the_last_drill(open_window: Open) -> None:
+    """Each figure beside its limit in its own unit; and when somebody last tried the way out."""
+    breakers = (
+        BreakerView(name="volatility", tripped=False, figure=None, limit=0.3, unit="in 24 h", resets="it falls"),
+        BreakerView(name="rejects", tripped=True, figure=8, limit=8, unit="orders in a row", resets="a person resumes"),
+    )
+    drill: dict[str, object] = {
+        "at_ms": 1_760_000_000_000, "world": "testnet", "verb": "flatten", "done": True, "flat_s": 0.61, "verified_s": 5.2
+    }  # fmt: skip
+    window = await open_window(view=replace(a_story(), breakers=breakers), more=lambda: {"drill": drill})
+    await window.go("#/health")
+
+    await window.until("#breakers", "volatility")
+    said = await window.text("#breakers")
+    assert "volatility unknown 30.0 % in 24 h well it falls" in said
+    assert "rejects 8 8 orders in a row tripped a person resumes" in said
+    assert (
+        "2025-10-09 08:53:20 UTC, testnet: flatten done, flat after 0.6 s, verified after 5.2 s."
+        == await window.text("#drill")
+    )
 
 
 async def test_what_nobody_says_is_not_unknown(open_window: Open) -> None:

@@ -15,7 +15,7 @@ from bot.domain.view import BotView, RungView
 from bot.monitoring.alerts.words import Alert, Severity, slug
 from bot.monitoring.pulse import Vitals
 
-__all__ = ["KINDS", "SEVERITIES", "conditions", "happened", "head"]
+__all__ = ["KINDS", "KIND_OF_MODE", "SEVERITIES", "conditions", "happened", "head"]
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 
@@ -62,6 +62,16 @@ KINDS = {
 }
 """Every kind of our own. A Note of the engine brings its own kind."""
 
+KIND_OF_MODE = {
+    Mode.HALTED: "halted",
+    Mode.EMERGENCY: "emergency",
+    Mode.BLIND: "blind",
+    Mode.REDUCING: "reducing",
+    Mode.OBSERVE: "observing",
+    Mode.STARTING: "not-started",
+}
+"""What lasts while the engine is in a mode that does not hedge."""
+
 
 def conditions(view: BotView, vitals: Vitals) -> Iterator[Alert]:
     """Everything that is wrong at this moment and lasts."""
@@ -81,21 +91,21 @@ def conditions(view: BotView, vitals: Vitals) -> Iterator[Alert]:
 
 
 def _mode(view: BotView) -> Iterator[Alert]:
-    mode, why = view.mode, view.why
+    mode, why, kind = view.mode, view.why, KIND_OF_MODE.get(view.mode, "")
     match mode:
         case Mode.HALTED:
             yield Alert(
-                kind="halted",
+                kind=kind,
                 severity=CRITICAL,
                 title="halted",
                 text=f"It sends nothing until a person resumes it: {why}.",
             )
         case Mode.EMERGENCY:
-            yield Alert(kind="emergency", severity=CRITICAL, title="an emergency is carried out", text=f"{why}.")
+            yield Alert(kind=kind, severity=CRITICAL, title="an emergency is carried out", text=f"{why}.")
         case Mode.BLIND:
             text = f"It may shrink the risk and grow nothing: {why}."
             yield Alert(
-                kind="blind",
+                kind=kind,
                 severity=WARNING,
                 title="blind",
                 text=text,
@@ -104,15 +114,13 @@ def _mode(view: BotView) -> Iterator[Alert]:
             )
         case Mode.REDUCING:
             text = f"It may shrink the risk and grow nothing: {why}."
-            yield Alert(kind="reducing", severity=WARNING, title="reducing only", text=text, after_s=REDUCING_S)
+            yield Alert(kind=kind, severity=WARNING, title="reducing only", text=text, after_s=REDUCING_S)
         case Mode.OBSERVE:
             text = f"It decides and sends nothing: {why}. The hedge is not kept up."
-            yield Alert(kind="observing", severity=WARNING, title="only observing", text=text, after_s=REDUCING_S)
+            yield Alert(kind=kind, severity=WARNING, title="only observing", text=text, after_s=REDUCING_S)
         case Mode.STARTING:
             text = f"It sends nothing yet: {why}."
-            yield Alert(
-                kind="not-started", severity=CRITICAL, title="does not get started", text=text, after_s=STARTING_S
-            )
+            yield Alert(kind=kind, severity=CRITICAL, title="does not get started", text=text, after_s=STARTING_S)
         case Mode.TRADING:
             return
 

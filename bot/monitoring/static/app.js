@@ -3,6 +3,7 @@
 import { Charts } from "./charts.js";
 import { gauge, Spark } from "./draw.js";
 import { btc, btcSigned, dateAndClock, duration, FORMATS, UNKNOWN, usdtSigned } from "./format.js";
+import { showGlance, showTodo } from "./glance.js";
 import { Decisions, element, keepTables, orders } from "./lists.js";
 import { showHealth } from "./health.js";
 import { Journal } from "./journal.js";
@@ -110,9 +111,10 @@ function showLink(state, now) {
   const alarm = $("alarm");
   alarm.hidden = !["lost", "quiet", "trouble"].includes(state);
   const from = store.baseMs === null ? "" : ` What you see is from ${dateAndClock(store.baseMs)}.`;
+  const long = silence !== null && silence > 30 ? " On its machine: hedgelock status. Without it: scripts/kill_switch.py --dry-run." : "";
   const retry = line.retryAt === null ? " Trying again." : ` Trying again in ${Math.ceil(Math.max(0, line.retryAt - now) / 1000)} s.`;
   const said = { lost: "Connection lost", quiet: "No word from the daemon", trouble: `The daemon says: ${store.troubled}` }[state];
-  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(silence, 0)}`}.${from}${state === "trouble" ? "" : retry}`;
+  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(silence, 0)}`}.${from}${state === "trouble" ? "" : retry}${long}`;
   const settled = alarm.hidden ? "live" : "lost";
   if (settled !== announcedLink && state !== "connecting") {
     announcedLink = settled;
@@ -146,6 +148,8 @@ function showAges(now) {
   $("market").classList.toggle("stale", stale || old);
   $("stale").hidden = !(stale || old);
   $("stale").textContent = stale ? "stale" : "old";
+  $("glance-age").textContent = `${age === null ? "age unknown" : `${duration(age)} ago`}${stale ? ", STALE" : old ? ", old" : ""}`;
+  $("glance-age").dataset.tone = stale || old || age === null ? "bad" : "good";
   const reconciled = store.age("reconciled", now);
   $("reconciled-age").textContent = reconciled === null ? "not yet agreed with the venue" : `agreed with the venue ${duration(reconciled)} ago`;
   $("reconciled-age-2").textContent = reconciled === null ? "not yet" : `${duration(reconciled)} ago`;
@@ -170,6 +174,7 @@ function render() {
   showSum(doc);
   showMode(doc);
   showDelta(doc);
+  showTodo(doc);
   decisions.render(doc.decisions, doc.now_ms);
   orders($("orders"), doc.orders, doc.now_ms);
   showLoan(doc);
@@ -224,6 +229,7 @@ function showMode(doc) {
 function showLoan({ loan }) {
   const reckoned = loan.rung !== "UNKNOWN"; // without a rung nothing was reckoned, and "no price" would be a claim
   for (const field of document.querySelectorAll('[data-as="price-or-never"].none')) field.textContent = reckoned ? "at no price seen" : UNKNOWN;
+  for (const field of document.querySelectorAll('.distances .none[data-field^="loan.distance"]')) field.textContent = reckoned ? "–" : UNKNOWN;
   for (const id of ["loan-rung", "loan-rung-2"]) $(id).className = `badge ${toneOfRung(loan.rung)}`;
   if (shown() === "overview") ladder($("ladder-short"), { value: loan.ltv_ratio, rungs: loan.ladder?.ltv ?? [], end: 1, name: "Loan-to-value" });
 }
@@ -240,6 +246,7 @@ function showDelta(doc) {
   $("delta-verdict").textContent = text;
   $("delta-verdict").dataset.tone = tone;
   gauge($("gauge"), { delta, target, band });
+  showGlance(doc, [text, tone]);
 }
 
 function deltaVerdict(doc, delta, target, band) {

@@ -35,7 +35,7 @@ const bp = (format) => (value) => (value === null || value === undefined ? UNKNO
 // By name, for `data-as` in the page.
 export const FORMATS = {
   "text": words,
-  "lower": (value) => words(value).toLowerCase(),
+  "lower": (value) => words(value).toLowerCase().replaceAll("_", " "),
   "said": (value) => (value === "" ? "nothing" : words(value).toLowerCase()), // nobody need speak
   "count": number(0),
   "one": number(1),
@@ -46,12 +46,15 @@ export const FORMATS = {
   "usdt-4": number(4),
   "bp-signed": bp(number(1, true)),
   "price-or-never": (value) => (value === null || value === undefined ? "at no price seen" : price(value)),
+  "usdt-if-armed": (value) => (value === null || value === undefined ? "not armed" : usdtSigned(value)),
   "yes": (value) => (value === null || value === undefined ? UNKNOWN : value ? "yes" : "no"),
   "usdt-signed": usdtSigned,
   "usdt-cost": (value) => (value === null || value === undefined ? UNKNOWN : usdtSigned(negated(value))),
   "price": price,
+  "entry": (value) => (value === null || value === undefined ? "–" : price(value)), // a leg that is flat began nowhere
   "percent-0": percent(0),
   "percent-1": percent(1),
+  "percent-1-signed": percent(1, true),
   "percent-2": percent(2),
   "percent-2-signed": percent(2, true),
   "percent-4-signed": percent(4, true),

@@ -53,7 +53,7 @@ export function rail(host, { down, up, mark }) {
 
 const PAYMENTS = [["at_ms", "time", "When"], ["amount_usdt", "usdt", "Wanted"], ["paid_usdt", "usdt", "Paid"], ["state", "text", "State"], ["why", "text", "Why"], ["reason", "text", "Said"]];
 const WHAT_IF = [
-  ["move_ratio", "percent", "Move"], ["price_usdt", "price", "Price"], ["equity_usdt", "usdt", "Equity"], ["ltv_ratio", "percent", "LTV"], ["mm_rate_ratio", "percent", "Margin"],
+  ["move_ratio", "move", "Move"], ["price_usdt", "price", "Price"], ["equity_usdt", "usdt", "Equity"], ["ltv_ratio", "percent", "LTV"], ["mm_rate_ratio", "percent", "Margin"],
   ["rung", "text", "Rung"], ["defended_equity_usdt", "usdt", "Defended equity"], ["defended_ltv_ratio", "percent", "Defended LTV"], ["defended_short_btc", "btc", "Short"], ["words", "text", "What happens"],
 ];
 
@@ -110,13 +110,13 @@ function chart(host, list) {
   const y = (ratio) => 10 + (1 - Math.min(ratio, top) / top) * (height - 40);
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": "Loan-to-value over the move of the price, left alone and defended; the table below has the figures" });
   for (const value of ticks(0, top, 5)) svg.append(shape("line", { x1: 48, x2: width - 12, y1: y(value), y2: y(value), class: "grid" }), shape("text", { x: 42, y: y(value) + 4, class: "label end" }, `${Math.round(value * 100)} %`));
-  for (const value of ticks(first, last, width / 90)) svg.append(shape("text", { x: x(value), y: height - 8, class: "label centre" }, `${value > 0 ? "+" : ""}${Math.round(value * 100)} %`));
+  for (const value of ticks(first, last, width / 90)) svg.append(shape("text", { x: Math.min(x(value), width - 20), y: height - 8, class: "label centre" }, `${value > 0 ? "+" : ""}${Math.round(value * 100)} %`.replace("-", "−")));
   svg.append(shape("line", { x1: x(0), x2: x(0), y1: 10, y2: height - 30, class: "cursor" }));
   const line = (name, tone) => {
     const known = points.filter((row) => row[name] !== null);
     return shape("path", { d: known.map((row, i) => `${i ? "L" : "M"}${x(row.move_ratio).toFixed(1)} ${y(row[name]).toFixed(1)}`).join(""), class: `series ${tone}` });
   };
-  svg.append(line("ltv_ratio", "bad"), line("defended_ltv_ratio", "good"));
+  svg.append(line("defended_ltv_ratio", "good"), line("ltv_ratio", "bad dashed")); // where nothing has to be defended the two are one
   const key = element("p", { class: "key" }, element("span", {}, element("i", { class: "bad" }), "LTV left alone"), element("span", {}, element("i", { class: "good" }), "LTV defended"));
   host.replaceChildren(key, svg);
 }

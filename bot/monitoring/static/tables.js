@@ -54,6 +54,7 @@ export const cells = {
   signed: number(usdtSigned, "USDT"),
   cost: number(FORMATS["usdt-cost"], "USDT"),
   percent: number(FORMATS["percent-1"], "%"),
+  move: number(FORMATS["percent-1-signed"], "%"),
 };
 
 // `columns`: [name in the row, kind of cell, heading, unit]; replaces the rows of a table that has its head in the page.
