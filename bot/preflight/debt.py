@@ -6,8 +6,8 @@ What the daemon does about it is the engine's. Nothing here stands against tradi
 from __future__ import annotations
 
 from bot.domain.loan import LoanReading, Structure
-from bot.preflight.findings import Facts, Finding, Grade, account_of, not_said, passed
 from bot.modes import Mode
+from bot.preflight.findings import Facts, Finding, Grade, account_of, not_said, passed
 
 __all__ = ["auto_repay", "loan"]
 
