@@ -106,9 +106,12 @@ class Rules(NamedTuple):
     liquidation_fee: float
     """Share of the debt that a liquidation costs."""
     sweep: int
+    """1: a LOAN's LTV is brought down by realising gains of the short and repaying with them. In a UTA gains count as they are."""
     sweep_from: float
     sweep_to: float
     warning_to: float
+    keep_rise: float
+    """After a repayment from a LOAN's perps the short still survives a rise of this share; below CRITICAL."""
     profit: int
     """1: realise a cycle's profit when its trailing stop or target fires, and repay with part of it; the hedge stays."""
     profit_k: float
@@ -147,6 +150,7 @@ FIGURES = (
     "gap_square_s", "gap_seconds", "max_gap", "outside_s",
     "ltv_0_s", "ltv_1_s", "ltv_2_s", "ltv_3_s", "ltv_4_s",
     "target", "band", "ltv", "mm_rate", "cycle_base", "unshared_profit", "reserve", "gap_now", "opening_equity", "maker_turnover",
+    "pot",
 )  # fmt: skip
 (
     PRICE, CASH, DEBT, SPOT, LONG_ENTRY, SHORT_ENTRY,
@@ -157,6 +161,7 @@ FIGURES = (
     GAP_SQUARE, GAP_SECONDS, MAX_GAP, OUTSIDE,
     BAND_0, BAND_1, BAND_2, BAND_3, BAND_4,
     TARGET, HALF_WIDTH, LTV, MM_RATE, CYCLE_BASE, UNSHARED, RESERVE, GAP_NOW, OPENING_EQUITY, MAKER_TURNOVER,
+    POT,
 ) = range(len(FIGURES))  # fmt: skip
 
 LTV_BANDS = ("< 50 %", "50-65 %", "65-75 %", "75-85 %", ">= 85 %")

@@ -107,58 +107,76 @@ def write(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats, kind: int, reas
 # Repayment
 
 
-def repay(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, wanted: float) -> float:
-    """Repay from the perps' cash what margin can spare, nothing below the smallest repayment; what was paid."""
+def payable(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, urgent: int) -> float:
+    """USDT that may repay now. A LOAN is paid out of what was realised, and the perps keep their margin; where it is urgent, out of all
+    cash. In a UTA repaying changes no margin."""
+    if rules.structure == b.UTA:
+        return float(f[b.CASH])
     state = account.measured(f, n, rules, f[b.PRICE])
-    spare = f[b.CASH]
-    if rules.structure == b.LOAN:
-        spare = min(spare, risk.spare_margin_usdt(state.margin, state.mm, policy.mm_top_up))
-    paid = min(wanted, spare, f[b.DEBT])
+    net_short = max(0.0, (n[b.SHORT] - n[b.LONG]) * rules.step_btc)
+    keep_rise = 0.0 if urgent == 1 else rules.keep_rise
+    most = policy.mm_top_up if urgent == 1 else policy.mm_alert
+    spare = risk.spare_cash_usdt(state.margin, state.mm, net_short, f[b.PRICE], policy.mm_per_price, keep_rise, most)
+    return float(min(f[b.CASH], spare) if urgent == 1 else min(f[b.POT], f[b.CASH], spare))
+
+
+def repay(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, wanted: float, urgent: int) -> float:
+    """Repay up to `wanted`, nothing below the smallest repayment; what was paid."""
+    paid = min(wanted, payable(f, n, rules, policy, urgent), f[b.DEBT])
     if not paid >= rules.repay_least_usdt:
         return 0.0
     f[b.CASH] -= paid
+    f[b.POT] = max(0.0, f[b.POT] - paid)
     f[b.DEBT] -= paid
     f[b.REPAID] += paid
     return float(paid)
 
 
-def realise(f: b.Floats, n: b.Ints, rules: b.Rules, need: float) -> float:
-    """Close and reopen as much of the winning leg as realises `need`; the profit realised, costs taken off."""
+def realise(f: b.Floats, n: b.Ints, rules: b.Rules, is_short: int, need: float) -> float:
+    """Close and reopen as much of a winning leg as realises `need`; what became cash, costs taken off."""
     price, before = f[b.PRICE], f[b.CASH]
-    for is_short in (1, 0):
-        held = n[b.SHORT] if is_short == 1 else n[b.LONG]
-        entry = f[b.SHORT_ENTRY] if is_short == 1 else f[b.LONG_ENTRY]
-        size = risk.sweep_size_btc(need, held * rules.step_btc, entry, price, is_short)
-        steps = min(held, math.ceil(size / rules.step_btc - 1e-9))
-        if steps >= rules.min_steps:
-            trade_leg(f, n, rules, is_short, -steps, 0)
-            trade_leg(f, n, rules, is_short, steps, 0)
-            need -= f[b.CASH] - before
-    return float(f[b.CASH] - before)
+    held = n[b.SHORT] if is_short == 1 else n[b.LONG]
+    entry = f[b.SHORT_ENTRY] if is_short == 1 else f[b.LONG_ENTRY]
+    size = risk.sweep_size_btc(need, held * rules.step_btc, entry, price, is_short)
+    steps = min(held, math.ceil(size / rules.step_btc - 1e-9))
+    if steps >= rules.min_steps:
+        trade_leg(f, n, rules, is_short, -steps, 0)
+        trade_leg(f, n, rules, is_short, steps, 0)
+    became = float(f[b.CASH] - before)
+    f[b.POT] += became
+    return became
 
 
-def sweep(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, level: int, log: b.Floats) -> None:
-    """LTV is high: realise gains and repay with them, keep the hedge."""
+def sweep(
+    f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, level: int, recent_fall: float, log: b.Floats
+) -> None:
+    """A LOAN's LTV is high: realise gains of the short and repay with them, keep the hedge."""
+    if rules.structure != b.LOAN:
+        return
     price, spot, debt = f[b.PRICE], f[b.SPOT], f[b.DEBT]
     ltv = account.measured(f, n, rules, price).ltv
-    goal = ladder.sweep_target_ltv(level, ltv, rules.sweep_from, rules.sweep_to, rules.warning_to)
-    if math.isnan(goal):
+    begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, recent_fall)
+    goal = ladder.sweep_target_ltv(level, ltv, begins, rules.sweep_to, rules.warning_to)
+    if math.isnan(goal) or ltv <= goal:
         return
+    urgent = int(level >= ladder.CRITICAL)
     need = min(debt, ladder.repay_needed_usdt(debt, goal, spot, price, rules.ltv_ratio))
-    gain = account.perp_gain(f, n, rules, price)
-    able = f[b.CASH] + max(0.0, gain)
-    if rules.structure == b.LOAN:
-        state = account.measured(f, n, rules, price)
-        able = min(able, risk.spare_margin_usdt(state.margin, state.mm, policy.mm_top_up))
-    if min(need, able) < max(rules.repay_least_usdt, 0.002 * debt):
-        return
-    missing = min(need, able) - f[b.CASH]
-    if missing > 0.0:
-        realise(f, n, rules, missing)
-    paid = repay(f, n, rules, policy, need)
+    missing = need - (f[b.CASH] if urgent == 1 else f[b.POT])
+    realise_for(f, n, rules, missing)
+    paid = repay(f, n, rules, policy, need, urgent)
     if paid > 0.0:
         n[b.SWEEPS] += 1
         write(f, n, rules, log, b.SWEEP_ROW, 0, paid)
+
+
+def realise_for(f: b.Floats, n: b.Ints, rules: b.Rules, missing: float) -> None:
+    """Realise so much of the short's gain that `missing` is left after costs, where that is worth a repayment and more than it costs."""
+    price, entry, held = f[b.PRICE], f[b.SHORT_ENTRY], n[b.SHORT] * rules.step_btc
+    one_way = rules.taker_fee + rules.slippage
+    size = risk.sweep_size_btc(missing, held, entry, price, 1)
+    gain_per_btc = entry - price
+    if size * gain_per_btc >= rules.repay_least_usdt and gain_per_btc > 2.0 * price * one_way:
+        realise(f, n, rules, 1, risk.sweep_gross_usdt(missing, held, entry, price, 1, one_way))
 
 
 def spend_reserve(f: b.Floats, n: b.Ints, rules: b.Rules, level: int, log: b.Floats) -> None:
@@ -213,10 +231,10 @@ def take_profit(
     if fired == profit.NOT_FIRED:
         return cycle
     if profit.pays_for_itself(account.perp_gain(f, n, rules, price), round_trip, 1.0, 0):
-        gained = realise(f, n, rules, math.inf)
+        gained = realise(f, n, rules, 1, math.inf) + realise(f, n, rules, 0, math.inf)
         f[b.UNSHARED] += gained
         share = profit.repayment_usdt(f[b.UNSHARED], rules.repay_share, rules.repay_least_usdt, f[b.DEBT])
-        paid = repay(f, n, rules, policy, share) if share > 0.0 else 0.0
+        paid = repay(f, n, rules, policy, share, 0) if share > 0.0 else 0.0
         if paid > 0.0:
             f[b.REPAID_PROFIT] += paid
             f[b.UNSHARED] = 0.0

@@ -81,6 +81,18 @@ def tick_price(tape: b.Tape, i: int, k: int, rises: bool) -> float:
     return float(tape.low[i] if (k == 1) == rises else tape.high[i])
 
 
+def recent_fall(tape: b.Tape, i: int, now_ms: int, first_ms: int) -> float:
+    """How far the price at this moment of bar i stands below the highest tick of the half minute before it (0.02 = 2 %)."""
+    tick_ms = tape.bar_ms // TICKS
+    oldest_ms = max(first_ms, now_ms - ladder.FALL_OVER_MS)
+    k = (now_ms - tape.at_ms[i]) // tick_ms
+    price = highest = tick_price(tape, i, k, tape.close[i] >= tape.open[i])
+    while i >= 0 and tape.at_ms[i] + k * tick_ms >= oldest_ms:
+        highest = max(highest, tick_price(tape, i, k, tape.close[i] >= tape.open[i]))
+        i, k = (i, k - 1) if k > 0 else (i - 1, TICKS - 1)
+    return 1.0 - price / highest
+
+
 def opened(tape: b.Tape, span: b.Span, opening: b.Opening, rules: b.Rules) -> tuple[b.Floats, b.Ints]:
     """The book before the first tick."""
     f, n = np.zeros(len(b.FIGURES)), np.zeros(len(b.COUNTS), dtype=np.int64)
@@ -161,7 +173,7 @@ def think(
         deeds.hedge(answer, f, n, rules, sigma, apr, log)
     deeds.spend_reserve(f, n, rules, memory.ltv_level, log)
     if rules.sweep == 1 and memory.ltv_level >= ladder.MONITOR:
-        deeds.sweep(f, n, rules, policy, memory.ltv_level, log)
+        deeds.sweep(f, n, rules, policy, memory.ltv_level, recent_fall(tape, i, n[b.NOW], n[b.FIRST_MS]), log)
     if rules.last_resort == 1 and memory.ltv_level >= ladder.EMERGENCY:
         deeds.sell_spot(f, n, rules, log)
     if rules.profit == 1:

@@ -10,13 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from bot.backtest import book as b
+from bot.backtest.chronicle import Chronicle
 from bot.backtest.outcome import Outcome
 from bot.backtest.policies import Plan
 
-from bot.domain.commands import Decided, PaymentEnded, ProfitRealised, Outcome as Verdict  # isort: skip
+from bot.domain.commands import Decided, Outcome as Verdict  # isort: skip
+from bot.domain.events import TickerSeen, WalletSeen
 from bot.domain.records import Record
 
 __all__ = ["Balance", "Faults", "Lived", "MemoryDiary"]
+
+
+PRICES = (TickerSeen, WalletSeen)
+"""What comes at every tick and tells of no deed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,22 +37,19 @@ class Faults:
 
 
 class MemoryDiary:
-    """Where the engine writes; `keep` False remembers the decisions alone."""
+    """Where the engine writes; `keep` False remembers the decisions and the chronicle alone."""
 
     def __init__(self, *, keep: bool = True) -> None:
         self.records: list[tuple[Record, int]] = []
         self.decisions: list[tuple[int, Decided]] = []
-        self.takings = 0
-        self.repaid = Decimal(0)
+        self.chronicle = Chronicle()
         self._keep, self._count = keep, 0
 
     def append(self, record: Record, now_ms: int) -> int:
         if isinstance(record, Decided):
             self.decisions.append((now_ms, record))
-        elif isinstance(record, ProfitRealised):
-            self.takings += record.decision > 0
-        elif isinstance(record, PaymentEnded):
-            self.repaid += record.paid
+        if not isinstance(record, PRICES):
+            self.chronicle.hear(record, now_ms)
         if self._keep:
             self.records.append((record, now_ms))
         self._count += 1
@@ -67,10 +70,23 @@ class Balance(NamedTuple):
     cash: float
     debt: float
     unrealised: float
+    structure: int = b.UTA
 
     @property
     def equity(self) -> float:
         return self.spot * self.price + self.cash - self.debt + self.unrealised
+
+    @property
+    def ltv(self) -> float:
+        """A Crypto Loan's own; in a unified account of what its USDT is under water. NaN without spot."""
+        net = self.debt if self.structure == b.LOAN else self.debt - self.cash - self.unrealised
+        value = self.spot * self.price
+        return max(0.0, net) / value if value > 0 else math.nan
+
+    @property
+    def legs_value(self) -> float:
+        """Of the net perp, USDT."""
+        return (self.long - self.short) * self.price
 
 
 @dataclass(slots=True)
@@ -85,6 +101,8 @@ class Lived:
     orders: int = 0
     maker: float = 0.0
     turnover: float = 0.0
+    traded: Decimal = Decimal(0)
+    """What selling perps brought less what buying them cost, fees apart."""
     fees: Decimal = Decimal(0)
     received: Decimal = Decimal(0)
     paid: Decimal = Decimal(0)
@@ -96,6 +114,8 @@ class Lived:
     ltv: float = math.nan
     mm_rate: float = math.nan
     died_ms: int | None = None
+    busts: set[int] = field(default_factory=set)
+    """The moments at which the venue closed perps for want of margin."""
     mode: str = ""
     seen_ms: int | None = None
     in_band_s: list[float] = field(default_factory=lambda: [0.0] * len(b.LTV_BANDS))
@@ -109,9 +129,8 @@ class Lived:
     def see(self, now: Balance, mm_rate: float) -> None:
         """Keep the worst of what a tick shows, and how long it was like that."""
         self.weigh_time(now.at_ms)
-        owed = max(0.0, -(now.cash + now.unrealised - now.debt))
-        value = now.spot * now.price
-        self.ltv, self.mm_rate = (owed / value if value > 0 else math.nan), mm_rate
+        self.ltv, self.mm_rate = now.ltv, mm_rate
+        self.diary.chronicle.stand(price=now.price, long=now.long, short=now.short, ltv=now.ltv, mm_rate=mm_rate)
         self.max_ltv, self.max_mm_rate = max(self.max_ltv, self.ltv), max(self.max_mm_rate, mm_rate)
         self.peak = max(self.peak, now.equity)
         if self.peak > 0:
@@ -126,29 +145,34 @@ class Lived:
     def sample(self, now: Balance) -> None:
         """A row in the kernel's columns. Slippage is inside the hedge's price here: a book has no mid to be measured from."""
         funding, fees, interest = float(self.received - self.paid), float(self.fees), float(self.interest)
-        moved = (now.cash + now.unrealised - now.debt) - (self.first.cash + self.first.unrealised - self.first.debt)
-        hedge = moved - funding + fees + interest if now.spot == self.first.spot else math.nan
+        hedge = float(self.traded) + now.legs_value - self.first.legs_value
+        explained = self._spot_gain(now) + hedge + funding - fees - interest
+        liquidation = 0.0 if self.died_ms is None else now.equity - self.first.equity - explained
         target = self.diary.decisions[-1][1].target_delta if self.diary.decisions else None
         self.samples.append([
             now.at_ms, now.price, now.equity, now.cash, now.debt, now.spot, now.long, now.short,
             math.nan if target is None else float(target), self.ltv, self.mm_rate, now.unrealised,
-            hedge, funding, -fees, 0.0, -interest, 0.0, 0.0, float(self.diary.repaid),
+            hedge, funding, -fees, 0.0, -interest, 0.0, liquidation, float(self.diary.chronicle.repaid),
         ])  # fmt: skip
+
+    def _spot_gain(self, now: Balance) -> float:
+        return self.first.spot * (now.price - self.first.price)
 
     def outcome(self, plan: Plan, opening: b.Opening, bars: int) -> Outcome:
         """The same shape as the kernel's, so that every report can show it."""
-        last = self.samples[-1]
+        last, told = self.samples[-1], self.diary.chronicle
         figures = dict.fromkeys(b.FIGURES, 0.0) | {
             "price": last[1], "cash": last[3], "debt": last[4], "spot": last[5], "fees": float(self.fees),
             "funding_received": float(self.received), "funding_paid": float(self.paid), "interest": float(self.interest),
             "turnover": self.turnover, "maker_turnover": self.maker, "max_ltv": self.max_ltv, "max_mm_rate": self.max_mm_rate,
             "max_drawdown": self.max_drawdown, "ltv": self.ltv, "mm_rate": self.mm_rate, "opening_equity": self.first.equity,
-            "spot_gain": self.first.spot * (last[1] - self.first.price), "repaid": float(self.diary.repaid),
-            "repaid_from_profit": float(self.diary.repaid),
+            "spot_gain": self.first.spot * (last[1] - self.first.price), "repaid": float(told.repaid),
+            "repaid_from_profit": float(told.repaid_from_profit),
         } | {f"ltv_{i}_s": seconds for i, seconds in enumerate(self.in_band_s)}  # fmt: skip
         counts = dict.fromkeys(b.COUNTS, 0) | {
             "death_ms": -1 if self.died_ms is None else self.died_ms, "orders": self.orders, "hedges": len(self.hedges),
-            "decisions": len(self.diary.decisions), "profits": self.diary.takings,
+            "decisions": len(self.diary.decisions), "profits": told.takings, "sweeps": told.sweeps,
+            "perp_liquidations": len(self.busts),
         }  # fmt: skip
         return Outcome(
             plan=plan,
@@ -157,8 +181,8 @@ class Lived:
             end_ms=int(last[0]),
             bars=bars,
             samples=np.array(self.samples),
-            log=np.zeros((0, len(b.LOG_COLUMNS))),
-            log_rows=0,
+            log=told.table(),
+            log_rows=told.count,
             figures=figures,
             counts=counts,
         )

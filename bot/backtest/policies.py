@@ -36,6 +36,7 @@ RULES = Rules(
     sweep_from=0.60,
     sweep_to=0.50,
     warning_to=0.55,
+    keep_rise=0.15,
     profit=0,
     profit_k=1.5,
     profit_days=1.0,

@@ -1,24 +1,25 @@
 """Full fidelity: the tape through the live engine and the simulated venue, in virtual time, order by order.
 
 The same ticks as the kernel's (open, first extreme, other extreme, close), the same running funding rate; but orders rest, fill in part,
-are refused, and travel for as long as `latency_ms` says. There is no asyncio: the venue and the engine are called in turn. One unified
-account; a crypto loan's account is the kernel's to play.
+are refused, and travel for as long as `latency_ms` says. There is no asyncio: the venue and the engine are called in turn. The debt may be
+inside the unified account, or a Crypto Loan beside it.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from random import Random
 from typing import Any
 
 from bot.backtest import book as b
-from bot.backtest import kernel, shore
+from bot.backtest import kernel, lender, shore
 from bot.backtest.candles import Candles
-from bot.backtest.lived import Balance, Faults, Lived, MemoryDiary
+from bot.backtest.custody import ACCOUNT, Custody, venue_rules
+from bot.backtest.lived import Faults, Lived, MemoryDiary
+from bot.backtest.subset import same_subset, stretched
 from bot.domain.account import ExecKind
 from bot.domain.commands import (
     CancelOrder,
@@ -30,6 +31,8 @@ from bot.domain.commands import (
     RepayDebt,
     SeekOrder,
     SeekRepayment,
+    SeekTransfer,
+    TransferCoin,
 )
 from bot.domain.events import (
     AccountRead,
@@ -48,22 +51,15 @@ from bot.domain.events import (
     TickerSeen,
     WalletSeen,
 )
-from bot.domain.loan import Structure
 from bot.domain.orders import Verdict
-from bot.engine.config import EngineConfig, LoanRules, ProfitAction, ProfitRules
+from bot.engine.config import EngineConfig
 from bot.engine.engine import Engine
-from bot.simulator.margin import Margin
-from bot.simulator.rules import VenueRules
 from bot.simulator.venue import Fate, Tick, Venue
-from bot.strategy.decision import Policy
 
 __all__ = ["live", "same_subset"]
 
-ACCOUNT = "bot"
-HOUR_MS = 3_600_000
 TENTH = Decimal("0.1")
 CALM = Faults()
-NO_LIMIT = Decimal("1e9")
 MOST_ROUNDS = 60
 """Pulses that one tick may lead to while orders are in motion; more would be a loop."""
 
@@ -86,53 +82,6 @@ def live(
     return _World(tape, span, opening, rules, config, faults, keep).run(done)
 
 
-def same_subset(config: EngineConfig, policy: Policy, rules: b.Rules) -> EngineConfig:
-    """The engine's configuration for what these rules of the kernel also do: profit as they say, a share of it to the debt.
-
-    In a unified account the engine does not sweep, because there profit counts without being realised; nor has it a reserve here.
-    """
-    if rules.profit != 1:
-        off = replace(config.profit, action=ProfitAction.OFF)
-        return replace(config, policy=policy, profit=off, loan=replace(config.loan, enabled=False))
-    profit = ProfitRules(
-        k=rules.profit_k,
-        days=rules.profit_days,
-        trail=rules.profit_trail,
-        least_usdt=rules.profit_least_usdt,
-        arm_round_trips=rules.profit_round_trips,
-        gain_round_trips=1.0,
-        slippage=rules.slippage,
-    )
-    loan = LoanRules(
-        enabled=True,
-        structure=Structure.UTA,
-        profit_share=Decimal(repr(rules.repay_share)),
-        repay_min_usdt=Decimal(repr(rules.repay_least_usdt)),
-        repay_max_usdt=NO_LIMIT,
-        repay_max_day_usdt=NO_LIMIT,
-        read_every_ms=HOUR_MS,
-        stale_ms=20 * HOUR_MS,
-    )
-    return replace(config, policy=policy, profit=profit, loan=loan)
-
-
-def _stretched(config: EngineConfig, tick_ms: int) -> EngineConfig:
-    patience = replace(
-        config.patience,
-        ticker_stale_ms=3 * tick_ms,
-        reading_stale_ms=20 * max(tick_ms, HOUR_MS),
-        reconcile_every_ms=4 * HOUR_MS,
-        read_timeout_ms=3 * tick_ms,
-        seek_after_ms=2 * tick_ms,
-        seek_every_ms=2 * tick_ms,
-        lease_ms=2 * tick_ms,
-        stall_ms=0,
-        hedge_ms=max(config.patience.hedge_ms, 8 * tick_ms),
-    )
-    policy = config.policy._replace(price_stale_after_ms=3 * tick_ms)
-    return replace(config, patience=patience, policy=policy)
-
-
 class _World:
     """An engine, a venue, and the moments between them."""
 
@@ -150,42 +99,23 @@ class _World:
         self.tick_ms = tape.bar_ms // kernel.TICKS
         self.now = int(tape.at_ms[span.first])
         self.diary = MemoryDiary(keep=keep)
-        self.engine = Engine(_stretched(config, self.tick_ms), self.diary)
+        self.engine = Engine(stretched(config, self.tick_ms), self.diary)
         self.rng = Random(faults.seed)
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = count()
         self._moved = True
-        self._charged = 0
-        self._held = (-1, (0.0, 0.0, 0.0, 0.0, 0.0))
-        """The venue's revision, and what the account holds since: coin, legs, cash, debt."""
         self._ended: int | None = None
         """The bar that has just closed a candle."""
         self.candles = Candles(tape, config.volatility.minutes)
         self._open_venue()
-        self.lived = Lived(diary=self.diary, first=self._balance(self.now))
+        self.lived = Lived(diary=self.diary, first=self.custody.balance(self.now))
 
     def _open_venue(self) -> None:
-        rules, opening = self.rules, self.opening
-        hourly = Decimal(repr(rules.loan_apr)) / 8760
-        self.venue = Venue(
-            seed=self.faults.seed,
-            now_ms=self.now - 1,
-            rules=VenueRules(
-                linear_taker_rate=Decimal(repr(rules.taker_fee)),
-                linear_maker_rate=Decimal(repr(rules.maker_fee)),
-                hourly_borrow_rate_usdt=hourly.quantize(Decimal("1e-18")),
-            ),
-        )
+        rules = venue_rules(self.rules)
+        self.venue = Venue(seed=self.faults.seed, now_ms=self.now - 1, rules=rules)
         self.price = float(self.tape.open[self.span.first])
         self.venue.step(self._tick(self.price, self.now - 1))
-        step = Decimal(repr(rules.step_btc))
-        self.account = self.venue.open_account(
-            ACCOUNT,
-            coins={"BTC": Decimal(repr(opening.spot_btc)), "USDT": Decimal(repr(opening.cash_usdt))},
-            borrowed={"USDT": Decimal(repr(opening.debt_usdt))},
-            legs={1: (opening.long_steps * step, None), 2: (opening.short_steps * step, None)},
-            leverage=Decimal(repr(rules.leverage)),
-        )
+        self.custody = Custody(self.venue, self.opening, self.rules)
 
     def _tick(self, price: float, at_ms: int) -> Tick:
         last = Decimal(repr(price)).quantize(TENTH)
@@ -211,7 +141,7 @@ class _World:
                 self.price = kernel.tick_price(self.tape, i, k, rises)
                 self._pass_tick()
                 if self.now >= next_sample:
-                    self.lived.sample(self._balance(self.now))
+                    self.lived.sample(self.custody.balance(self.now))
                     next_sample = (self.now // self.rules.sample_every_ms + 1) * self.rules.sample_every_ms
                 if self.lived.died_ms is not None:
                     break
@@ -222,9 +152,9 @@ class _World:
         end_ms = int(self.tape.at_ms[self.span.last - 1]) + self.tape.bar_ms
         if self.lived.died_ms is None:
             self.venue.advance(end_ms - 1)
-            self._note_interest()
+            self.lived.interest = self.custody.interest()
             self.lived.weigh_time(end_ms)
-        self.lived.sample(self._balance(end_ms if self.lived.died_ms is None else self.now))
+        self.lived.sample(self.custody.balance(end_ms if self.lived.died_ms is None else self.now))
         self.lived.mode = self.engine.state.mode.value
         return self.lived
 
@@ -290,20 +220,26 @@ class _World:
                 self.venue.request(ACCOUNT, "POST", "/v5/order/cancel", params)
                 self._deliver()
             case ReadAccount():
-                since_ms = command.executions_since_ms
-                reading = shore.reading_of(self.venue, ACCOUNT, self.now, since_ms)
+                reading = shore.reading_of(self.venue, ACCOUNT, self.now, command)
                 self.hear(AccountRead(reading=reading, facts=shore.FACTS if command.with_facts else None))
             case ReadHistory():
                 self.hear(self._history(command))
             case SeekOrder():
                 self.hear(shore.sought_of(self.venue, ACCOUNT, command))
             case ReadLoan():
-                self.hear(LoanRead(reading=shore.loan_of(self.venue, ACCOUNT, self.now)))
-            case RepayDebt():
-                self.hear(shore.repay(self.venue, ACCOUNT, command))
+                # A payment takes no time here, so what is read at its moment is read after it; live a reading comes later by itself.
+                reading = lender.loan_of(self.venue, ACCOUNT, command.structure, self.now + 1)
+                self.hear(LoanRead(reading=reading))
+            case TransferCoin():
+                self.hear(lender.move(self.venue, ACCOUNT, command))
                 self._deliver()
+            case RepayDebt():
+                self.hear(lender.repay(self.venue, ACCOUNT, command))
+                self._deliver()
+            case SeekTransfer():
+                self.hear(lender.transfer_of(self.venue, ACCOUNT, command))
             case SeekRepayment():
-                self.hear(shore.repayments_of(self.venue, ACCOUNT, command))
+                self.hear(lender.repayments_of(self.venue, ACCOUNT, command))
             case _:
                 self.hear(ReadFailed(what=type(command).__name__, reason="not played in a backtest"))
 
@@ -359,9 +295,13 @@ class _World:
         if execution.kind.moves_legs:
             value = float(execution.qty * execution.price)
             lived.fills += 1
+            lived.traded += execution.qty * execution.price * (1 if execution.side == "Sell" else -1)
             lived.fees += execution.fee
             lived.turnover += value
             lived.maker += value if execution.is_maker else 0.0
+            if execution.kind is ExecKind.BUST and self.now not in lived.busts:
+                lived.busts.add(self.now)
+                self.diary.chronicle.perps_closed(self.now)
         elif execution.kind is ExecKind.FUNDING:
             lived.received += max(Decimal(0), -execution.fee)
             lived.paid += max(Decimal(0), execution.fee)
@@ -369,26 +309,12 @@ class _World:
 
     def _watch(self) -> None:
         """The wallet moves with every price although the venue only pushes it on changes; live it is read every few seconds."""
-        margin = self.venue.margin(ACCOUNT)
+        margin, lived = self.venue.margin(ACCOUNT), self.lived
         wallet = shore.wallet_at(margin)
         self.hear(WalletSeen(wallet=wallet))
-        self._note_interest()
-        now = self._balance(self.now, margin)
-        self.lived.see(now, float(wallet.mm_rate or 0))
-        if now.spot < self.opening.spot_btc and self.lived.died_ms is None:
-            self.lived.died_ms = self.now  # only a liquidation sells the spot
-
-    def _note_interest(self) -> None:
-        rows = self.account.interest
-        while self._charged < len(rows):
-            self.lived.interest += rows[self._charged].cost
-            self._charged += 1
-
-    def _balance(self, at_ms: int, margin: Margin | None = None) -> Balance:
-        if self._held[0] != self.venue.revision:
-            legs, usdt = self.account.legs, self.account.purses["USDT"]
-            spot, long, short = self.account.purses["BTC"].balance, legs[1].size, legs[2].size
-            held = (float(spot), float(long), float(short), float(usdt.balance), float(usdt.spot_borrow))
-            self._held = self.venue.revision, held
-        unrealised = (margin or self.venue.margin(ACCOUNT)).usdt.upl
-        return Balance(at_ms, float(self.venue.state.market.mark), *self._held[1], float(unrealised))
+        lived.interest = self.custody.interest()
+        now = self.custody.balance(self.now, margin)
+        lived.see(now, float(wallet.mm_rate or 0))
+        if lived.died_ms is None and self.custody.is_liquidated:
+            lived.died_ms = self.now
+            self.diary.chronicle.liquidated(self.now, now.equity)

@@ -9,13 +9,21 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from bot.domain.account import AccountFacts, AccountReading, Coin, ExecKind, Execution, Wallet
-from bot.domain.commands import PlaceOrder, RepayDebt, SeekOrder, SeekRepayment
-from bot.domain.events import MoneyAnswered, OrderSought, RepaymentSought
+from bot.domain.account import (
+    AccountFacts,
+    AccountReading,
+    CashKind,
+    CashRow,
+    Coin,
+    ExecKind,
+    Execution,
+    Wallet,
+)
+from bot.domain.commands import PlaceOrder, ReadAccount, SeekOrder
+from bot.domain.events import OrderSought
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
-from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
-from bot.domain.orders import OrderRow, Verdict
+from bot.domain.orders import OrderRow
 from bot.simulator.figures import ZERO, booked
 from bot.simulator.margin import Margin
 from bot.simulator.venue import Venue
@@ -24,12 +32,12 @@ __all__ = [
     "FACTS",
     "execution_of",
     "instrument_of",
-    "loan_of",
+    "listed",
+    "number",
     "order_params",
     "order_row_of",
     "reading_of",
-    "repay",
-    "repayments_of",
+    "result_of",
     "sought_of",
     "wallet_at",
     "wallet_of",
@@ -37,7 +45,14 @@ __all__ = [
 
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
 _RATE = Decimal("0.0001")
+_FURTHEST_MS = 600_000_000
+"""Just below a week: the longest window of a history."""
 _KINDS = {kind.value: kind for kind in ExecKind}
+_WHY = {"TRADE": CashKind.TRADE, "ADL": CashKind.TRADE, "SETTLEMENT": CashKind.SETTLEMENT, "INTEREST": CashKind.INTEREST,
+        "TRANSFER_IN": CashKind.TRANSFER, "TRANSFER_OUT": CashKind.TRANSFER, "BORROW": CashKind.BORROW, "REPAY": CashKind.REPAY,
+        "LIQUIDATION": CashKind.LIQUIDATION}  # fmt: skip
+_ALWAYS = ("BTC", "USDT")
+"""A whole wallet shows these, empty or not."""
 
 FACTS = AccountFacts(
     uid="1",
@@ -85,7 +100,7 @@ def execution_of(row: Mapping[str, Any]) -> Execution:
         price=Decimal(row["execPrice"]),
         fee=Decimal(row["execFee"]),
         fee_currency=row.get("feeCurrency") or "USDT",
-        closed_qty=_number(row["closedSize"]),
+        closed_qty=number(row["closedSize"]),
         is_maker=row["isMaker"],
         exec_ms=int(row["execTime"]),
         seq=row["seq"],
@@ -104,9 +119,9 @@ def order_row_of(row: Mapping[str, Any]) -> OrderRow:
         reduce_only=row["reduceOnly"],
         status=row["orderStatus"],
         qty=Decimal(row["qty"]),
-        filled_qty=_number(row["cumExecQty"]),
-        price=_number(row["price"]) or None,
-        avg_price=_number(row["avgPrice"]) or None,
+        filled_qty=number(row["cumExecQty"]),
+        price=number(row["price"]) or None,
+        avg_price=number(row["avgPrice"]) or None,
         reject_reason=row["rejectReason"],
         cancel_type=row["cancelType"],
         created_ms=int(row["createdTime"]),
@@ -120,35 +135,36 @@ def wallet_of(row: Mapping[str, Any]) -> Wallet:
         coins=tuple(
             Coin(
                 coin=coin["coin"],
-                wallet=_number(coin["walletBalance"]),
-                equity=_number(coin["equity"]),
-                spot_borrow=_number(coin["spotBorrow"]),
-                borrowed=_number(coin["borrowAmount"]),
-                unrealised=_number(coin["unrealisedPnl"]),
-                accrued_interest=_number(coin["accruedInterest"]),
-                usd_value=_number(coin["usdValue"]),
+                wallet=number(coin["walletBalance"]),
+                equity=number(coin["equity"]),
+                spot_borrow=number(coin["spotBorrow"]),
+                borrowed=number(coin["borrowAmount"]),
+                unrealised=number(coin["unrealisedPnl"]),
+                accrued_interest=number(coin["accruedInterest"]),
+                usd_value=number(coin["usdValue"]),
             )
             for coin in row["coin"]
         ),
-        total_equity=_number(row["totalEquity"]),
-        margin_balance=_number(row["totalMarginBalance"]),
-        available=_number(row["totalAvailableBalance"]),
-        initial_margin=_number(row["totalInitialMargin"]),
-        maintenance_margin=_number(row["totalMaintenanceMargin"]),
-        im_rate=_number(row["accountIMRate"]),
-        mm_rate=_number(row["accountMMRate"]),
+        total_equity=number(row["totalEquity"]),
+        margin_balance=number(row["totalMarginBalance"]),
+        available=number(row["totalAvailableBalance"]),
+        initial_margin=number(row["totalInitialMargin"]),
+        maintenance_margin=number(row["totalMaintenanceMargin"]),
+        im_rate=number(row["accountIMRate"]),
+        mm_rate=number(row["accountMMRate"]),
     )
 
 
-def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> AccountReading:
+def reading_of(venue: Venue, account: str, asked_ms: int, command: ReadAccount) -> AccountReading:
     """One whole reading, taken in an instant."""
-    rows = {row["positionIdx"]: row for row in _list(venue, account, "/v5/position/list", LINEAR)}
-    orders = _list(venue, account, "/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50})
-    found = _list(
+    since_ms = command.executions_since_ms
+    rows = {row["positionIdx"]: row for row in listed(venue, account, "/v5/position/list", LINEAR)}
+    orders = listed(venue, account, "/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50})
+    found = listed(
         venue,
         account,
         "/v5/execution/list",
-        {**LINEAR, "limit": 100, "startTime": max(since_ms, asked_ms - 600_000_000)},
+        {**LINEAR, "limit": 100, "startTime": max(since_ms, asked_ms - _FURTHEST_MS)},
     )
     executions = {row["execId"]: execution_of(row) for row in found}
     return AccountReading(
@@ -158,14 +174,51 @@ def reading_of(venue: Venue, account: str, asked_ms: int, since_ms: int) -> Acco
         open_orders=tuple(order_row_of(row) for row in orders),
         executions=tuple(sorted(executions.values(), key=lambda e: (e.exec_ms, e.seq, e.exec_id))),
         wallet=wallet_at(venue.margin(account)),
+        cash=None if command.cash_since_ms is None else _cash(venue, account, command.cash_since_ms, asked_ms),
+    )
+
+
+def _cash(venue: Venue, account: str, since_ms: int, until_ms: int) -> tuple[CashRow, ...]:
+    """The transaction log, oldest first, page by page (Bybit: account/transaction-log)."""
+    since_ms = max(since_ms, until_ms - _FURTHEST_MS)
+    asked: dict[str, object] = {"accountType": "UNIFIED", "startTime": since_ms, "endTime": until_ms, "limit": 50}
+    rows: list[CashRow] = []
+    while True:
+        page = result_of(venue, account, "/v5/account/transaction-log", asked)
+        rows += [cash_row_of(row) for row in page["list"]]
+        if not page["list"] or not page["nextPageCursor"]:
+            return tuple(reversed(rows))
+        asked["cursor"] = page["nextPageCursor"]
+
+
+def cash_row_of(row: Mapping[str, Any]) -> CashRow:
+    """One line of the log."""
+    kind, at_ms = _WHY.get(row["type"], CashKind.UNKNOWN), int(row["transactionTime"])
+    return CashRow(
+        row_id="|".join((row["id"], row["tradeId"], row["type"], row["currency"], str(at_ms))),
+        kind=kind,
+        raw_kind=row["type"],
+        currency=row["currency"],
+        change=Decimal(row["change"]),
+        cash_flow=number(row["cashFlow"]),
+        fee=number(row["fee"]),
+        funding=number(row["funding"]) if kind is CashKind.SETTLEMENT else None,
+        balance=number(row["cashBalance"]),
+        at_ms=at_ms,
+        category=row["category"],
+        symbol=row["symbol"],
+        side=row["side"] if row["side"] in ("Buy", "Sell") else None,
+        trade_id=row["tradeId"],
+        order_id=row["orderId"],
+        order_link_id=row["orderLinkId"],
     )
 
 
 def sought_of(venue: Venue, account: str, command: SeekOrder) -> OrderSought:
     """What the lists say of one order."""
     named = {**LINEAR, "orderLinkId": command.order_link_id}
-    found = [row for path in ("realtime", "history") for row in _list(venue, account, f"/v5/order/{path}", named)]
-    fills = _list(venue, account, "/v5/execution/list", {**named, "limit": 100})
+    found = [row for path in ("realtime", "history") for row in listed(venue, account, f"/v5/order/{path}", named)]
+    fills = listed(venue, account, "/v5/execution/list", {**named, "limit": 100})
     return OrderSought(
         order_link_id=command.order_link_id,
         order=order_row_of(found[0]) if found else None,
@@ -174,7 +227,7 @@ def sought_of(venue: Venue, account: str, command: SeekOrder) -> OrderSought:
 
 
 def wallet_at(margin: Margin) -> Wallet:
-    """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row."""
+    """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row, and whole."""
     return Wallet(
         coins=tuple(
             Coin(
@@ -188,7 +241,7 @@ def wallet_at(margin: Margin) -> Wallet:
                 usd_value=booked(coin.usd_value),
             )
             for coin in margin.coins.values()
-            if coin.is_alive
+            if coin.is_alive or coin.coin in _ALWAYS
         ),
         total_equity=booked(margin.equity),
         margin_balance=booked(margin.balance),
@@ -198,49 +251,6 @@ def wallet_at(margin: Margin) -> Wallet:
         im_rate=margin.im_rate.quantize(_RATE),
         mm_rate=margin.mm_rate.quantize(_RATE),
     )
-
-
-def loan_of(venue: Venue, account: str, asked_ms: int) -> LoanReading:
-    """The debt inside the unified account, and what could repay it (Bybit: spot-margin-uta/repayment-available-amount)."""
-    able = _result(venue, account, "/v5/spot-margin-trade/repayment-available-amount", {"currency": "USDT"})
-    return LoanReading(
-        asked_ms=asked_ms,
-        structure=Structure.UTA,
-        principal=venue.margin(account).usdt.spot_borrow,
-        tiers=((ZERO, Decimal("0.98")),),
-        repayable_usdt=_number(able["lossLessRepaymentAmount"]),
-    )
-
-
-def repay(venue: Venue, account: str, deed: RepayDebt) -> MoneyAnswered:
-    """One repayment by the path that sells nothing (Bybit: account/no-convert-repay)."""
-    body = {"coin": deed.coin, "amount": f"{deed.amount:f}"}
-    reply = venue.request(account, "POST", "/v5/account/no-convert-repay", body)
-    accepted = reply.ret_code == 0
-    return MoneyAnswered(
-        payment=deed.payment,
-        deed=type(deed).__name__,
-        verdict=Verdict.ACCEPTED if accepted else Verdict.REFUSED,
-        code=reply.ret_code,
-        reason=reply.ret_msg,
-        fate=Fate.PENDING if accepted else None,
-    )
-
-
-def repayments_of(venue: Venue, account: str, command: SeekRepayment) -> RepaymentSought:
-    """The REPAY lines of the transaction log, newest first, and the debt that stands (Bybit: account/transaction-log)."""
-    asked = {
-        "accountType": "UNIFIED",
-        "currency": command.coin,
-        "type": "REPAY",
-        "startTime": command.sent_ms,
-        "limit": 50,
-    }
-    rows = tuple(
-        RepayRow(ref=row["id"], amount=-Decimal(row["cashFlow"]), fate=Fate.DONE, at_ms=int(row["transactionTime"]))
-        for row in _list(venue, account, "/v5/account/transaction-log", asked)
-    )
-    return RepaymentSought(payment=command.payment, rows=rows, debt=venue.margin(account).usdt.spot_borrow)
 
 
 def instrument_of(venue: Venue) -> Instrument:
@@ -263,23 +273,23 @@ def instrument_of(venue: Venue) -> Instrument:
 
 
 def _leg(row: Mapping[str, Any], leg: Leg) -> LegRow:
-    size = _number(row["size"])
-    return LegRow(leg=leg, qty=size, entry_price=_number(row["avgPrice"]) if size else None, seq=row["seq"])
+    size = number(row["size"])
+    return LegRow(leg=leg, qty=size, entry_price=number(row["avgPrice"]) if size else None, seq=row["seq"])
 
 
-def _list(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> list[Any]:
-    rows = _result(venue, account, path, params).get("list")
+def listed(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> list[Any]:
+    rows = result_of(venue, account, path, params).get("list")
     if not isinstance(rows, list):
         raise RuntimeError(f"the simulated venue gave no list for {path}")
     return rows
 
 
-def _result(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> dict[str, Any]:
+def result_of(venue: Venue, account: str, path: str, params: Mapping[str, object]) -> dict[str, Any]:
     reply = venue.request(account, "GET", path, params)
     if reply.ret_code:
         raise RuntimeError(f"the simulated venue refused {path}: {reply.ret_code} {reply.ret_msg}")
     return reply.result or {}
 
 
-def _number(text: object) -> Decimal:
+def number(text: object) -> Decimal:
     return Decimal(str(text)) if text not in ("", None) else Decimal(0)

@@ -251,14 +251,12 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
 
 
 def _lived(room: Room, tape: Any, span: Any, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
-    """The same stretch through the live engine and the simulated venue. A Crypto Loan is the kernel's to play."""
-    from bot.backtest import book, replay
+    """The same stretch through the live engine and the simulated venue."""
+    from bot.backtest import replay
     from bot.cli import launch
     from bot.cli.terminal import counting
     from bot.wiring import engine_config
 
-    if room.rules.structure != book.UTA:
-        raise ValueError("full fidelity plays a unified account; take --structure uta")
     config = engine_config(launch.load_or_fail(env_file).settings, 1.0)
     config = replay.same_subset(config, plan.policy, plan.rules)
     with counting("bars", span.last - span.first, quiet=quiet) as done:

@@ -18,9 +18,8 @@ from bot.domain.loan import LoanReading, Purse, Structure
 from bot.domain.money import ZERO, floor_to
 from bot.engine.config import LoanRules
 from bot.engine.repayment import Payment, Step
-from bot.strategy import risk
 
-__all__ = ["MARK", "Surroundings", "Wish", "admit", "named", "next_deed", "spare_usdt", "window_ends_ms"]
+__all__ = ["MARK", "Surroundings", "Wish", "admit", "named", "next_deed", "window_ends_ms"]
 
 CENT = Decimal("0.01")
 MARK = Decimal("0.000001")
@@ -66,24 +65,6 @@ class Surroundings:
     paid_today: Decimal
     refused_lately: str
     """Why nothing is sent just now although something is due; empty: nothing speaks against it."""
-
-
-def spare_usdt(
-    *,
-    margin: float,
-    maintenance: float,
-    short_btc: float,
-    price: float,
-    mm_per_price: float,
-    rise: float,
-    most_rate: float,
-) -> float:
-    """USDT that may leave the margin of the perps: the short still survives a rise of `rise`, the margin rate stays below `most_rate`."""
-    by_rate = risk.spare_margin_usdt(margin, maintenance, most_rate)
-    by_rise = margin - risk.margin_to_survive_usdt(short_btc, price, rise, mm_per_price)
-    if math.isnan(by_rate) or math.isnan(by_rise):
-        return math.nan
-    return max(0.0, min(by_rate, by_rise))
 
 
 def window_ends_ms(structure: Structure, now_ms: int) -> int | None:

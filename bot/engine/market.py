@@ -14,13 +14,11 @@ from bot.domain.events import Bar, FundingPoint, TickerSeen
 from bot.engine import estimators
 from bot.engine.config import VolatilityWindow
 from bot.strategy import funding as rates
-from bot.strategy import streaming, volatility
+from bot.strategy import ladder, streaming, volatility
 
 __all__ = ["MarketBook"]
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
-_LATELY_MS = 30_000
-"""What a fall of the price is measured over where it must be answered at once."""
 _KEPT_FUNDING = 168
 """Settlements kept: a week, should they come every hour."""
 
@@ -88,7 +86,7 @@ class MarketBook:
         while highs and highs[-1][1] <= mark:
             highs.pop()
         highs.append((now_ms, mark))
-        while highs[0][0] < now_ms - _LATELY_MS:
+        while highs[0][0] < now_ms - ladder.FALL_OVER_MS:
             highs.popleft()
 
     def _lateness_ms(self, trip_ms: int, now_ms: int) -> int:

@@ -34,7 +34,7 @@ from bot.engine.cashier import Wish
 from bot.engine.modes import MODES
 from bot.engine.repayment import Payment, Step
 from bot.engine.state import State
-from bot.strategy import profit, risk
+from bot.strategy import risk
 
 __all__ = ["absences", "carry_on", "questions", "surroundings", "turn_away"]
 
@@ -127,14 +127,14 @@ def _spare(state: State, wish: Wish) -> float:
         return math.nan
     if state.loan.structure is Structure.UTA:
         return float(wallet.margin_balance)
-    return cashier.spare_usdt(
-        margin=float(wallet.margin_balance),
-        maintenance=float(wallet.maintenance_margin),
-        short_btc=float(max(ZERO, -state.ledger.net)),
-        price=float(ticker.mark),
-        mm_per_price=policy.mm_per_price,
-        rise=0.0 if wish.urgent else state.config.loan.keep_rise,
-        most_rate=policy.mm_top_up if wish.urgent else policy.mm_alert,
+    return risk.spare_cash_usdt(
+        float(wallet.margin_balance),
+        float(wallet.maintenance_margin),
+        float(max(ZERO, -state.ledger.net)),
+        float(ticker.mark),
+        policy.mm_per_price,
+        0.0 if wish.urgent else state.config.loan.keep_rise,
+        policy.mm_top_up if wish.urgent else policy.mm_alert,
     )
 
 
@@ -184,8 +184,8 @@ def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int
     size = risk.sweep_size_btc(float(missing), float(short.qty), entry, float(ticker.mark), 1)
     if not size > 0.0 or (entry - float(ticker.mark)) * size < float(rules.repay_min_usdt):
         return None
-    cost = Decimal(f"{profit.round_trip_cost_usdt(size, float(ticker.mark), _ONE_WAY_COST):.2f}")
-    return RealiseWanted(why=f"{wish.trigger.value}: {wish.why}", need_usdt=(missing + cost).quantize(cashier.CENT))
+    gross = risk.sweep_gross_usdt(float(missing), float(short.qty), entry, float(ticker.mark), 1, _ONE_WAY_COST)
+    return RealiseWanted(why=f"{wish.trigger.value}: {wish.why}", need_usdt=Decimal(f"{gross:.2f}"))
 
 
 _ONE_WAY_COST = 0.0006  # taker fee and half a spread: what realising costs is realised with it

@@ -99,12 +99,15 @@ class Venue:
         hedge_mode: bool = True,
         leverage: Decimal = Decimal(10),
         funding_coins: Mapping[str, Decimal] | None = None,
+        pledged: Mapping[str, Decimal] | None = None,
+        owed: Mapping[str, Decimal] | None = None,
         uid: int | None = None,
     ) -> Account:
         """Open an account as found: no trade, no fee, no log line.
 
         `coins`: unified wallet balances. `borrowed`: manual borrowing outstanding (spotBorrow) beside them. `legs`: positionIdx -> (size,
-        entry price; None = the present mark), size negative for a one-way short. `funding_coins`: the Funding account.
+        entry price; None = the present mark), size negative for a one-way short. `funding_coins`: the Funding account. `pledged`, `owed`:
+        a flexible Crypto Loan beside it, whatever its LTV.
         Raises ValueError for an unknown coin, a taken name, or a leg without a price.
         """
         with localcontext(MONEY):
@@ -124,6 +127,10 @@ class Venue:
                 account.purses[_known(coin)].spot_borrow = booked(amount)
             for coin, amount in (funding_coins or {}).items():
                 account.fund[_known(coin)] = booked(amount)
+            for coin, amount in (pledged or {}).items():
+                account.loans.collateral[_known(coin)] = booked(amount)
+            for coin, amount in (owed or {}).items():
+                account.loans.debts[_known(coin)].principal = booked(amount)
             for idx, (size, entry) in (legs or {}).items():
                 self._open_leg(account, idx, size, entry)
             self.state.accounts[name] = account

@@ -33,6 +33,9 @@ TOP_UP = 128
 REDUCE_SHORT = 256
 CLOSE_SHORT = 512
 
+FALL_OVER_MS = 30_000
+"""What a fall of the price is measured over where it must be answered at once."""
+
 SWEEP_FROM_LTV = 0.60
 SWEEP_TO_LTV = 0.50
 WARNING_TO_LTV = 0.55

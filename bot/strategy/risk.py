@@ -73,6 +73,24 @@ def margin_to_survive_usdt(short_btc: float, price: float, rise: float, mm_per_p
     return short_btc * price * (rise + (1.0 + rise) * mm_per_price)
 
 
+def spare_cash_usdt(
+    margin_usdt: float,
+    mm_usdt: float,
+    short_btc: float,
+    price: float,
+    mm_per_price: float,
+    keep_rise: float,
+    most_mm_rate: float,
+) -> float:
+    """USDT that may leave the margin of the perps: the short still survives a rise of `keep_rise`, the maintenance rate stays at or below
+    `most_mm_rate`. >= 0; NaN unknown."""
+    by_rate = spare_margin_usdt(margin_usdt, mm_usdt, most_mm_rate)
+    by_rise = margin_usdt - margin_to_survive_usdt(short_btc, price, keep_rise, mm_per_price)
+    if math.isnan(by_rate) or math.isnan(by_rise):
+        return math.nan
+    return max(0.0, min(by_rate, by_rise))
+
+
 # Interest
 
 
@@ -108,6 +126,14 @@ def sweep_size_btc(need_usdt: float, held_btc: float, entry_price: float, price:
     if not (gain > 0.0 and need_usdt > 0.0):
         return 0.0
     return min(held_btc, need_usdt / gain)
+
+
+def sweep_gross_usdt(
+    need_usdt: float, held_btc: float, entry_price: float, price: float, is_short: int, one_way_cost: float
+) -> float:
+    """What a winning leg has to realise so that `need` is left after closing and reopening; 0 when it cannot be had."""
+    size = sweep_size_btc(need_usdt, held_btc, entry_price, price, is_short)
+    return need_usdt + 2.0 * size * price * one_way_cost if size > 0.0 else 0.0
 
 
 def sweep_payback_days(one_way_cost: float, gain_share: float, yearly: float) -> float:

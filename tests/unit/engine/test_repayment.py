@@ -186,15 +186,6 @@ def test_profit_is_shared_once():
     assert D("499.98") == answer.from_profit.quantize(D("0.01"))
 
 
-def test_the_margin_that_stays_survives_the_rise():
-    """0.27 short at 100,000 with 8,000: a rise of 15 % needs 4,222, so 3,777 may leave; where it hurries, the margin rate decides."""
-    common = {"margin": 8000.0, "maintenance": 150.0, "short_btc": 0.27, "price": 100_000.0, "mm_per_price": 0.00555}
-
-    assert cashier.spare_usdt(**common, rise=0.15, most_rate=0.3) == pytest.approx(3777.67, abs=0.1)
-    assert cashier.spare_usdt(**common, rise=0.0, most_rate=0.5) == pytest.approx(7700.0)
-    assert cashier.spare_usdt(**(common | {"margin": 100.0}), rise=0.15, most_rate=0.3) == 0.0
-
-
 def test_a_top_up_moves_idle_cash_into_the_margin():
     """From Funding to the unified account, and nothing is repaid."""
     wish = Wish(trigger=Trigger.TOP_UP, why="", usdt=D(700))

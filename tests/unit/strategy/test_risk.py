@@ -253,3 +253,21 @@ def test_an_idle_pair_costs_margin_and_little_to_collapse():
     """27.18 USDT as a taker, 9.88 as a maker, for two legs of 0.213 that hedge nothing."""
     assert profit.round_trip_cost_usdt(0.213, P0, TAKER) == pytest.approx(27.18, abs=0.005)
     assert profit.round_trip_cost_usdt(0.213, P0, 0.0002) == pytest.approx(9.88, abs=0.005)
+
+
+def test_the_margin_that_stays_survives_the_rise():
+    """0.27 short at 100,000 with 8,000: a rise of 15 % needs 4,222, so 3,777 may leave; where it hurries, the margin rate decides."""
+    short = (0.27, 100_000.0, 0.00555)
+
+    assert risk.spare_cash_usdt(8000.0, 150.0, *short, 0.15, 0.3) == pytest.approx(3777.67, abs=0.1)
+    assert risk.spare_cash_usdt(8000.0, 150.0, *short, 0.0, 0.5) == pytest.approx(7700.0)
+    assert risk.spare_cash_usdt(100.0, 150.0, *short, 0.15, 0.3) == 0.0
+    assert math.isnan(risk.spare_cash_usdt(math.nan, 150.0, *short, 0.15, 0.3))
+
+
+def test_what_a_sweep_realises_pays_for_itself():
+    """2,701.35 needed at 99,990 of a short from 116,000: 0.1687 BTC, and what closing and reopening costs on top; of a loser nothing."""
+    gross = risk.sweep_gross_usdt(2701.35, 0.27, 116_000.0, 99_990.0, 1, 0.0006)
+
+    assert gross == pytest.approx(2701.35 + 2 * 0.168729 * 99_990 * 0.0006, abs=0.01)
+    assert risk.sweep_gross_usdt(2701.35, 0.27, 99_000.0, 99_990.0, 1, 0.0006) == 0.0
