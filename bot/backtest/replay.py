@@ -228,8 +228,8 @@ class _World:
                 self.hear(shore.sought_of(self.venue, ACCOUNT, command))
             case ReadLoan():
                 # A payment takes no time here, so what is read at its moment is read after it; live a reading comes later by itself.
-                reading = lender.loan_of(self.venue, ACCOUNT, command.structure, self.now + 1)
-                self.hear(LoanRead(reading=reading))
+                owed = lender.loan_of(self.venue, ACCOUNT, command.structure, self.now + 1)
+                self.hear(LoanRead(reading=owed))
             case TransferCoin():
                 self.hear(lender.move(self.venue, ACCOUNT, command))
                 self._deliver()

@@ -171,7 +171,7 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         long_entry=reading.long.entry_price,
         short_entry=reading.short.entry_price,
         seq=max(reading.long.seq, reading.short.seq),
-        at_ms=max((e.exec_ms for e in reading.executions), default=reading.asked_ms),
+        at_ms=_contained_up_to(reading, state.config.patience.lease_ms),
         reason="first reading of the account" if first else f"unexplained in {state.readings.disagreements} readings",
     )
     if first:
@@ -182,6 +182,12 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         f"long {legs[Leg.LONG].qty} / short {legs[Leg.SHORT].qty}, for {held / 1000:.0f} s; the venue is believed"
     )
     yield from _resolved(state, Difference.UNEXPLAINED_LEGS, what, adopted)
+
+
+def _contained_up_to(reading: AccountReading, lease_ms: int) -> int:
+    """Up to when executions are in the legs that were read, where sequences do not tell. Where none was listed, none happened in the lease
+    before the question: what the venue dates there, by a clock behind ours, came after it."""
+    return max((row.exec_ms for row in reading.executions), default=reading.asked_ms - lease_ms)
 
 
 def _resolved(state: State, difference: Difference, what: str, adopting: Thought) -> Iterator[Thought]:

@@ -6,6 +6,7 @@ import random
 import numpy as np
 
 from bot.backtest import book as b
+from tests import crashes
 
 START_MS = 1_735_689_600_000
 """2025-01-01 00:00 UTC."""
@@ -51,3 +52,18 @@ def a_walk(seed, bars=500, *, price=100_000.0, sigma_24h=0.04, bar_ms=HOUR_MS):
 
 def whole(tape):
     return b.Span(0, len(tape.at_ms))
+
+
+def a_crash_tape(engines, *, rising=False):
+    """The real crashes of `tests.crashes` minute by minute, from 116,000; the span begins with the fall."""
+    bars = crashes.a_crash(rising=rising)
+    prices = np.array([bar[1:5] for bar in bars], dtype=float).T / 10
+    at_ms = np.array([bar.at_ms for bar in bars], dtype=np.int64)
+    eight_ms = 8 * HOUR_MS
+    settle = np.arange(at_ms[0] // eight_ms * eight_ms, at_ms[-1], eight_ms, dtype=np.int64)
+    rates, hours = np.full(len(settle), 0.0001), np.full(len(settle), 8.0)
+    o, h, low, c = (np.ascontiguousarray(column) for column in prices)
+    sigma = engines.sigma_series(at_ms, c, crashes.MINUTE_MS, 5 * crashes.MINUTE_MS, 288, 72, 720.0)
+    regimes = engines.funding_regimes(settle, rates, hours, 0.15)
+    tape = b.Tape(at_ms, o, h, low, c, sigma, settle, rates, hours, regimes, crashes.MINUTE_MS)
+    return tape, b.Span(crashes.HISTORY_BARS, len(at_ms))
