@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, get_type_hints
 
+from bot.domain.account import Wallet
 from bot.domain.commands import Decided, Note, Outcome, Stage
 from bot.domain.instrument import Instrument as Filters
 from bot.domain.legs import Leg
@@ -179,8 +180,14 @@ def _account(state: State, now_ms: int) -> Account:
         ratio,
         reported,
         _number(wallet.margin_balance) if wallet else math.nan,
-        _number(wallet.maintenance_margin) if wallet else math.nan,
+        _maintenance(state, wallet) if wallet else math.nan,
     )
+
+
+def _maintenance(state: State, wallet: Wallet) -> float:
+    """The wallet's maintenance margin, of the legs as they are: what was filled since the wallet was seen has changed it."""
+    seen, moved = _number(wallet.maintenance_margin), state.ledger.gross - state.wallet_legs
+    return seen + float(moved) * state.market.price * state.config.policy.mm_per_price if moved else seen
 
 
 def _lot(rules: Filters) -> Instrument:

@@ -206,6 +206,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
         case LegsAdopted():
             taking.fold_adopted(state)
             state.ledger.adopt(record)
+            state.wallet_legs = state.ledger.gross  # the wallet of the same reading
             state.blotter.write_off()
             state.readings.agreed(now_ms)
         case CashAdopted():

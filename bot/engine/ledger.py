@@ -82,6 +82,11 @@ class Ledger:
         return self.legs[Leg.LONG].qty - self.legs[Leg.SHORT].qty
 
     @property
+    def gross(self) -> Decimal:
+        """Long and short together, in BTC."""
+        return self.legs[Leg.LONG].qty + self.legs[Leg.SHORT].qty
+
+    @property
     def is_waiting(self) -> bool:
         """Whether an execution is known of which an earlier one is missing: the legs are not what they seem."""
         return bool(self._waiting)

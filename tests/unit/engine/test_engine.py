@@ -34,6 +34,7 @@ from bot.domain.events import (
     Stopping,
     Ticked,
     Verb,
+    WalletSeen,
 )
 from bot.domain.legs import Act, Leg, LegRow
 from bot.domain.orders import Verdict
@@ -351,6 +352,27 @@ def test_the_first_fill_of_a_fresh_account_is_booked_although_the_venues_clock_i
 
     assert desk.state.ledger.legs[order.leg].qty == order.qty
     assert [order.leg] == [sent.leg for sent in desk.orders if sent.leg is order.leg]
+
+
+def test_a_short_made_smaller_for_its_margin_is_not_made_smaller_again_before_the_wallet_is_seen() -> None:
+    """The fill is known before the wallet that shows what it freed. Judged by the old margin, the smaller leg would be cut once more."""
+    desk = Desk(a_config(policy=pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)))
+    desk.start(reading=a_reading("0", "0.27"))
+    spent = replace(a_wallet(), margin_balance=D(200), maintenance_margin=D(150))
+    desk.hear(WalletSeen(wallet=spent))
+    desk.pulse(1)
+    (order,) = desk.orders
+    assert (Leg.SHORT, Act.SHRINK) == (order.leg, order.act)
+
+    desk.accept(order)
+    desk.fill(order)
+    desk.pulse(1)
+    assert [order] == desk.orders
+
+    left = D("0.27") - order.qty
+    desk.hear(WalletSeen(wallet=replace(spent, maintenance_margin=D(150) * left / D("0.27"))))
+    desk.pulse(1)
+    assert [order] == desk.orders
 
 
 def test_a_stale_price_blinds_and_a_fresh_one_gives_sight() -> None:
