@@ -130,13 +130,28 @@ def enter(settings: Settings, asked: Asked) -> Room:
 
 
 def ours(settings: Settings, asked: Asked, rules: b.Rules) -> Plan:
-    """The policy of the settings in force, with what it does besides hedging."""
-    policy = engine_config(settings, 1.0).policy
+    """The policy of the settings in force, with what it does besides hedging: its sweeps and its profits as the settings say."""
+    config = engine_config(settings, 1.0)
+    loan, profit = config.loan, config.profit
+    rules = rules._replace(
+        sweep_from=loan.sweep_from,
+        sweep_to=loan.sweep_to,
+        warning_to=loan.warning_to,
+        keep_rise=loan.keep_rise,
+        liquidation_ltv=loan.liquidation_ltv,
+        repay_share=float(loan.profit_share),
+        repay_least_usdt=float(loan.repay_min_usdt),
+        profit_k=profit.k,
+        profit_days=profit.days,
+        profit_trail=profit.trail,
+        profit_least_usdt=profit.least_usdt,
+        profit_round_trips=profit.arm_round_trips,
+    )
     return Plan(
         name="your settings",
         words=f"{settings.hedge.mode} mode, funding {settings.funding.multiplier}, band {settings.hedge.band_btc} BTC, with both ladders",
-        policy=policy,
-        rules=rules._replace(sweep=int(asked.sweep), profit=int(asked.profit)),
+        policy=config.policy,
+        rules=rules._replace(sweep=int(asked.sweep and loan.sweep), profit=int(asked.profit)),
     )
 
 

@@ -16,6 +16,7 @@ from tests.unit.backtest.tapes import HOUR_MS, a_walk, of_prices, whole
 
 BOOK = policies.opening(spot_btc=0.27, loan_usdt=16_200, long_btc=0.213, short_btc=0.213)
 BARE = policies.opening(spot_btc=0.27, loan_usdt=16_200)
+LADDER = pipeline.DEFAULT_POLICY._replace(hedge_mode=2, funding_mode=2)
 
 
 def the_plan(name, **rules):
@@ -93,9 +94,8 @@ def test_a_sweep_keeps_the_loan_alive(engines):
     """A crypto loan under a straight fall to 45,000: the hedge alone dies at 63,158, the hedge that repays does not."""
     tape = of_prices(np.linspace(116_000, 45_000, 800), rate=0.0)
     book = BARE._replace(cash_usdt=9_622.0)
-    ladder = pipeline.DEFAULT_POLICY._replace(hedge_mode=2, funding_mode=2)
     kept = policies.Plan(
-        name="kept", words="", policy=ladder, rules=policies.RULES._replace(structure=b.LOAN, loan_apr=0.0)
+        name="kept", words="", policy=LADDER, rules=policies.RULES._replace(structure=b.LOAN, loan_apr=0.0)
     )
     swept = replace(kept, rules=kept.rules._replace(sweep=1))
     dies, lives = (play(engines, tape, whole(tape), book, plan) for plan in (kept, swept))
@@ -105,6 +105,29 @@ def test_a_sweep_keeps_the_loan_alive(engines):
     assert lives.figures["max_ltv"] < 0.62
     assert 4 <= lives.counts["sweeps"] <= 8
     assert 9_622 + 15_120 == pytest.approx(lives.equity[-1], abs=150)
+
+
+def test_in_one_account_gains_need_no_sweep(engines):
+    """There a gain lowers LTV as it is: realising it would only cost fees. Nothing is swept on the same fall, and nobody dies."""
+    tape = of_prices(np.linspace(116_000, 45_000, 800), rate=0.0)
+    outcome = play(engines, tape, whole(tape), BARE, replace(the_plan("static 100 %", sweep=1), policy=LADDER))
+
+    assert 0 == outcome.counts["sweeps"]
+    assert 1 == outcome.counts["hedges"]
+    assert outcome.survived
+
+
+def test_a_sweep_pays_from_what_it_realised(engines):
+    """The perps keep the margin they had: after every sweep their cash is what it was, but for the costs of closing and reopening."""
+    tape = of_prices(np.linspace(116_000, 90_000, 400), rate=0.0)
+    book = BARE._replace(cash_usdt=9_622.0)
+    plan = the_plan("static 100 %", structure=b.LOAN, sweep=1, loan_apr=0.0)
+    outcome = play(engines, tape, whole(tape), book, replace(plan, policy=LADDER))
+
+    cash = outcome.column("cash")
+    assert 1 == outcome.counts["sweeps"]
+    assert 9_622 == pytest.approx(cash.min() + outcome.figures["fees"], abs=20)
+    assert 0 <= cash[-1] - cash[1] < 20  # what the last step of 0.001 BTC brought too much
 
 
 def test_a_short_with_too_little_margin_dies_in_a_rally(engines):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bot.backtest import book as b
-from bot.backtest import policies, replay
+from bot.backtest import policies, replay, words
 from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
 from bot.domain.commands import PaymentEnded, ProfitRealised
@@ -72,6 +72,8 @@ def test_both_speeds_agree(engines, name):
     assert fast.figures["fees"] == pytest.approx(float(full.fees), abs=0.5)
     assert fast.figures["interest"] == pytest.approx(float(full.interest), abs=0.05)
     whole = full.outcome(policies.Plan(name="p", words="", policy=policy), BOOK, 288)
+    told = [[row[:3] + row[3:5] + row[6:] for row in words.log_rows(one)] for one in (fast, whole)]
+    assert told[0] == told[1]
     for name in ("ltv_0_s", "ltv_1_s", "ltv_2_s"):
         assert fast.figures[name] == pytest.approx(whole.figures[name], abs=300.0)
     assert whole.equity[-1] - full.first.equity == pytest.approx(sum(whole.attribution().values()), abs=1e-6)
