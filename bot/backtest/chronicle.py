@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from bot.backtest import book as b
+from bot.backtest.balance import Balance
 from bot.domain.commands import Decided, Outcome, PaymentEnded, PaymentPlanned, ProfitRealised, Trigger
 from bot.domain.records import Record
 from bot.strategy import reasons
@@ -33,15 +34,15 @@ class Chronicle:
         self._step = step_btc
         self._rows: list[list[float]] = []
         self._plans: dict[int, PaymentPlanned] = {}
-        self._standing: dict[str, float] = {}
+        self._stands: tuple[Balance, float] | None = None
         self.count = 0
         """Rows there would be, were there no end to them."""
         self.sweeps = self.takings = 0
         self.repaid = self.repaid_from_profit = Decimal(0)
 
-    def stand(self, *, price: float, long: float, short: float, ltv: float, mm_rate: float) -> None:
-        """Where the account stands; BTC, USDT, fractions."""
-        self._standing = {"price": price, "long": long, "short": short, "ltv": ltv, "mm_rate": mm_rate}
+    def stand(self, now: Balance, mm_rate: float) -> None:
+        """Where the account stands."""
+        self._stands = now, mm_rate
 
     def hear(self, record: Record, now_ms: int) -> None:
         """A record of the engine."""
@@ -109,9 +110,15 @@ class Chronicle:
         if len(self._rows) >= MOST_ROWS:
             return
         row = [math.nan] * len(b.LOG_COLUMNS)
-        for name, value in ({"at_ms": now_ms, "kind": kind, "reason": 0.0} | self._standing | cells).items():
+        for name, value in ({"at_ms": now_ms, "kind": kind, "reason": 0.0} | self._standing() | cells).items():
             row[_PLACES[name]] = value
         self._rows.append(row)
+
+    def _standing(self) -> dict[str, float]:
+        if self._stands is None:
+            return {}
+        now, mm_rate = self._stands
+        return {"price": now.price, "long": now.long, "short": now.short, "ltv": now.ltv, "mm_rate": mm_rate}
 
 
 def _number(value: Decimal | float | None) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from bot.backtest import book as b
-from bot.backtest.lived import Balance
+from bot.backtest.balance import Balance
 from bot.simulator.margin import Margin
 from bot.simulator.venue import Venue, VenueRules
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 
 from bot.backtest import book as b
+from bot.backtest.balance import Balance
 from bot.backtest.chronicle import Chronicle
 from bot.backtest.outcome import Outcome
 from bot.backtest.policies import Plan
@@ -18,7 +18,7 @@ from bot.domain.commands import Decided, Outcome as Verdict  # isort: skip
 from bot.domain.events import TickerSeen, WalletSeen
 from bot.domain.records import Record
 
-__all__ = ["Balance", "Faults", "Lived", "MemoryDiary"]
+__all__ = ["Faults", "Lived", "MemoryDiary"]
 
 
 PRICES = (TickerSeen, WalletSeen)
@@ -57,36 +57,6 @@ class MemoryDiary:
 
     def commit(self) -> None:
         """Memory is durable enough here."""
-
-
-class Balance(NamedTuple):
-    """The account at a moment, as the venue's books say."""
-
-    at_ms: int
-    price: float
-    spot: float
-    long: float
-    short: float
-    cash: float
-    debt: float
-    unrealised: float
-    structure: int = b.UTA
-
-    @property
-    def equity(self) -> float:
-        return self.spot * self.price + self.cash - self.debt + self.unrealised
-
-    @property
-    def ltv(self) -> float:
-        """A Crypto Loan's own; in a unified account of what its USDT is under water. NaN without spot."""
-        net = self.debt if self.structure == b.LOAN else self.debt - self.cash - self.unrealised
-        value = self.spot * self.price
-        return max(0.0, net) / value if value > 0 else math.nan
-
-    @property
-    def legs_value(self) -> float:
-        """Of the net perp, USDT."""
-        return (self.long - self.short) * self.price
 
 
 @dataclass(slots=True)
@@ -130,7 +100,7 @@ class Lived:
         """Keep the worst of what a tick shows, and how long it was like that."""
         self.weigh_time(now.at_ms)
         self.ltv, self.mm_rate = now.ltv, mm_rate
-        self.diary.chronicle.stand(price=now.price, long=now.long, short=now.short, ltv=now.ltv, mm_rate=mm_rate)
+        self.diary.chronicle.stand(now, mm_rate)
         self.max_ltv, self.max_mm_rate = max(self.max_ltv, self.ltv), max(self.max_mm_rate, mm_rate)
         self.peak = max(self.peak, now.equity)
         if self.peak > 0:

@@ -59,6 +59,8 @@ from bot.simulator.venue import Fate, Tick, Venue
 __all__ = ["live", "same_subset"]
 
 TENTH = Decimal("0.1")
+VOLUME = Decimal(1000)
+"""BTC between two ticks: a resting order that the price reaches is filled."""
 CALM = Faults()
 MOST_ROUNDS = 60
 """Pulses that one tick may lead to while orders are in motion; more would be a loop."""
@@ -124,7 +126,7 @@ class _World:
             last=last,
             mark=last,
             index=last,
-            volume=Decimal(1000),
+            volume=VOLUME,
             funding_rate=self.candles.running_rate(at_ms),
         )
 

@@ -25,7 +25,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.orders import OrderRow
 from bot.simulator.figures import ZERO, booked
-from bot.simulator.margin import Margin
+from bot.simulator.margin import CoinMargin, Margin
 from bot.simulator.venue import Venue
 
 __all__ = [
@@ -229,20 +229,7 @@ def sought_of(venue: Venue, account: str, command: SeekOrder) -> OrderSought:
 def wallet_at(margin: Margin) -> Wallet:
     """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row, and whole."""
     return Wallet(
-        coins=tuple(
-            Coin(
-                coin=coin.coin,
-                wallet=coin.balance,
-                equity=booked(coin.equity),
-                spot_borrow=coin.spot_borrow,
-                borrowed=booked(coin.borrowed),
-                unrealised=booked(coin.upl),
-                accrued_interest=ZERO,
-                usd_value=booked(coin.usd_value),
-            )
-            for coin in margin.coins.values()
-            if coin.is_alive or coin.coin in _ALWAYS
-        ),
+        coins=tuple(_coin_of(coin) for coin in margin.coins.values() if coin.coin in _ALWAYS or coin.is_alive),
         total_equity=booked(margin.equity),
         margin_balance=booked(margin.balance),
         available=booked(max(ZERO, margin.available)),
@@ -250,6 +237,21 @@ def wallet_at(margin: Margin) -> Wallet:
         maintenance_margin=booked(margin.mm),
         im_rate=margin.im_rate.quantize(_RATE),
         mm_rate=margin.mm_rate.quantize(_RATE),
+    )
+
+
+def _coin_of(coin: CoinMargin) -> Coin:
+    """At every tick of a tape: what no open profit and no debt can have moved is a booked balance, and needs no rounding."""
+    balance, debt, moves = coin.balance, coin.spot_borrow, coin.upl or coin.balance < 0
+    return Coin(
+        coin=coin.coin,
+        wallet=balance,
+        equity=booked(coin.equity) if moves else balance - debt,
+        spot_borrow=debt,
+        borrowed=booked(coin.borrowed) if moves else debt,
+        unrealised=booked(coin.upl) if moves else ZERO,
+        accrued_interest=ZERO,
+        usd_value=booked(coin.usd_value),
     )
 
 
