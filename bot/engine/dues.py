@@ -46,12 +46,17 @@ def _top_up(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
 
 
 def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
-    """A Crypto Loan's LTV is where gains must become repayment. In a unified account gains count without being realised."""
+    """A Crypto Loan's LTV is where gains must become repayment. In a unified account gains, and USDT set aside, count as they are. Where
+    nothing is swept, the reserve is all that is spent."""
     rules = state.config.loan
-    if reading.structure is not Structure.CRYPTO_LOAN or not rules.sweep:
+    if reading.structure is not Structure.CRYPTO_LOAN:
         return None
     figures = ltv.figures(state, now_ms)
     level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, figures.ltv)
+    spends_reserve = bool(ladder.loan_actions(level) & ladder.SPEND_RESERVE)
+    from_reserve = min(state.loan.reserve(rules), _need(state, figures, rules.reserve_to)) if spends_reserve else ZERO
+    if not rules.sweep:
+        return _from_reserve_alone(state, figures, from_reserve)
     begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, state.market.recent_fall)
     target = ladder.sweep_target_ltv(level, figures.ltv, begins, rules.sweep_to, rules.warning_to)
     if math.isnan(target) and state.loan.is_sweeping:
@@ -60,8 +65,6 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
         return None
     need = _need(state, figures, target)
     urgent = level >= ladder.CRITICAL
-    spends_reserve = bool(ladder.loan_actions(level) & ladder.SPEND_RESERVE)
-    from_reserve = min(state.loan.reserve(rules), _need(state, figures, rules.reserve_to)) if spends_reserve else ZERO
     return Wish(
         trigger=Trigger.LTV,
         why=f"LTV {figures.ltv:.2%}, down to {target:.0%}",
@@ -70,6 +73,20 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
         from_reserve=from_reserve,
         from_cash=urgent,
         urgent=urgent,
+    )
+
+
+def _from_reserve_alone(state: State, figures: ltv.Figures, from_reserve: Decimal) -> Wish | None:
+    """What was set aside for CRITICAL, and no gain."""
+    if from_reserve < state.config.loan.repay_min_usdt:
+        return None
+    return Wish(
+        trigger=Trigger.LTV,
+        why=f"LTV {figures.ltv:.2%}, the reserve down to {state.config.loan.reserve_to:.0%}",
+        usdt=from_reserve,
+        from_profit=state.loan.unshared,
+        from_reserve=from_reserve,
+        urgent=True,
     )
 
 

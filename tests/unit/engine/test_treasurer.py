@@ -347,6 +347,21 @@ def test_from_critical_on_the_reserve_is_repaid():
     assert plan.from_reserve > 0
 
 
+@pytest.mark.parametrize(("there", "paid"), [("7000", ["2999.990001"]), ("0", [])], ids=["there", "used up"])
+def test_without_the_sweep_the_reserve_is_spent_and_no_gain(there: str, paid: list[str]):
+    """Who wants no gain realised has set the USDT aside all the same: from CRITICAL on they repay, down to 60 %, and nothing more does."""
+    desk = LoanDesk(sweep=False, reserve_usdt=D(3000))
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="no profit is taken meanwhile"), desk.now_ms)
+    desk.read_loan(transferable_usdt=D(there))
+    desk.fall("85000")
+    assert desk.told(PaymentPlanned) == []
+    desk.fall("79000")
+
+    assert [D(usdt) for usdt in paid] == [plan.amount for plan in desk.told(PaymentPlanned)]
+    assert [D(usdt) for usdt in paid] == [plan.from_reserve for plan in desk.told(PaymentPlanned)]
+    assert desk.told(RealiseWanted) == []
+
+
 def test_a_lender_who_reckons_otherwise_is_told_of_once():
     """62 % by Bybit where we reckon 52 %: a warning after two readings, and the worse figure counts."""
     desk = LoanDesk()
