@@ -12,8 +12,22 @@ from bot.backtest.extras import require
 from bot.backtest.outcome import ATTRIBUTION, Outcome, figures_of_merit
 from bot.backtest.stress import Scene, Verdict
 from bot.backtest.study import Summary
+from bot.strategy.what_if import WhatIfRow
 
-__all__ = ["attribution", "carry", "delta", "equities", "equity", "heat", "legs", "ltv", "ltvs", "paths", "survival"]
+__all__ = [
+    "attribution",
+    "carry",
+    "delta",
+    "equities",
+    "equity",
+    "heat",
+    "legs",
+    "ltv",
+    "ltvs",
+    "paths",
+    "survival",
+    "what_if",
+]
 
 INK, GOOD, BAD, WARM, COLD, GREY = "#1f2933", "#1b7f5c", "#c0392b", "#d68910", "#2563a8", "#8a94a0"
 PALETTE = (
@@ -227,6 +241,18 @@ def ltvs(runs: Sequence[Outcome]) -> Any:
         )
     _rungs(figure, max(run.figures["max_ltv"] for run in runs))
     figure.update_layout(legend={"orientation": "v", "x": 1.01, "y": 1, "yanchor": "top"}, hovermode="closest")
+    return figure
+
+
+def what_if(rows: Sequence[WhatIfRow]) -> Any:
+    """LTV over the move of the price, left alone and defended."""
+    figure = _figure("LTV")
+    moves = [row.move for row in rows]
+    _line(figure, moves, [row.ltv for row in rows], "left alone", BAD)
+    _line(figure, moves, [row.defended_ltv for row in rows], "defended", GOOD, width=2.4)
+    _rungs(figure, max(row.ltv for row in rows))
+    figure.update_layout(xaxis={"title": "move of the price", "tickformat": "+.0%"})
+    figure.add_vline(x=0, line={"color": GREY, "width": 1})
     return figure
 
 

@@ -15,6 +15,7 @@ from bot.backtest import charts, words
 from bot.backtest.data import History
 from bot.backtest.outcome import Outcome, figures_of_merit
 from bot.backtest.page import Section, Table, write_page
+from bot.backtest.prospect import ahead
 from bot.backtest.quality import moment
 from bot.backtest.stress import Missing, Scene, Verdict
 from bot.backtest.study import Summary
@@ -59,6 +60,7 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
         Section(
             title="Funding, interest, costs", words="Cumulative; above zero was received.", figure=charts.carry(run)
         ),
+        *_what_if(run),
         Section(title="Figures", table=Table(head=("figure", "value"), rows=words.merit_rows(run), is_text=True)),
         Section(
             title="What was done, and why",
@@ -69,6 +71,20 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
     ]
     span = f"{moment(run.first_ms)} to {moment(run.end_ms)} UTC"
     write_page(path, f"Backtest: {run.name}", f"{run.plan.words.capitalize()}. {span}. {fate}", cards, sections, FOOT)
+
+
+def _what_if(run: Outcome) -> list[Section]:
+    rows = ahead(run)
+    if not rows:
+        return []
+    return [
+        Section(
+            title="What if the price moved",
+            words="The book that the run ended with: left alone, and defended by the ladders on the way. No gaps, interest or funding.",
+            figure=charts.what_if(rows),
+        ),
+        Section(title="The same in figures", table=Table(head=words.WHAT_IF_HEAD, rows=words.what_if_rows(rows))),
+    ]
 
 
 def comparison_page(

@@ -13,9 +13,11 @@ from bot.backtest.quality import moment
 from bot.backtest.stress import Scene, Verdict
 from bot.backtest.study import Summary
 from bot.strategy import reasons
+from bot.strategy.what_if import ACCOUNT_LIQUIDATED, ALIVE, LOAN_LIQUIDATED, WhatIfRow
 
 __all__ = [
     "SUMMARY_HEAD",
+    "WHAT_IF_HEAD",
     "answer",
     "data_lines",
     "log_rows",
@@ -25,6 +27,7 @@ __all__ = [
     "summary_cells",
     "usdt",
     "verdict_cells",
+    "what_if_rows",
 ]
 
 SUMMARY_HEAD = (
@@ -63,6 +66,40 @@ def summary_cells(row: Summary) -> list[str]:
         percent(row.worst_drawdown),
         usdt(row.cost_per_year),
         percent(row.variance_removed),
+    ]
+
+
+WHAT_IF_HEAD = (
+    "move",
+    "price",
+    "equity",
+    "LTV",
+    "liquidated",
+    "defended: equity",
+    "debt",
+    "LTV",
+    "short BTC",
+    "liquidated",
+)
+
+
+def what_if_rows(rows: Sequence[WhatIfRow]) -> list[list[str]]:
+    """The book at other prices, left alone and defended."""
+    gone = {ALIVE: "no", LOAN_LIQUIDATED: "!the loan", ACCOUNT_LIQUIDATED: "!the account"}
+    return [
+        [
+            f"{row.move:+.0%}",
+            usdt(row.price),
+            usdt(row.equity_usdt),
+            percent(row.ltv, 1),
+            gone[row.liquidated],
+            usdt(row.defended_equity_usdt),
+            usdt(row.defended_debt_usdt),
+            percent(row.defended_ltv, 1),
+            f"{row.defended_short_btc:.3f}",
+            gone[row.defended_liquidated],
+        ]
+        for row in rows
     ]
 
 

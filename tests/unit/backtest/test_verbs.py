@@ -73,6 +73,22 @@ def test_backtest_in_json_and_csv(engines, tmp_path):
     assert 64 == len(document["data"]["sources"][0]["sha256"])
 
 
+@pytest.mark.parametrize(("structure", "policy"), [("uta", "static 100 %"), ("loan", "static 100 %, swept")])
+def test_the_page_of_a_run_shows_the_book_at_other_prices(engines, tmp_path, structure, policy):
+    """What the run ended with, asked about: a picture and a table, in both structures."""
+    page = tmp_path / "run.html"
+    told = call(
+        "backtest", "--policy", policy, "--structure", structure, "--since", "2025-09-01", "--until", "2025-09-20",
+        "--every", 60, "--html", page,
+    )  # fmt: skip
+
+    assert 0 == told.exit_code, told.output
+    text = page.read_text(encoding="utf-8")
+    assert "What if the price moved" in text
+    assert "left alone" in text
+    assert 1 == text.count("<td>+100%</td>")
+
+
 def test_full_fidelity_through_the_verb(engines, tmp_path):
     """Two days of hourly bars through engine and venue: the same report."""
     told = call(
