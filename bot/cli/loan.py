@@ -75,7 +75,8 @@ def account_book(
 ) -> None:
     """Write every line of Bybit's transaction log that the journal holds: trades, funding, interest, transfers, repayments.
 
-    The changes re-add to the wallet: the table printed says so per currency. Exit code 1 where something is missing.
+    The changes re-add to the wallet: the table printed says so per currency. Exit code 1 where something is missing. Repayments of a
+    Crypto Loan leave the Funding wallet, which that log does not tell: they stand besides, interest and principal apart.
     """
     import csv
 
@@ -83,19 +84,21 @@ def account_book(
     from bot.journal import money
 
     with open_named(file, env_file) as reader:
-        rows = list(money.cash(reader))
+        rows, repaid = list(money.cash(reader)), list(money.repaid(reader))
+        shown = money.proof(rows, money.last_wallets(reader))
     if not rows:
         fail(ExitCode.FAILURE, "the journal holds no line of the account book yet")
     try:
         with out.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, list(rows[0]))
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(sorted([*rows, *repaid], key=lambda row: row["at_ms"]))
     except OSError as error:
         fail(ExitCode.FAILURE, f"{out} cannot be written: {error.strerror or error}")
-    shown = money.proof(rows)
     print_rows(shown)
-    typer.echo(f"{out}  {len(rows)} lines")
+    if repaid:
+        typer.echo(f"repaid of the Crypto Loan, from the Funding wallet: {-sum(row['change'] for row in repaid)} USDT")
+    typer.echo(f"{out}  {len(rows) + len(repaid)} lines")
     if any(abs(row["missing"]) > Decimal("0.00001") for row in shown):
         raise typer.Exit(ExitCode.FAILURE)
 

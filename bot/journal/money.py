@@ -5,21 +5,26 @@ Knows the records; the amounts are the venue's. `proof` re-adds the lines to the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from bot.domain.account import CashRow
-from bot.domain.commands import PaymentEnded, PaymentPlanned, RepayDebt, TransferCoin
+from bot.domain.commands import CashAdopted, PaymentEnded, PaymentPlanned, RepayDebt, TransferCoin
 from bot.domain.events import CashSeen
+from bot.domain.loan import Structure
 from bot.journal.reader import JournalReader
 
-__all__ = ["cash", "payments", "proof"]
+__all__ = ["cash", "last_wallets", "payments", "proof", "repaid"]
 
 Row = dict[str, Any]
 ZERO = Decimal(0)
+_COLUMNS = (
+    *("time_utc", "at_ms", "kind", "bybit_type", "currency", "change", "cash_flow", "funding", "fee", "sum", "wallet"),
+    *("symbol", "side", "qty", "price", "trade_id", "order_link_id", "row_id"),
+)
 _GRAIN = Decimal("0.000001")
 """Balances closer than this are the same: the venue cuts its figures at eight digits."""
 
@@ -69,7 +74,7 @@ def cash(journal: JournalReader, *, since_ms: int | None = None) -> Iterator[Row
         if since_ms is not None and row.at_ms < since_ms:
             continue
         yield {
-            "time_utc": datetime.fromtimestamp(row.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "time_utc": _utc(row.at_ms),
             "at_ms": row.at_ms,
             "kind": row.kind.value,
             "bybit_type": row.raw_kind,
@@ -88,6 +93,45 @@ def cash(journal: JournalReader, *, since_ms: int | None = None) -> Iterator[Row
             "order_link_id": row.order_link_id,
             "row_id": row.row_id,
         }
+
+
+def repaid(journal: JournalReader) -> Iterator[Row]:
+    """What was repaid of a Crypto Loan, oldest first, with the columns of `cash`: it is paid from the Funding wallet, of which the
+    transaction log knows nothing. Interest is paid first; `change` is below zero, there is no wallet to add up to."""
+    plans = {plan.number: plan for _, plan in journal.of(PaymentPlanned)}
+    for entry, end in journal.of(PaymentEnded):
+        plan = plans.get(end.number)
+        if plan is None or plan.structure is not Structure.CRYPTO_LOAN or not end.paid:
+            continue
+        interest = min(end.paid, plan.interest_before)
+        for kind, part in (("loan interest", interest), ("loan principal", end.paid - interest)):
+            if part:
+                yield {
+                    **dict.fromkeys(_COLUMNS),
+                    "time_utc": _utc(entry.at_ms),
+                    "at_ms": entry.at_ms,
+                    "kind": kind,
+                    "bybit_type": "crypto loan repayment",
+                    "currency": "USDT",
+                    "change": -part,
+                    "cash_flow": -part,
+                    "row_id": f"payment {end.number}",
+                }
+
+
+def last_wallets(journal: JournalReader) -> dict[str, Decimal]:
+    """By coin the wallet that readings showed for good after the last line was heard of: where no line tells how it came to that, one is
+    missing at the end."""
+    heard = {seen.row.currency: entry.number for entry, seen in journal.of(CashSeen)}
+    return {
+        adopted.coin: adopted.wallet
+        for entry, adopted in journal.of(CashAdopted)
+        if entry.number > heard.get(adopted.coin, 0)
+    }
+
+
+def _utc(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _in_order(rows: Iterable[CashRow]) -> Iterator[CashRow]:
@@ -114,14 +158,16 @@ def _follows(row: CashRow, left: list[CashRow], wallets: dict[str, Decimal]) -> 
     return all(balance is None or abs(balance - before) >= _GRAIN for balance in others)
 
 
-def proof(rows: list[Row]) -> list[Row]:
-    """Per currency: the wallet before the first line plus all changes, against the wallet after the last. `missing`: what no line told."""
+def proof(rows: list[Row], wallets: Mapping[str, Decimal]) -> list[Row]:
+    """Per currency: the wallet before the first line plus all changes, against the wallet after the last, or what it was seen to hold since
+    (`wallets`). `missing`: what no line told."""
     told: list[Row] = []
     for currency in sorted({row["currency"] for row in rows}):
         mine = [row for row in rows if row["currency"] == currency and row["wallet"] is not None]
         if not mine:
             continue
         before = mine[0]["wallet"] - mine[0]["change"]
+        after = wallets.get(currency, mine[-1]["wallet"])
         changes = sum((row["change"] for row in rows if row["currency"] == currency), ZERO)
         told.append(
             {
@@ -129,8 +175,8 @@ def proof(rows: list[Row]) -> list[Row]:
                 "lines": len(mine),
                 "wallet_before": before,
                 "changes": changes,
-                "wallet_after": mine[-1]["wallet"],
-                "missing": mine[-1]["wallet"] - before - changes,
+                "wallet_after": after,
+                "missing": after - before - changes,
             }
         )
     return told

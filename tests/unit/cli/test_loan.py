@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from bot.cli.command import app
 from bot.domain.account import CashKind, CashRow
-from bot.domain.commands import PaymentEnded, PaymentPlanned, RepayDebt, Trigger
+from bot.domain.commands import CashAdopted, PaymentEnded, PaymentPlanned, RepayDebt, Trigger
 from bot.domain.events import CashSeen
 from bot.domain.loan import Purse, Structure
 from bot.exit_codes import ExitCode
@@ -135,6 +135,49 @@ def test_what_came_and_left_in_one_moment_stands_as_it_was_listed(tmp_path: Path
     journal.close()
 
     assert ExitCode.OK == call("loan", "account-book", "--out", "book.csv", "--file", "moment.sqlite").exit_code
+
+
+def test_a_hole_at_the_end_is_seen_by_the_wallet(tmp_path: Path):
+    """The last line is missing: no later line gives it away, but the wallet that readings went on to show does."""
+    journal = Journal(tmp_path / "end.sqlite")
+    adopted = CashAdopted(coin="USDT", wallet=D("1003.1"), explained=D(1000), was=D(0), reason="unexplained for 20 s")
+    for record in (a_row(1, "1000", "1000"), adopted):
+        journal.append(record, NOW_MS)
+    journal.commit()
+    answer = call("loan", "account-book", "--out", "book.csv", "--file", "end.sqlite")
+    assert ExitCode.FAILURE == answer.exit_code
+    assert "3.1" in answer.stdout
+
+    journal.append(a_row(2, "3.1", "1003.1"), NOW_MS)  # told at last
+    journal.commit()
+    journal.close()
+    assert ExitCode.OK == call("loan", "account-book", "--out", "book.csv", "--file", "end.sqlite").exit_code
+
+
+def test_what_was_repaid_of_a_crypto_loan_stands_besides(tmp_path: Path):
+    """It leaves the Funding wallet, of which the log knows nothing: interest and principal apart, and the wallet adds up without them."""
+    journal = Journal(tmp_path / "apart.sqlite")
+    plan = PaymentPlanned(
+        number=1, trigger=Trigger.LTV, why="", structure=Structure.CRYPTO_LOAN, amount=D("400.000001"),
+        to_transfer=D("400.01"), source=Purse.UNIFIED, debt_before=D(16203), interest_before=D(3), from_profit=D(0),
+        from_pot=D(0), from_reserve=D(0),
+    )  # fmt: skip
+    records = (
+        a_row(1, "1000", "1000"),
+        plan,
+        a_row(2, "-400.01", "599.99", CashKind.TRANSFER),
+        PaymentEnded(number=1, paid=plan.amount, step="paid", reason=""),
+    )
+    for number, record in enumerate(records):
+        journal.append(record, NOW_MS + 3000 + number)
+    journal.commit()
+    journal.close()
+    answer = call("loan", "account-book", "--out", "book.csv", "--file", "apart.sqlite")
+    lines = list(csv.DictReader((tmp_path / "book.csv").open()))
+
+    assert ExitCode.OK == answer.exit_code, answer.output
+    assert [("loan interest", "-3"), ("loan principal", "-397.000001")] == [(r["kind"], r["change"]) for r in lines[2:]]
+    assert "400.000001" in answer.stdout
 
 
 def test_a_hole_in_the_account_book_is_an_exit_code(tmp_path: Path):
