@@ -274,13 +274,14 @@ def _journal(facts: Facts) -> Finding:
 
 
 def _writer(facts: Facts) -> Finding:
-    if facts.machine.writer:
-        return Finding(
-            Grade.WARN,
-            f"process {facts.machine.writer} holds the journal",
-            "Right if that is your daemon; no second one will start",
-        )
-    return passed("nobody else holds the journal")
+    here = facts.machine
+    if here.rival:
+        mend = "Stop it, or give one of the two an account of its own"
+        return Finding(Grade.FAIL, f"process {here.rival} trades this account with another journal", mend)
+    if here.writer:
+        mend = "Right if that is your daemon; no second one will start"
+        return Finding(Grade.WARN, f"process {here.writer} holds the journal", mend)
+    return passed("nobody else holds the journal or the account")
 
 
 def _host(facts: Facts) -> Finding:

@@ -66,6 +66,8 @@ async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[s
     mended: list[str] = []
     try:
         async with asyncio.timeout(_PATIENCE_S), enter_world(settings) as world:
+            account_lock = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
+            here = replace(here, rival=machine.rival(account_lock, here.writer))
             rest = Rest(world.hosts, world.credentials, budget=Budget(), patience=wiring.exchange_patience(settings))
             async with rest:
                 inspector = Inspector(

@@ -53,11 +53,14 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """What this machine shows. `writer` is the process that holds the locks, "" for none or for ourselves."""
+    """What this machine shows. `writer` is the process that holds the journal, `rival` one that trades the account with another journal;
+    "" for none or for ourselves.
+    """
 
     free_mb: int | None
     journal_problem: str = ""
     writer: str = ""
+    rival: str = ""
     latch: str = ""
     proxies: tuple[str, ...] = ()
     deaf: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from bot.monitoring.alerts.urls import parse
 from bot.preflight.findings import Machine
 from bot.settings.people import AlertsSettings
 
-__all__ = ["deaf", "issued", "look"]
+__all__ = ["deaf", "issued", "look", "rival"]
 
 NEWEST = 1000
 """Records looked through for order numbers: two days at the largest daily number of orders."""
@@ -40,6 +40,12 @@ def look(journal: Path) -> Machine:
         latch=latch.reason if latch.closed else "",
         proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
     )
+
+
+def rival(account: Path, writer: str) -> str:
+    """The process, other than the journal's `writer`, that holds the account's lock on this machine; "" for none."""
+    holder = locks.holder(account)
+    return "" if holder == writer else holder
 
 
 async def deaf(alerts: AlertsSettings) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import structlog
 from bot.domain.clock import wall_ms
 from bot.exit_codes import ExitCode
 from bot.preflight import doctor
+from bot.premises import account_lock
 from bot.settings import load
 from bot.simulator.accounts import PAPER_ACCOUNT
 from bot.simulator.keys import ALL_PERMISSIONS
@@ -222,6 +223,24 @@ async def test_the_journal_is_held(tmp_path: Path, capsys: pytest.CaptureFixture
 
     assert ("warn", 0) == (about(said, "second writer")["grade"], said["exit_code"])
     assert "4711" in about(said, "second writer")["line"]
+
+
+async def test_the_account_is_held_by_another_journal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No daemon would start here: the class of a second writer, before either has sent an order."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    async with a_ward(tmp_path) as ward:
+        lock = account_lock(ward.server.url, PAPER_ACCOUNT.api_key)
+        lock.parent.mkdir(parents=True)
+        with lock.open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            stream.write("4711")
+            stream.flush()
+            said = await ward.diagnosis(capsys)
+
+    assert ("fail", ExitCode.OCCUPIED) == (about(said, "second writer")["grade"], said["exit_code"])
+    assert "process 4711 trades this account" in about(said, "second writer")["line"]
 
 
 async def test_a_proxy_is_told(
