@@ -131,25 +131,25 @@ def _greet(link: str) -> None:
 @app.command(short_help="Ask the running daemon how it stands")
 def status(
     port: Annotated[int | None, typer.Option(help="Dashboard port of the daemon", show_default=False)] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every figure the daemon tells, section by section")] = False,
     env_file: EnvFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask the running daemon how it stands: mode, book, delta, volatility, funding, last decision.
+    """Ask the running daemon how it stands: mode and what to do, delta, legs, loan, funding, profit, the last decisions.
 
     Exit code 0 when it answers, 1 when no daemon does.
     """
-    from bot.cli import asking, launch
-    from bot.cli.terminal import fail, print_sections
+    from bot.cli import desk, launch, top
+    from bot.cli.asking import Asked
+    from bot.cli.terminal import print_sections
 
-    daemon = asking.Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
-    try:
-        sections = daemon.status()
-    except ConnectionError as error:
-        fail(ExitCode.FAILURE, *asking.told(daemon, error))
+    document = desk.status_or_fail(Asked.own(launch.load_or_fail(env_file, web__port=port).settings))
     if as_json:
-        typer.echo(json.dumps(sections, indent=2))
+        typer.echo(json.dumps(document, indent=2))
+    elif all_:
+        print_sections(document)
     else:
-        print_sections(sections)
+        top.show(document)
 
 
 class _ListsKeys(TyperCommand):

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bot.exit_codes import ExitCode
 
-__all__ = ["add_to"]
+if TYPE_CHECKING:
+    from bot.cli.asking import Asked
+
+__all__ = ["add_to", "status_or_fail"]
 
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
@@ -41,6 +44,17 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(alerts, name="alerts", short_help="Try whether alerts arrive")
 
 
+def status_or_fail(daemon: Asked) -> dict[str, Any]:
+    """Its status document; where there is none to be had, why, and exit code 1."""
+    from bot.cli.asking import told
+    from bot.cli.terminal import fail
+
+    try:
+        return daemon.status()
+    except ConnectionError as error:
+        fail(ExitCode.FAILURE, *told(daemon, error))
+
+
 @alerts.callback()
 def _alerts() -> None:
     """Try whether alerts arrive."""
@@ -56,14 +70,11 @@ def top(
 
     A daemon that does not answer is said so, with the age of what is shown, until it is back. Exit code 1 when none answers at first.
     """
-    from bot.cli import asking, launch, top
-    from bot.cli.terminal import fail
+    from bot.cli import launch, top
+    from bot.cli.asking import Asked
 
-    daemon = asking.Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
-    try:
-        first = daemon.status()
-    except ConnectionError as error:
-        fail(ExitCode.FAILURE, *asking.told(daemon, error))
+    daemon = Asked.own(launch.load_or_fail(env_file, web__port=port).settings)
+    first = status_or_fail(daemon)
     if once:
         top.show(first)
     else:

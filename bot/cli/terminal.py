@@ -55,9 +55,12 @@ def print_sections(sections: Mapping[str, Any]) -> None:
     console = Console()
     plain = {name: value for name, value in sections.items() if not isinstance(value, dict | list)}
     titled = {name: value for name, value in sections.items() if name not in plain}
+    unbounded = console.options.update(width=10 * _PIPE_WIDTH)
     for title, section in {"": plain, **titled}.items():
         if section:
-            console.print(_table(title, section))
+            table = _table(title, section)
+            is_wide = console.measure(table, options=unbounded).maximum > console.width
+            console.print(_sentences(title, section) if is_wide and _is_rows(section) else table)
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
@@ -113,6 +116,19 @@ def _table(title: str, section: Any, most: int = _MOST_ROWS) -> Table:
     return table
 
 
+def _is_rows(section: Any) -> bool:
+    return isinstance(section, list) and isinstance(section[0], dict)
+
+
+def _sentences(title: str, rows: list[dict[str, Any]]) -> Table:
+    """Rows that are wider than the screen: each as one sentence, because columns of four letters are nobody's to read."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+    for row in rows[:_MOST_ROWS]:
+        told = {name: value for name, value in row.items() if isinstance(value, _SCALAR)}
+        table.add_row(_cell(told))
+    return table
+
+
 def _flat(section: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """{"long": {"qty_btc": 1}} as ("long qty_btc", 1): one fact, one line."""
     for name, value in section.items():
@@ -134,7 +150,7 @@ def _cell(value: object, name: str = "") -> str:
             return "yes" if value else "no"
         case float():
             return format(value, ".6g")
-        case int() if name.endswith("_ms") and value > _FIRST_MOMENT_MS:
+        case int() if "_ms" in name and value > _FIRST_MOMENT_MS:
             return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
         case Decimal():
             return format(round(value, 8).normalize(), "f")

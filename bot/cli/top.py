@@ -6,7 +6,7 @@ Knows rich and the status document; asks through a callable and never acts. Unkn
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -55,15 +55,43 @@ def picture(document: Document, trouble: str = "") -> Group:
     mode = document["mode"]
     tone = _TONES.get(mode["name"], "red")
     head = f"[bold {tone}]{escape(mode['name'])}[/]  {escape(mode['why'])}"
+    if mode.get("do"):
+        head += f"\n[bold]{escape(mode['do'])}[/]"
     title = f"HedgeLock {escape(document['world'])} {escape(document['symbol'])}  {_clock(document['now_ms'])}"
     if document["speed"] != 1:
         title += f" at {document['speed']:g}x"
     parts: list[Any] = [Panel(head, title=title, title_align="left")]
     if trouble:
         parts.append(f"[bold white on red] {escape(trouble)} [/]")
+    parts += [_standing(text) for text in _wrong(document)]
     parts.append(Columns([_delta(document), _pnl(document["pnl"]), _loan(document["loan"]), _market(document)]))
     parts += [_legs(document["book"]), _decisions(document), _health(document)]
     return Group(*parts)
+
+
+def _wrong(document: Document) -> Iterator[tuple[str, str, str]]:
+    """(what, figures, first step) of every tripped breaker and of every alert that lasts; the mode's own stand in the head."""
+    for breaker in document["breakers"]:
+        if breaker["tripped"]:
+            figures = f"{_figure(breaker, 'figure')}, limit {_figure(breaker, 'limit')} {breaker['unit']}; resets when: {breaker['resets']}"
+            yield (
+                f"breaker tripped: {breaker['name']}",
+                figures,
+                "No leg grows until then; resume, with a reason, resets every breaker.",
+            )
+    for alert in document.get("alerts", {}).get("standing", ()):
+        if not alert.get("do") or alert["do"] != document["mode"].get("do"):
+            yield f"{alert['severity']}: {alert['title']}", alert["text"], alert.get("do", "")
+
+
+def _figure(breaker: Document, name: str) -> str:
+    value = breaker[name]
+    return "unknown" if value is None else f"{value:g}" if breaker["unit"].startswith("orders") else f"{value:.1%}"
+
+
+def _standing(wrong: tuple[str, str, str]) -> str:
+    what, figures, first = map(escape, wrong)
+    return f"[bold red]{what}[/]  {figures}" + (f"  [bold]{first}[/]" if first else "")
 
 
 def _delta(document: Document) -> Panel:
@@ -91,10 +119,17 @@ def _loan(loan: Document) -> Panel:
         ("debt", _usdt(loan["debt_usdt"])),
         ("interest", f"{_usdt(loan['interest_per_day_usdt'])} a day"),
         ("margin used", _percent(loan["mm_rate_ratio"], 1)),
-        ("liq. below", _usdt(loan.get("liquidation_down_usdt"))),
-        ("liq. above", _usdt(loan.get("liquidation_up_usdt"))),
+        ("liq. below", _liquidation(loan, "liquidation_down_usdt")),
+        ("liq. above", _liquidation(loan, "liquidation_up_usdt")),
     ]
     return _panel("Loan", rows)
+
+
+def _liquidation(loan: Document, name: str) -> str:
+    """A price, or that there is none; without a rung nothing was reckoned, and "no price" would be a claim."""
+    if loan.get(name) is None and loan.get("rung", "UNKNOWN") != "UNKNOWN":
+        return "no price seen"
+    return _usdt(loan.get(name))
 
 
 def _market(document: Document) -> Panel:
@@ -127,8 +162,12 @@ def _legs(book: Document) -> Table:
         table.add_column(name, justify="left" if name == "leg" else "right", header_style="dim")
     for name in ("long", "short"):
         leg = book[name]
-        figures = ("entry_price_usdt", "unrealised_usdt", "realised_usdt", "funding_usdt", "fees_usdt")
-        table.add_row(name, _btc(leg["qty_btc"], bare=True), *(_usdt(leg[figure], bare=True) for figure in figures))
+        figures = [_usdt(leg[f"{figure}_usdt"], bare=True) for figure in ("unrealised", "realised", "funding")]
+        flat = leg["entry_price_usdt"] is None and not Decimal(leg["qty_btc"])
+        entry = "–" if flat else _usdt(leg["entry_price_usdt"], bare=True)
+        table.add_row(
+            name, _btc(leg["qty_btc"], bare=True), entry, *figures, _usdt(leg["fees_usdt"], bare=True, turn=True)
+        )
     return table
 
 
@@ -146,7 +185,8 @@ def _health(document: Document) -> str:
         for name in ("live", "ready", "trading")
     ]
     words += [
-        f"{escape(name)} {'[green]up[/]' if up else '[bold red]DOWN[/]'}" for name, up in health["streams"].items()
+        f"{escape(name.removesuffix(' stream'))} {'[green]up[/]' if up else '[bold red]DOWN[/]'}"
+        for name, up in health["streams"].items()
     ]
     lag = document["process"]["loop_lag_ms"]
     words.append(f"loop lag {_UNKNOWN if lag is None else f'{lag:.0f} ms'}")

@@ -218,7 +218,7 @@ def test_status_prints_whatever_the_daemon_tells(hedgelock, daemon):
     daemon.answer = (200, json.dumps(told).encode())
     port = str(daemon.server_port)
 
-    text = hedgelock("status", "--port", port).stdout
+    text = hedgelock("status", "--all", "--port", port).stdout
     assert told == json.loads(hedgelock("status", "--json", "--port", port).stdout)
 
     assert "TRADING" in text

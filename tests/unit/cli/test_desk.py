@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import http.server
 import io
 import json
 import re
 import tarfile
+import threading
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from bot.cli.command import app
-from bot.cli.terminal import print_rows
+from bot.cli.terminal import print_rows, print_sections
 from bot.cli.top import picture
 from bot.monitoring import present
 from bot.monitoring.pulse import Vitals
@@ -65,6 +67,31 @@ def test_a_person_reads_eight_decimals_of_an_amount(capsys: pytest.CaptureFixtur
     assert ["423.8547", "0", "16200"] == capsys.readouterr().out.split()[-3:]
 
 
+def test_rows_that_are_too_wide_are_sentences(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On eighty columns a decision is a line of names and values, not nine columns of four letters."""
+    rows = [
+        {
+            "number": n,
+            "at_ms": 1_760_000_000_000,
+            "reason": "the gap is inside the no-trade band",
+            "long_target_btc": "0.0510",
+        }
+        for n in (1, 2)
+    ]
+    monkeypatch.setenv("COLUMNS", "80")
+    print_sections({"decisions": rows, "latch": {"since_ms of it": 1_760_000_000_000}})
+    said = capsys.readouterr().out
+
+    assert "number 1, at_ms 2025-10-09 08:53:20Z, reason the gap is inside" in said
+    assert "since_ms of it  2025-10-09 08:53:20Z" in said
+
+    monkeypatch.setenv("COLUMNS", "200")
+    print_sections({"decisions": rows})
+    assert "number  at_ms" in capsys.readouterr().out
+
+
 def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:
     """Canaries of every kind are set, one is written into the journal's neighbourhood of every file; none leaves."""
     out = tmp_path / "bundle.tar.gz"
@@ -105,6 +132,78 @@ def test_top_shows_the_desk() -> None:
         "loop lag unknown",
     ):
         assert wanted in said
+
+
+WELL = present.document(a_view(), Vitals(up_s=1.0))
+
+
+def said_by_top(**changes: object) -> str:
+    screen = Console(file=io.StringIO(), width=80)
+    screen.print(picture(WELL | changes))
+    return " ".join(screen.file.getvalue().split())  # type: ignore[attr-defined]
+
+
+def test_top_knows_no_price_from_unknown() -> None:
+    """Where no price liquidates that is good news; where nothing was reckoned it is not. Fees are paid in every line."""
+    loan = WELL["loan"]
+
+    assert "liq. below no price seen" in said_by_top()
+    assert "liq. below unknown" in said_by_top(loan=loan | {"rung": "UNKNOWN"})
+    assert "liq. below 61,578.00 USDT" in said_by_top(loan=loan | {"liquidation_down_usdt": "61578"})
+    assert "fees -17.23 USDT" in said_by_top()
+    assert {"-"} == {
+        leg.split()[-1][0] for leg in re.findall(r"(?:long|short) 0\.\d+ [\d.,]+(?: -?[\d.,]+){4}", said_by_top())
+    }
+
+
+def test_top_says_what_stands_and_what_to_do() -> None:
+    """The mode's first step once; every other alert and every tripped breaker with its own."""
+    do = "Read the reason."
+    breaker = {
+        "name": "daily loss",
+        "tripped": True,
+        "figure": 0.31,
+        "limit": 0.3,
+        "unit": "of equity",
+        "resets": "a person resumes",
+    }
+    standing = [
+        {"kind": "halted", "severity": "critical", "title": "halted", "text": "t", "do": do},
+        {"kind": "ltv", "severity": "warning", "title": "LTV 66.0%", "text": "t", "do": "Add collateral."},
+    ]
+    said = said_by_top(mode={"name": "HALTED", "why": "w", "do": do}, breakers=[breaker], alerts={"standing": standing})
+
+    assert 1 == said.count(do)
+    assert "breaker tripped: daily loss 31.0%, limit 30.0% of equity; resets when: a person resumes" in said
+    assert "warning: LTV 66.0% t Add collateral." in said
+
+
+def test_status_shows_its_token(tmp_path: Path) -> None:
+    """A daemon with a token answers `status` as it answers `top`; the refusal says what is missing."""
+    asked: list[str] = []
+
+    class Guarded(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Authorization"] or "")
+            self.send_response(200 if asked[-1] == "Bearer the-token-of-this-test-0123" else 401)
+            self.end_headers()
+            self.wfile.write(present.encode(WELL))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        words = ["status", "--port", str(server.server_port)]
+        shown = CliRunner().invoke(app, words, env={"HEDGELOCK__WEB__TOKEN": "the-token-of-this-test-0123"})
+        refused = CliRunner().invoke(app, words)
+        server.shutdown()
+
+    assert (0, True) == (shown.exit_code, "TRADING" in shown.stdout)
+    assert (1, True) == (
+        refused.exit_code,
+        "it wants its token, HEDGELOCK__WEB__TOKEN or the file" in " ".join(refused.output.split()),
+    )
 
 
 def test_top_says_when_nobody_answers() -> None:

@@ -338,6 +338,8 @@ def test_a_disagreement_begins_anew_when_our_books_move() -> None:
         desk.pulse(1)
         desk.answer_reading(a_reading("0.051", "0.321"))
     assert desk.state.ledger.legs[Leg.LONG].qty == D("0.051")
+
+
 def test_the_first_fill_of_a_fresh_account_is_booked_although_the_venues_clock_is_behind() -> None:
     """Legs that never traded contain no execution. One dated before we asked for them was once taken for contained: the leg seemed not
     to move, and the same hedge was sent again, as often as the clocks differed."""

@@ -54,7 +54,7 @@ def test_the_names_are_a_promise() -> None:
         "breakers", "market", "book", "target",
         "volatility", "funding", "loan", "pnl", "profit", "execution", "health", "process", "decisions", "orders",
     } == set(doc)  # fmt: skip
-    assert doc["mode"] == {"name": "TRADING", "why": "streams are fresh and the books agree"}
+    assert doc["mode"] == {"name": "TRADING", "why": "streams are fresh and the books agree", "do": ""}
     assert doc["book"]["short"] == {
         "qty_btc": "0.321",
         "entry_price_usdt": "115620.50",
