@@ -30,6 +30,33 @@ def test_the_image_starts_python_and_no_shell():
     assert "USER hedgelock" in DOCKERFILE
 
 
+PORTS = [
+    # name                  settings                                                        asked
+    ("as it comes", {}, 9096),
+    ("another second port", {"HEDGELOCK__WEB__METRICS_PORT": "9196"}, 9196),
+    ("no second port", {"HEDGELOCK__WEB__METRICS_PORT": "0"}, 8009),
+    ("no second port, another first", {"HEDGELOCK__WEB__METRICS_PORT": "0", "HEDGELOCK__WEB__PORT": "80"}, 80),
+    ("set to nothing", {"HEDGELOCK__WEB__METRICS_PORT": ""}, 9096),
+]
+
+
+@pytest.mark.parametrize(("name", "settings", "asked"), PORTS, ids=[case[0] for case in PORTS])
+def test_the_health_check_asks_the_port_that_nobody_crowds(
+    monkeypatch: pytest.MonkeyPatch, name: str, settings: dict[str, str], asked: int
+):
+    """The dashboard's line may be long; the second port has its own."""
+    found = re.search(r"^HEALTHCHECK .* CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert found is not None
+    urls: list[str] = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: urls.append(url))
+    for key, value in settings.items():
+        monkeypatch.setenv(key, value)
+
+    exec(json.loads(found.group(1))[2], {})
+
+    assert [f"http://127.0.0.1:{asked}/health"] == urls
+
+
 def test_the_image_installs_what_the_tests_ran_with():
     """By hash, only wheels, and nothing that the lock does not name."""
     assert re.search(r"--only-binary :all: --no-deps --require-hashes -r requirements.lock", DOCKERFILE)

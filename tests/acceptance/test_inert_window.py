@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -131,6 +132,41 @@ async def test_decisions_are_the_same_under_attack(tmp_path: Path) -> None:
 
     assert len(calm.decisions) > 3
     assert calm.decisions == stormy.decisions
+
+
+@pytest.mark.acceptance
+async def test_a_probe_on_the_second_port_is_answered_under_attack(tmp_path: Path) -> None:
+    """Whoever crowds the dashboard must not have the supervisor restart a daemon that hedges."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    engine, pulse = Engine(a_config(), Scribe(journal)), Pulse()
+    side = await asyncio.to_thread(_free_port)
+    web = Web(
+        WebOptions(port=0, metrics_port=side),
+        view=lambda: picture.view(engine.state, 0),
+        vitals=pulse.vitals,
+    )
+    await web.bind()
+    async with asyncio.TaskGroup() as tasks:
+        living = [tasks.create_task(web.run()), tasks.create_task(pulse.run())]
+        async with attacked(web.port, FEW * 5):
+            for _ in range(20):
+                asked_s = elapsed_s()
+                reader, writer = await asyncio.open_connection("127.0.0.1", side)
+                writer.write(
+                    f"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:{side}\r\nConnection: close\r\n\r\n".encode()
+                )
+                assert b"200 OK" in await asyncio.wait_for(reader.readline(), 2)
+                assert elapsed_s() - asked_s < 2  # what a probe waits
+                writer.close()
+        for task in living:
+            task.cancel()
+    journal.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.mark.campaign
