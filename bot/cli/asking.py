@@ -23,6 +23,7 @@ _PATIENCE_S = 5
 _NOT_OURS = "it did not answer in HedgeLock's words: is something else on that port?"
 _WHY = {
     401: ": it wants its token, HEDGELOCK__WEB__TOKEN or the file web.token beside its journal",
+    404: ": is that HedgeLock?",
     429: ": too many wrong tokens from here; wait a minute",
 }
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}

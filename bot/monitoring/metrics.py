@@ -200,7 +200,7 @@ def _rates(view: BotView) -> Iterator[Metric]:
 def _money(view: BotView) -> Iterator[Metric]:
     loan, pnl = view.loan, view.pnl
     yield _gauge("loan_debt_usdt", "USDT owed", loan.debt)
-    yield _gauge("loan_ltv_ratio", "Net loan-to-value", loan.ltv)
+    yield _gauge("loan_ltv_ratio", "Loan-to-value that the ladder looks at", loan.ltv)
     yield _gauge("loan_interest_per_day_usdt", "Interest per day at the present rate", loan.interest_per_day)
     yield _gauge("maintenance_margin_ratio", "Maintenance margin rate of the account; 1 is liquidation", loan.mm_rate)
     yield _gauge("equity_usdt", "Equity of the account", loan.equity)

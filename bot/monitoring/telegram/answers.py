@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from bot.domain.view import BotView, LegView
+from bot.domain.view import BotView, LegView, LoanView
 from bot.monitoring import health
+from bot.monitoring.alerts import remedies, rules
 from bot.monitoring.pulse import Vitals
 
 __all__ = ["QUESTIONS", "answer", "help_text"]
@@ -29,12 +30,16 @@ def help_text(verbs: Mapping[str, str]) -> str:
 
 
 def _status(view: BotView, _vitals: Vitals) -> str:
+    first = remedies.first(rules.KIND_OF_MODE.get(view.mode, ""))
     return "\n".join(
         [
             f"{view.mode.value}: {view.why}",
+            *([first] if first else []),
+            *_tripped(view),
             f"Delta {_btc(view.book.delta)} (target {_btc(view.target.delta)}, band ±{view.target.band} BTC)",
-            f"LTV {_percent(view.loan.ltv)}, margin used {_percent(view.loan.mm_rate)}",
-            f"Profit {_usdt(view.pnl.total)}",
+            f"LTV {_ltv(view.loan)}, margin used {_percent(view.loan.mm_rate)}",
+            _liquidated(view.loan),
+            f"Profit {_usdt(view.pnl.total)}, perps",
             f"Mark {_usdt(view.market.mark)}, {_age(view.market.age_ms, view.speed)}{', STALE' if view.market.stale else ''}",
         ]
     )
@@ -84,11 +89,35 @@ def _loan(view: BotView, _vitals: Vitals) -> str:
     return "\n".join(
         [
             f"{loan.structure}: debt {_usdt(loan.debt)}",
-            f"LTV {_percent(loan.ltv)}",
+            f"LTV {_ltv(loan)}",
+            _liquidated(loan),
             f"Interest {_usdt(loan.interest_per_day)} a day",
             f"Equity {_usdt(loan.equity)}, margin used {_percent(loan.mm_rate)}",
         ]
     )
+
+
+def _ltv(loan: LoanView) -> str:
+    """The figure, its rung, and where the next one begins."""
+    if loan.ltv is None or loan.rung == "UNKNOWN":
+        return _percent(loan.ltv)
+    above = next((f", {step.name} from {step.at:.0%}" for step in loan.ltv_ladder if step.at > loan.ltv), "")
+    return f"{_percent(loan.ltv)} (rung {loan.rung}{above})"
+
+
+def _liquidated(loan: LoanView) -> str:
+    """Both prices; that there is none is known only where the loan was reckoned."""
+    none = "unknown" if loan.rung == "UNKNOWN" else "no price seen"
+    below, above = (none if at is None else _usdt(at) for at in (loan.liquidation_down, loan.liquidation_up))
+    return f"Liquidated below {below}, above {above}"
+
+
+def _tripped(view: BotView) -> list[str]:
+    return [
+        f"Breaker tripped: {breaker.name}; no leg grows until {breaker.resets}"
+        for breaker in view.breakers
+        if breaker.tripped
+    ]
 
 
 def _funding(view: BotView, _vitals: Vitals) -> str:
@@ -114,16 +143,21 @@ def _health(view: BotView, vitals: Vitals) -> str:
     lines += [f"{name}: {'up' if up else 'DOWN'}" for name, up in view.health.streams.items()]
     lag = "unknown" if vitals.loop_lag_ms is None else f"{vitals.loop_lag_ms:.0f} ms"
     return "\n".join(
-        [*lines, f"Loop lag {lag}, up {vitals.up_s / 3600:.1f} h", f"Unknown orders {view.health.unknown_orders}"]
+        [
+            *lines,
+            *_tripped(view),
+            f"Loop lag {lag}, up {vitals.up_s / 3600:.1f} h",
+            f"Unknown orders {view.health.unknown_orders}",
+        ]
     )
 
 
 _QUESTIONS: dict[str, tuple[str, Callable[[BotView, Vitals], str]]] = {
-    "status": ("mode, delta, loan and price in five lines", _status),
+    "status": ("mode, what to do, delta, loan and price in a few lines", _status),
     "book": ("spot and both legs", _book),
     "why": ("the last decision, stage by stage", _why),
     "pnl": ("profit and loss by cause", _pnl),
-    "loan": ("debt, LTV and interest", _loan),
+    "loan": ("debt, LTV, what would liquidate, interest", _loan),
     "funding": ("the rate and the next payment", _funding),
     "health": ("is it live, ready, trading, and why not", _health),
 }

@@ -19,7 +19,7 @@ from prometheus_client import generate_latest
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.pulse import QueueDepth, Vitals
 from bot.stream import lag
-from tests.build import a_view
+from tests.build import LTV_LADDER, MARGIN_LADDER, a_view
 
 CONFIG = Path(__file__).resolve().parents[3] / "config"
 RULES = yaml.safe_load((CONFIG / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
@@ -69,7 +69,7 @@ def told() -> dict[str, set[str]]:
 
 def asked(expression: str) -> set[str]:
     """The metrics an expression names."""
-    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]|ignoring \([^)]*\)", "", expression)
     return {word for word in re.findall(r"[a-z_]\w*", bare) if word not in WORDS}
 
 
@@ -131,6 +131,9 @@ def test_every_metric_that_is_asked_for_is_told(expression: str) -> None:
     assert [] == [name for name in asked(expression) if name not in names]
     for name, label in re.findall(r'(hedgelock_\w+)\{\w+="([^"]+)"\}', expression):
         assert label in names[name]
+    for name, labels in re.findall(r'(hedgelock_\w+)\{rung=~"([^"]+)"\}', expression):
+        steps = {"hedgelock_loan_rung": LTV_LADDER, "hedgelock_margin_rung": MARGIN_LADDER}[name]
+        assert set(labels.split("|")) <= {step.name for step in steps}
 
 
 def test_every_rule_says_what_and_how_bad() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from aiohttp import web
 
 from bot.domain.clock import wall_ms
+from bot.domain.commands import Mode
+from bot.domain.view import BreakerView
 from bot.monitoring.pulse import Vitals
+from bot.monitoring.telegram import answers
 from bot.monitoring.telegram.codes import LIVES_S, Codes, Refused
 from bot.monitoring.telegram.control import Control, TelegramOptions
 from tests.build import a_view
@@ -120,13 +124,33 @@ ANSWERS = [
     ("/book", "Spot 0.27 BTC", "Short 0.321 BTC from 115,620.50 USDT"),
     ("/why", "Decision", "volatility"),
     ("/pnl", "Funding 2.21 USDT", "Total 33.30 USDT"),
-    ("/loan", "LTV 51.7%", "Interest 2.66 USDT a day"),
+    (
+        "/loan",
+        "LTV 51.7% (rung MONITOR, WARNING from 65%)",
+        "Liquidated below no price seen",
+        "Interest 2.66 USDT a day",
+    ),
     ("/funding", "Rate 0.0100% per 8 h", "Next payment 3.13 USDT in 117 min"),
     ("/health", "trading: yes", "private stream: up"),
     ("/help", "/why the last decision", "/flatten Close both legs."),
     ("/status@hedge_bot", "TRADING", "paper"),
     ("what?", "what? is not a command", "/status"),
 ]
+
+
+def test_the_status_says_what_is_wrong_and_what_to_do() -> None:
+    """From the chat alone one knows the first step; a loan that was not reckoned is not one that no price liquidates."""
+    breaker = BreakerView(
+        name="drawdown", tripped=True, figure=0.6, limit=0.5, unit="of equity", resets="a person resumes"
+    )
+    loan = replace(a_view().loan, rung="UNKNOWN", ltv=None)
+    said = answers.answer(
+        "status", a_view(mode=Mode.HALTED, why="a person said so", breakers=(breaker,), loan=loan), Vitals(up_s=1.0)
+    )
+
+    assert "HALTED: a person said so\nRead the reason, compare the legs" in said
+    assert "Breaker tripped: drawdown; no leg grows until a person resumes" in said
+    assert "LTV unknown, margin used 2.1%\nLiquidated below unknown, above unknown" in said
 
 
 async def test_every_question_is_answered_with_units() -> None:
