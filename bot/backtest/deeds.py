@@ -149,16 +149,14 @@ def realise(f: b.Floats, n: b.Ints, rules: b.Rules, is_short: int, need: float) 
 
 def sweep(
     f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, level: int, recent_fall: float, log: b.Floats
-) -> None:
-    """A LOAN's LTV is high: realise gains of the short and repay with them, keep the hedge."""
-    if rules.structure != b.LOAN:
-        return
+) -> float:
+    """A LOAN's LTV is high: realise gains of the short and repay with them, keep the hedge. What was paid."""
     price, spot, debt = f[b.PRICE], f[b.SPOT], f[b.DEBT]
     ltv = account.measured(f, n, rules, price).ltv
     begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, recent_fall)
     goal = ladder.sweep_target_ltv(level, ltv, begins, rules.sweep_to, rules.warning_to)
     if math.isnan(goal) or ltv <= goal:
-        return
+        return 0.0
     urgent = int(level >= ladder.CRITICAL)
     need = min(debt, ladder.repay_needed_usdt(debt, goal, spot, price, rules.ltv_ratio))
     missing = need - (f[b.CASH] if urgent == 1 else f[b.POT])
@@ -167,6 +165,7 @@ def sweep(
     if paid > 0.0:
         n[b.SWEEPS] += 1
         write(f, n, rules, log, b.SWEEP_ROW, 0, paid)
+    return paid
 
 
 def realise_for(f: b.Floats, n: b.Ints, rules: b.Rules, missing: float) -> None:

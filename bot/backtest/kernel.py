@@ -22,6 +22,8 @@ from bot.strategy.decision import Account, Book, DecisionInputs, Instrument, Mar
 __all__ = ["run"]
 
 TICKS = 4
+LOOKS = 4
+"""After a hedge or a sweep the strategy is asked again at the same tick, as by the engine; more often would be a loop."""
 
 
 def run(
@@ -160,20 +162,26 @@ def think(
     cycle: profit.Cycle,
     log: b.Floats,
 ) -> tuple[Memory, profit.Cycle]:
-    """Ask the strategy, trade what it says, then sweep and take profit."""
+    """Ask the strategy and trade what it says until it is at rest; sweep, and ask again; then reserve, last resort and profit."""
     sigma, apr = tape.sigma[i], chores.deciding_apr(tape, n, n[b.NOW])
     inputs = inputs_of(f, n, rules, policy, memory, sigma, apr, chores.regime(tape, n))
-    answer = pipeline.decide(inputs)
-    n[b.DECISIONS] += 1
-    memory = answer.memory
-    f[b.TARGET], f[b.HALF_WIDTH] = answer.target_btc, policy.band_btc
-    if answer.action == decision.REFUSE:
-        n[b.REFUSALS] += 1
-    if answer.action == decision.TRADE:
-        deeds.hedge(answer, f, n, rules, sigma, apr, log)
+    for _ in range(LOOKS):
+        answer = pipeline.decide(inputs)
+        n[b.DECISIONS] += 1
+        memory = answer.memory
+        f[b.TARGET], f[b.HALF_WIDTH] = answer.target_btc, policy.band_btc
+        if answer.action == decision.TRADE:
+            deeds.hedge(answer, f, n, rules, sigma, apr, log)
+            inputs = hedged(inputs, n, memory)
+            continue
+        n[b.REFUSALS] += int(answer.action == decision.REFUSE)
+        if rules.sweep == 0 or rules.structure != b.LOAN or memory.ltv_level < ladder.MONITOR:
+            break
+        fall = recent_fall(tape, i, n[b.NOW], n[b.FIRST_MS])
+        if not deeds.sweep(f, n, rules, policy, memory.ltv_level, fall, log) > 0.0:
+            break
+        inputs = inputs_of(f, n, rules, policy, memory, sigma, apr, chores.regime(tape, n))
     deeds.spend_reserve(f, n, rules, memory.ltv_level, log)
-    if rules.sweep == 1 and memory.ltv_level >= ladder.MONITOR:
-        deeds.sweep(f, n, rules, policy, memory.ltv_level, recent_fall(tape, i, n[b.NOW], n[b.FIRST_MS]), log)
     if rules.last_resort == 1 and memory.ltv_level >= ladder.EMERGENCY:
         deeds.sell_spot(f, n, rules, log)
     if rules.profit == 1:
@@ -207,5 +215,20 @@ def inputs_of(
         Instrument(rules.step_btc, rules.min_steps, rules.min_notional_usdt),
         operator,
         policy,
+        memory,
+    )
+
+
+def hedged(before: DecisionInputs, n: b.Ints, memory: Memory) -> DecisionInputs:
+    """What is read right after a hedge: the new legs, and the account as it was, because a fill is known before the wallet that shows it."""
+    return DecisionInputs(
+        before.now_ms,
+        n[b.LAST_HEDGE],
+        Book(before.book.spot_btc, n[b.LONG], n[b.SHORT], 0, 0),
+        before.market,
+        before.account,
+        before.instrument,
+        before.operator,
+        before.policy,
         memory,
     )

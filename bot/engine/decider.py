@@ -113,6 +113,7 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
         spot=Decimal(repr(spot_btc)),  # as the decision saw it: a restart may remember no wallet
         started_ms=now_ms,
         gap=abs(record.gap) if record.gap is not None else ZERO,
+        price=math.nan if (price := record.inputs.get("market.price")) is None else price,
         style=state.config.execution.style if record.execution == PATIENT else Style.IOC,
     )
 

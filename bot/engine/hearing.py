@@ -205,8 +205,7 @@ def thought(state: State, record: Thought, now_ms: int) -> None:
             loan.fold_compared(state, record)
         case LegsAdopted():
             taking.fold_adopted(state)
-            state.ledger.adopt(record)
-            state.wallet_legs = state.ledger.gross  # the wallet of the same reading
+            state.adopt_legs(record)
             state.blotter.write_off()
             state.readings.agreed(now_ms)
         case CashAdopted():

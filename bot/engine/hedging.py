@@ -17,7 +17,7 @@ from bot.domain.legs import Act
 from bot.domain.orders import TimeInForce
 from bot.engine import fence, gate, resting, sight
 from bot.engine.modes import MODES
-from bot.engine.state import Hedge, State
+from bot.engine.state import Hedge, State, Tried
 
 __all__ = [
     "ended",
@@ -130,7 +130,7 @@ def fold_ended(state: State, record: HedgeEnded, now_ms: int) -> None:
     if hedge.is_for_profit:
         return  # it came back to where it began: no trade towards a target, and no failure of one
     if hedge.has_filled:
-        state.hedges.append((hedge.started_ms, hedge.gap))
+        state.hedges.append(Tried(hedge.started_ms, hedge.gap, hedge.price))
     elif record.turned_away:
         state.given_up += 1
         state.given_up_ms = now_ms

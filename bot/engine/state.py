@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from bot.domain.account import AccountFacts, Execution, Wallet
-from bot.domain.commands import Decided, HedgeEnded, Mode, ProfitCycle, ProfitRealised, RealiseWanted, Realising
+from bot.domain.commands import (
+    Decided,
+    HedgeEnded,
+    LegsAdopted,
+    Mode,
+    ProfitCycle,
+    ProfitRealised,
+    RealiseWanted,
+    Realising,
+)
 from bot.domain.events import Channel, OperatorAsked, Verb
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg
@@ -27,7 +38,18 @@ from bot.strategy.decision import Book, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR, Wish
 
-__all__ = ["MOST_HEDGES", "ChannelState", "Emergency", "Hedge", "Measures", "ProfitBook", "Readings", "State", "Tally"]
+__all__ = [
+    "MOST_HEDGES",
+    "ChannelState",
+    "Emergency",
+    "Hedge",
+    "Measures",
+    "ProfitBook",
+    "Readings",
+    "State",
+    "Tally",
+    "Tried",
+]
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
@@ -138,6 +160,8 @@ class Hedge:
     started_ms: int
     gap: Decimal = ZERO
     """|target delta - delta| when it began, in BTC."""
+    price: float = math.nan
+    """What it was decided at."""
     has_filled: bool = False
     refusals: int = 0
     """Orders in a row that the venue turned down."""
@@ -152,6 +176,14 @@ class Hedge:
     returns: bool = False
     """It is a round trip, on either half: its last targets are the legs it began with."""
     tally: Tally = field(default_factory=lambda: Tally())
+
+
+class Tried(NamedTuple):
+    """A hedge that traded: when it began, how large the gap was then, and the price it was decided at (NaN: unknown)."""
+
+    began_ms: int
+    gap: Decimal
+    price: float
 
 
 @dataclass(slots=True)
@@ -287,8 +319,8 @@ class State:
     """Since when: it lapses."""
     executed: deque[HedgeEnded] = field(default_factory=lambda: deque(maxlen=KEPT_EXECUTED))
     """The last hedges that traded, newest last."""
-    hedges: deque[tuple[int, Decimal]] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))
-    """The last hedges that traded: when each began, and its gap."""
+    hedges: deque[Tried] = field(default_factory=lambda: deque(maxlen=MOST_HEDGES))
+    """The last hedges that traded."""
     given_up: int = 0
     """Hedges in a row that were given up without a fill."""
     given_up_ms: int = 0
@@ -319,6 +351,11 @@ class State:
         if (coin := wallet.coin(self.config.coin)) is not None:
             least = self.instrument.qty_step if self.instrument else ZERO
             self.holding.see(coin.equity, now_ms, least=least, believed_after_ms=self.config.patience.lease_ms)
+
+    def adopt_legs(self, record: LegsAdopted) -> None:
+        """The venue's legs are ours; the wallet of the same reading is of them."""
+        self.ledger.adopt(record)
+        self.wallet_legs = self.ledger.gross
 
     def explain_holding(self, change: Decimal, now_ms: int) -> None:
         """A spot trade of the coin was booked."""

@@ -106,6 +106,18 @@ def test_both_speeds_lose_an_unswept_loan_at_the_same_tick(engines):
     assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=15.0)
 
 
+def test_both_speeds_follow_a_crash_with_the_insurance(engines):
+    """A hedge that follows the price: twenty-seven within half an hour, each at the same tick to the same legs, and the brake on loops lets
+    them be made. Unswept the loan is lost all the same, at the same tick."""
+    fast, lived, full = both(engines, static(0.27), RULES._replace(sweep=0), short=0.0)
+
+    kernel, engine = hedges_of(fast, lived)
+    assert len(kernel) > 25
+    assert kernel == engine
+    assert fast.counts["death_ms"] == full.counts["death_ms"] > 0
+    assert "HALTED" != lived.mode
+
+
 def test_both_speeds_carry_half_a_hedge_through_a_rally(engines):
     """The mirror image, to above 300,000, with margin enough: nothing is swept, and the short is made smaller alike when margin asks."""
     fast, lived, full = both(engines, static(0.135), rising=True, short=0.135, cash=30_000.0)

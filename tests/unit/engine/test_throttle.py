@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal as D
 
 import pytest
 
 from bot.domain.commands import Mode
 from bot.engine import throttle
-from bot.engine.state import MOST_HEDGES
+from bot.engine.state import MOST_HEDGES, Tried
 from tests.unit.engine.desk import Desk
 
 MINUTE_MS = 60_000
@@ -36,10 +37,23 @@ RUNAWAY = [
 
 @pytest.mark.parametrize(("name", "count", "ago_ms", "gap", "stops"), RUNAWAY, ids=[case[0] for case in RUNAWAY])
 def test_hedge_after_hedge_without_getting_nearer(name: str, count: int, ago_ms: int, gap: str, stops: bool) -> None:
-    """Eight within ten minutes that did not halve the gap: something is wrong that trading does not mend."""
+    """Five within ten minutes that did not halve the gap: something is wrong that trading does not mend."""
     desk = hedging()
     began_ms = desk.state.hedge.started_ms
-    desk.state.hedges.extend([(began_ms - ago_ms, D(gap))] * count)
+    desk.state.hedges.extend([Tried(began_ms - ago_ms, D(gap), 116_000.0)] * count)
+
+    assert stops == bool(throttle.runaway(desk.state, began_ms))
+
+
+@pytest.mark.parametrize(
+    ("price", "stops"), [(116_900.0, True), (118_000.0, False), (112_000.0, False), (math.nan, True)]
+)
+def test_a_market_that_runs_away_is_no_runaway(price: float, stops: bool) -> None:
+    """In a crash a target that follows the price asks for hedge after hedge. Each was reached; stopping there would lose the coin."""
+    desk = hedging()
+    began_ms = desk.state.hedge.started_ms
+    before = [Tried(began_ms - 5 * MINUTE_MS, D("0.27"), price)]
+    desk.state.hedges.extend([*before, *[Tried(began_ms - MINUTE_MS, D("0.27"), 116_000.0)] * (MOST_HEDGES - 1)])
 
     assert stops == bool(throttle.runaway(desk.state, began_ms))
 
@@ -48,7 +62,7 @@ def test_it_says_how_many_in_how_long_and_what_is_left() -> None:
     """The person who is woken reads figures; the mode follows."""
     desk = hedging()
     began_ms = desk.state.hedge.started_ms
-    desk.state.hedges.extend([(began_ms - 5 * MINUTE_MS, D("0.27"))] * MOST_HEDGES)
+    desk.state.hedges.extend([Tried(began_ms - 5 * MINUTE_MS, D("0.27"), 116_000.0)] * MOST_HEDGES)
 
     said = throttle.runaway(desk.state, began_ms + MINUTE_MS)
     desk.pulse(1)
