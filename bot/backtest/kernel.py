@@ -220,7 +220,7 @@ def inputs_of(
 
 
 def hedged(before: DecisionInputs, n: b.Ints, memory: Memory) -> DecisionInputs:
-    """What is read right after a hedge: the new legs, and the account as it was, because a fill is known before the wallet that shows it."""
+    """What is read right after a hedge: the new legs, and the account as it was; a fill is known before the wallet that shows it."""
     return DecisionInputs(
         before.now_ms,
         n[b.LAST_HEDGE],

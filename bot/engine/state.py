@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
 
-from bot.domain.account import AccountFacts, Execution, Wallet
+from bot.domain.account import AccountFacts, Wallet
 from bot.domain.commands import (
     Decided,
     HedgeEnded,
@@ -27,12 +25,13 @@ from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
 from bot.engine.blotter import Blotter
 from bot.engine.cashbook import CashBook
-from bot.engine.config import EngineConfig, Style
+from bot.engine.config import EngineConfig
 from bot.engine.figure import Figure
 from bot.engine.holding import Holding
 from bot.engine.ledger import Ledger
 from bot.engine.loanbook import LoanBook
 from bot.engine.market import MarketBook
+from bot.engine.motion import MOST_HEDGES, Hedge, Tally, Tried
 from bot.engine.outside import OutsideFunding
 from bot.strategy.decision import Book, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
@@ -53,8 +52,6 @@ __all__ = [
 
 KEPT_DECISIONS = 100
 KEPT_EXECUTED = 50
-MOST_HEDGES = 5
-"""Hedges within `throttle.WATCHED_MS` that traded and left the gap as large as it was: a loop, not a market."""
 
 
 @dataclass(slots=True)
@@ -116,74 +113,6 @@ class Readings:
         """Our books moved: what disagrees with them from here on is a new disagreement, and has to outlive every lag anew."""
         if self.disagreements:
             self.disagreements, self.disagreed_asked_ms = 1, now_ms
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the orders of a hedge have traded so far, and how it compares with the mid when the first was made."""
-
-    mid: Decimal | None = None
-    filled: Decimal = ZERO
-    made: Decimal = ZERO
-    fees: Decimal = ZERO
-    worse: Decimal = ZERO
-    """USDT paid above (or received below) the mid."""
-
-    def add(self, execution: Execution) -> None:
-        self.filled += execution.qty
-        self.fees += execution.fee
-        self.made += execution.qty if execution.is_maker else ZERO
-        if self.mid is not None:
-            sign = 1 if execution.side == "Buy" else -1
-            self.worse += sign * (execution.price - self.mid) * execution.qty
-
-    @property
-    def slippage_bp(self) -> float | None:
-        """Basis points of the mid, > 0 was worse; None while nothing traded or no mid is known."""
-        if self.mid is None or not self.filled:
-            return None
-        return round(float(self.worse / (self.mid * self.filled)) * 10_000, 3)
-
-    @property
-    def maker_share(self) -> float | None:
-        return round(float(self.made / self.filled), 4) if self.filled else None
-
-
-@dataclass(slots=True)
-class Hedge:
-    """The hedge in motion: absolute leg targets, so that doing it twice is doing it once."""
-
-    decision: int
-    targets: dict[Leg, Decimal]
-    first_leg: Leg | None
-    spot: Decimal
-    started_ms: int
-    gap: Decimal = ZERO
-    """|target delta - delta| when it began, in BTC."""
-    price: float = math.nan
-    """What it was decided at."""
-    has_filled: bool = False
-    refusals: int = 0
-    """Orders in a row that the venue turned down."""
-    attempts: int = 0
-    last_order_ms: int = 0
-    spoiled: str = ""
-    """Why its targets no longer mean what they meant."""
-    style: Style = Style.IOC
-    home: dict[Leg, Decimal] | None = None
-    """A round trip: where the legs go once the targets are reached."""
-    is_for_profit: bool = False
-    returns: bool = False
-    """It is a round trip, on either half: its last targets are the legs it began with."""
-    tally: Tally = field(default_factory=lambda: Tally())
-
-
-class Tried(NamedTuple):
-    """A hedge that traded: when it began, how large the gap was then, and the price it was decided at (NaN: unknown)."""
-
-    began_ms: int
-    gap: Decimal
-    price: float
 
 
 @dataclass(slots=True)
