@@ -19,7 +19,6 @@ from bot import __version__, narrator, paper, premises, wiring
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
-from bot.domain.records import Record
 from bot.domain.view import BotView, WhatIfView
 from bot.engine import outlook, picture
 from bot.engine.engine import Engine
@@ -84,23 +83,6 @@ async def run(settings: Settings, greet: Callable[[str], None] | None = None) ->
     return ExitCode.OK
 
 
-class Scribe:
-    """The engine's diary: the journal, with the narrator and the alerts reading over its shoulder."""
-
-    def __init__(self, journal: Journal, alerts: Alerts) -> None:
-        self._journal = journal
-        self._alerts = alerts
-
-    def append(self, record: Record, now_ms: int) -> int:
-        number = self._journal.append(record, now_ms)
-        narrator.tell(record, now_ms)
-        self._alerts.hear(record)
-        return number
-
-    def commit(self) -> None:
-        self._journal.commit()
-
-
 class Daemon:
     """The rooms, wired, and the tasks that move facts between them."""
 
@@ -138,7 +120,9 @@ class Daemon:
         self._inbox = Inbox(bound=INBOX_BOUND, ticker_every_s=settings.streams.ticker_every_ms / 1000)
         self._pulse = Pulse(self._queues)
         self._alerts = Alerts(wiring.alert_options(settings), view=self.view, vitals=self._pulse.vitals, rng=Random())
-        self._engine = Engine(wiring.engine_config(settings, self._clock.rate), Scribe(self._journal, self._alerts))
+        self._engine = Engine(
+            wiring.engine_config(settings, self._clock.rate), narrator.Scribe(self._journal, self._alerts)
+        )
         self._remember()
         self._latch_watch = LatchWatch(self._latch, self._engine, self._inbox)
         self._wire_exchange()

@@ -6,7 +6,7 @@ Knows how each record reads as a log line. Decides nothing, and stays silent abo
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -45,9 +45,30 @@ from bot.domain.records import Record
 from bot.domain.thoughts import BreakerMoved, EmergencyEnded, Measured
 from bot.engine import decider
 
-__all__ = ["tell"]
+if TYPE_CHECKING:
+    from bot.journal.journal import Journal
+    from bot.monitoring.alerts.service import Alerts
+
+__all__ = ["Scribe", "tell"]
 
 _log = structlog.get_logger("hedgelock")
+
+
+class Scribe:
+    """The engine's diary: the journal, with the narrator and the alerts reading over its shoulder."""
+
+    def __init__(self, journal: Journal, alerts: Alerts) -> None:
+        self._journal = journal
+        self._alerts = alerts
+
+    def append(self, record: Record, now_ms: int) -> int:
+        number = self._journal.append(record, now_ms)
+        tell(record, now_ms)
+        self._alerts.hear(record)
+        return number
+
+    def commit(self) -> None:
+        self._journal.commit()
 
 
 def tell(record: Record, now_ms: int) -> None:
