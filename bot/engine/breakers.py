@@ -4,8 +4,9 @@ A row of the table is one breaker: what trips it, and who resets it. Knows limit
 The baselines are records of their own (`Measured`): readings are pruned, and a restart must not forget a loss.
 
 What is measured is what the holder owns less what is owed, in the unified account and in the loan beside it: in a rally a short loses
-what the pledged coin gains. Money that only moves is neither lost nor won: transfers (as the transaction log tells them), repayments, new
-debt and new collateral take the baselines with them.
+what the pledged coin gains, and what the coin gains that lies elsewhere (`fixed_spot`, in the place of the account's own). Money that only
+moves is neither lost nor won: transfers (as the transaction log tells them), repayments, new debt and new collateral take the baselines
+with them.
 (MiFID II RTS 6, article 15: pre-trade controls; SEC rule 15c3-5.)
 """
 
@@ -25,6 +26,7 @@ from bot.domain.money import ZERO
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved, Measured
 from bot.domain.view import BreakerView
+from bot.engine import ltv
 from bot.engine.config import BreakerLimits
 from bot.engine.state import Measures, State
 
@@ -126,11 +128,10 @@ def fold_reading(state: State, reading: AccountReading) -> None:
     is_explained = reading.cash is None or state.cash.explains_the_wallet
     if not is_explained or state.market.ticker is None:
         return
-    measures.loan, apart = (ZERO, ZERO), ZERO
+    measures.loan, debt = (ZERO, ZERO), ZERO
     if loan is not None and not loan.absent and loan.structure is Structure.CRYPTO_LOAN:
-        measures.loan = (loan.principal, loan.pledged_btc)
-        apart = loan.pledged_btc * _price(state, state.config.coin) - loan.debt
-    measures.equity = reading.wallet.total_equity + apart
+        measures.loan, debt = (loan.principal, ZERO if ltv.is_elsewhere(state) else loan.pledged_btc), loan.debt
+    measures.equity = reading.wallet.total_equity + ltv.coin_apart_usd(state, reading.wallet, measures.loan[1]) - debt
     for coin, change in measures.told.items():
         measures.moved[coin] = measures.moved.get(coin, ZERO) + change
     measures.told.clear()
@@ -223,7 +224,14 @@ def _came(state: State, measures: Measures) -> Decimal:
     """What came (> 0) or left since the baselines were taken and was neither won nor lost, USD: transfers, and what was borrowed, repaid,
     pledged or taken back. Interest is a loss."""
     principal, pledged = (now - then for now, then in zip(measures.loan, measures.loan_then, strict=True))
-    moved = sum((change * _price(state, coin) for coin, change in measures.moved.items()), ZERO)
+    moved = sum(
+        (
+            change * _price(state, coin)
+            for coin, change in measures.moved.items()
+            if not (coin == state.config.coin and ltv.is_elsewhere(state))
+        ),
+        ZERO,
+    )
     return moved + (pledged * _price(state, state.config.coin) if pledged else ZERO) - principal
 
 

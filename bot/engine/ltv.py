@@ -10,6 +10,7 @@ import math
 from decimal import Decimal
 from typing import NamedTuple
 
+from bot.domain.account import Wallet
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure, Tier
 from bot.domain.money import ZERO
@@ -24,9 +25,11 @@ __all__ = [
     "Figures",
     "account_btc",
     "cash_usdt",
+    "coin_apart_usd",
     "disagreement",
     "disagrees",
     "figures",
+    "is_elsewhere",
     "ours_and_venues",
     "projected_interest",
     "tiered",
@@ -161,11 +164,12 @@ def cash_usdt(state: State) -> float:
 
 
 def _margin_rates(state: State) -> tuple[float, float]:
-    """(ours, Bybit's) maintenance margin rate of the account, of the same wallet at the present mark."""
-    wallet, ticker = state.wallet, state.market.ticker
-    if wallet is None or wallet.mm_rate is None or ticker is None or not state.ledger.is_open:
+    """(ours, Bybit's) maintenance margin rate of the account, of the same wallet at the mark it came with: a price that has run on since is
+    no disagreement."""
+    wallet = state.wallet
+    if wallet is None or wallet.mm_rate is None or state.wallet_mark is None or not state.ledger.is_open:
         return math.nan, math.nan
-    mark, legs = float(ticker.mark), state.ledger.legs
+    mark, legs = float(state.wallet_mark), state.ledger.legs
     gain, usdt = unrealised(state, mark), cash_usdt(state)
     ratio = collateral_ratio(state, mark)
     margin = insurance.uta_margin_usdt(account_btc(state), mark, ratio, usdt, gain)
@@ -179,6 +183,21 @@ def _margin_rates(state: State) -> tuple[float, float]:
         BORROW_MMR,
     )
     return risk.maintenance_rate(mm, margin), float(wallet.mm_rate)
+
+
+def is_elsewhere(state: State) -> bool:
+    """Whether the coin to protect lies outside of the account, as the settings say."""
+    return state.config.fixed_spot is not None
+
+
+def coin_apart_usd(state: State, wallet: Wallet, pledged: Decimal) -> Decimal:
+    """USD by which the coin to protect is worth more than what the wallet counts of it: what is pledged; or what lies elsewhere, in the
+    place of the account's own. Needs a price."""
+    assert state.market.ticker is not None
+    if state.config.fixed_spot is None:
+        return pledged * state.market.ticker.index
+    own = wallet.coin(state.config.coin)
+    return state.config.fixed_spot * state.market.ticker.index - (own.usd_value if own is not None else ZERO)
 
 
 def account_btc(state: State) -> float:

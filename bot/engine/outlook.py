@@ -148,9 +148,12 @@ def _equity(state: State) -> Decimal | None:
     wallet, book, ticker = state.wallet, state.loan, state.market.ticker
     if wallet is None:
         return None
-    if book.structure is not Structure.CRYPTO_LOAN or book.reading is None or book.pledged is None or ticker is None:
-        return wallet.total_equity
-    return wallet.total_equity + book.pledged * ticker.index + book.reading.funding_usdt - book.reading.debt
+    if ticker is None:
+        return None if ltv.is_elsewhere(state) else wallet.total_equity
+    equity = wallet.total_equity + ltv.coin_apart_usd(state, wallet, book.pledged or ZERO)
+    if book.structure is Structure.CRYPTO_LOAN and book.reading is not None and book.pledged is not None:
+        equity += book.reading.funding_usdt - book.reading.debt
+    return equity
 
 
 def _payment(payment: Payment) -> PaymentView:
@@ -200,6 +203,7 @@ def what_if_book(state: State, now_ms: int) -> WhatIfBook | None:
         mm_per_price=state.config.policy.mm_per_price,
         borrow_mmr=ltv.BORROW_MMR,
         liquidation_ltv=state.config.loan.liquidation_ltv,
+        account_btc=ltv.account_btc(state) if apart or ltv.is_elsewhere(state) else math.nan,
     )
 
 

@@ -183,6 +183,8 @@ class State:
     wallet_ms: int = 0
     wallet_legs: Decimal = ZERO
     """Size of both legs together that the wallet's margin is of."""
+    wallet_mark: Decimal | None = None
+    """The mark price when it arrived: its margin rates are of that price."""
     holding: Holding = field(default_factory=Holding)
     facts: AccountFacts | None = None
     channels: dict[Channel, ChannelState] = field(default_factory=lambda: {c: ChannelState() for c in Channel})
@@ -277,6 +279,7 @@ class State:
     def see_wallet(self, wallet: Wallet, now_ms: int) -> None:
         """Take a wallet in. One without the coin says nothing of it."""
         self.wallet, self.wallet_ms, self.wallet_legs = wallet, now_ms, self.ledger.gross
+        self.wallet_mark = self.market.ticker.mark if self.market.ticker else None
         if (coin := wallet.coin(self.config.coin)) is not None:
             least = self.instrument.qty_step if self.instrument else ZERO
             self.holding.see(coin.equity, now_ms, least=least, believed_after_ms=self.config.patience.lease_ms)

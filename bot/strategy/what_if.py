@@ -50,6 +50,8 @@ class WhatIfBook(NamedTuple):
     """Maintenance margin per USDT owed in a unified account (0.04)."""
     liquidation_ltv: float
     """LTV at which a Crypto Loan is liquidated (0.95)."""
+    account_btc: float = math.nan
+    """BTC of the unified account, which carry the perps too. NaN: all of `spot_btc`, or none of it where it is pledged apart."""
 
 
 class WhatIfPolicy(NamedTuple):
@@ -141,13 +143,21 @@ def ltv_at(book: WhatIfBook, price: float) -> float:
     return insurance.loan_ltv(owed, book.spot_btc, price, book.collateral_ratio)
 
 
+def account_btc_of(book: WhatIfBook) -> float:
+    """BTC that carry the perps."""
+    if not math.isnan(book.account_btc):
+        return book.account_btc
+    return 0.0 if book.structure == CRYPTO_LOAN else book.spot_btc
+
+
 def margin_at(book: WhatIfBook, price: float) -> tuple[float, float]:
     """(margin balance, maintenance margin) of the account that holds the perps."""
     gain = perp_gain_usdt(book, price)
+    own_btc = account_btc_of(book)
     if book.structure == CRYPTO_LOAN:
-        return book.cash_usdt + gain, (book.long_btc + book.short_btc) * price * book.mm_per_price
+        return own_btc * price + book.cash_usdt + gain, (book.long_btc + book.short_btc) * price * book.mm_per_price
     usdt_net = book.cash_usdt - book.debt_usdt
-    margin = insurance.uta_margin_usdt(book.spot_btc, price, book.collateral_ratio, usdt_net, gain)
+    margin = insurance.uta_margin_usdt(own_btc, price, book.collateral_ratio, usdt_net, gain)
     mm = insurance.uta_maintenance_usdt(
         book.long_btc, book.short_btc, price, book.mm_per_price, usdt_net, gain, book.borrow_mmr
     )

@@ -12,10 +12,10 @@ from bot.domain.commands import Mode, Note
 from bot.domain.events import AccountRead, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
 from bot.domain.orders import Verdict
 from bot.domain.records import kind_of
-from bot.engine import breakers
+from bot.engine import breakers, outlook
 from bot.engine.config import BreakerLimits
 from bot.journal.journal import BULK
-from tests.unit.engine.desk import Desk, a_config, a_reading, an_execution
+from tests.unit.engine.desk import Desk, a_config, a_reading, a_wallet, an_execution
 
 DAY_MS = 86_400_000
 
@@ -55,6 +55,29 @@ def test_a_days_loss_trips_and_the_next_day_resets() -> None:
     desk.now_ms += DAY_MS
     read(desk, "8900")
     assert {} == desk.state.tripped
+
+
+def test_coin_that_lies_elsewhere_is_owned_all_the_same() -> None:
+    """In a rally the short's loss is the coin's gain, wherever it lies; and coin that is moved about in the account is neither."""
+    desk = Desk(a_config(breakers=BreakerLimits(daily_loss=0.3, drawdown=0.5), fixed_spot=D("0.27")))
+    wallet = replace(a_wallet(btc="0", debt="0"), total_equity=D(22000))
+    reading = a_reading("0", "0.27", wallet=wallet).reading
+
+    def read_at(price: str, equity: str) -> None:
+        desk.pulse(1, price=price)
+        shown = replace(wallet, total_equity=D(equity))
+        desk.hear(AccountRead(reading=replace(reading, wallet=shown, asked_ms=desk.now_ms)))
+        desk.pulse(1, price=price)
+
+    desk.start(reading=AccountRead(reading=reading))
+    read_at("116000", "22000")
+    read_at("170000", "7420")  # 54,000 up, 0.27 short
+
+    assert {} == desk.state.tripped
+    assert [0.0, 0.0] == [pytest.approx(view.figure, abs=0.01) for view in breakers.view(desk.state)[:2]]
+    assert outlook.loan_view(desk.state, desk.now_ms).equity == D("0.27") * 170000 + 7420
+    read_at("170000", "-30000")
+    assert {"daily loss", "drawdown"} == set(desk.state.tripped)
 
 
 def test_a_restart_forgets_no_loss() -> None:

@@ -17,6 +17,8 @@ from bot.strategy.what_if import (
 )
 
 P0 = 116_000.0
+ELSEWHERE = WhatIfBook(UTA, P0, 0.27, 0.0, 0.0, 0.27, P0, 0.0, 22_000.0, 0.0, 0.98, 0.00555, 0.04, 0.95, 0.0)
+"""The coin lies in a safe: it is worth what it is worth, and carries nothing."""
 PLEDGED = WhatIfBook(CRYPTO_LOAN, P0, 0.27, 0.0, 0.0, 0.27, P0, 16_200.0, 6_200.0, 0.0, 1.0, 0.00555, 0.04, 0.95)
 UNIFIED = PLEDGED._replace(structure=UTA, cash_usdt=0.0, collateral_ratio=0.98)
 
@@ -165,3 +167,12 @@ def test_rows_come_lowest_price_first_and_the_present_is_untouched():
 def test_a_sweep_is_named_where_one_is_due(book, price, sweeps):
     """From 60 % on, and never inside one account, where gains count as they are."""
     assert sweeps == bool(at(book, price).actions & ladder.SWEEP)
+
+
+def test_coin_that_lies_elsewhere_carries_no_short():
+    """0.27 BTC in a safe and 22,000 USDT of margin: the short dies near 196,000, and the coin's worth does not help it."""
+    rows = {row.move: row for row in what_if(ELSEWHERE, DEFAULT_POLICY)}
+
+    assert P0 * 0.27 + 22_000 == pytest.approx(rows[0.6].equity_usdt)
+    assert (0, ACCOUNT_LIQUIDATED) == (rows[0.6].liquidated, rows[0.8].liquidated)
+    assert 0 == what_if(ELSEWHERE._replace(account_btc=0.27), DEFAULT_POLICY)[-1].liquidated
