@@ -19,7 +19,17 @@ from bot.domain.money import ZERO, floor_to
 from bot.engine.config import LoanRules
 from bot.engine.repayment import Payment, Step
 
-__all__ = ["MARK", "Surroundings", "Wish", "admit", "named", "next_deed", "window_ends_ms"]
+__all__ = [
+    "MARK",
+    "Surroundings",
+    "Wish",
+    "admit",
+    "affordable",
+    "named",
+    "next_deed",
+    "payable",
+    "window_ends_ms",
+]
 
 CENT = Decimal("0.01")
 MARK = Decimal("0.000001")
@@ -99,6 +109,14 @@ def admit(wish: Wish, around: Surroundings) -> PaymentPlanned | PaymentRefused:
         from_pot=min(around.pot, amount - from_reserve),
         from_reserve=from_reserve,
     )
+
+
+def payable(wish: Wish, around: Surroundings) -> Decimal:
+    """What could be paid of the wish if the cash were there: margin kept, debt and limits looked at."""
+    reading, rules, free = around.reading, around.rules, _usdt(around.spare)
+    there = free + (reading.funding_usdt if reading.structure is Structure.CRYPTO_LOAN else ZERO)
+    today = rules.repay_max_day_usdt - around.paid_today
+    return min(wish.usdt, there, around.debt, rules.repay_max_usdt, today)
 
 
 def affordable(wish: Wish, around: Surroundings) -> Decimal:

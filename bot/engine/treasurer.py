@@ -72,6 +72,12 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
     around = surroundings(state, wish, now_ms)
     answer = cashier.admit(wish, around)
     if isinstance(answer, PaymentPlanned):
+        if wish.trigger is Trigger.BY_HAND:  # once, and whole: what is missing in cash comes first
+            if state.realise_wanted is not None:
+                return
+            if (realise := _realise(state, wish, around, now_ms)) is not None:
+                yield realise
+                return
         yield answer
         if book.open is not None:
             yield from _next_step(state, book.open, now_ms)
@@ -167,7 +173,7 @@ def _shows_an_old_debt(state: State) -> bool:
 
 
 def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int) -> RealiseWanted | None:
-    """Ask the hedge for the cash that is missing, if a winning short can give it."""
+    """Ask the hedge for the cash that is missing, if a winning short can give it and the margin that must stay lets it be paid."""
     rules, ticker = state.config.loan, state.market.ticker
     if wish.trigger in (Trigger.PROFIT, Trigger.TOP_UP) or rules.dry_run or state.realise_wanted is not None:
         return None
@@ -182,7 +188,7 @@ def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int
         return None
     short = state.ledger.legs[Leg.SHORT]
     entry = float(short.entry_price) if short.entry_price is not None else math.nan
-    missing = min(wish.usdt, rules.repay_max_usdt, rules.repay_max_day_usdt - around.paid_today) - around.pot
+    missing = cashier.payable(wish, around) - max(around.pot, cashier.affordable(wish, around))
     size = risk.sweep_size_btc(float(missing), float(short.qty), entry, float(ticker.mark), 1)
     if not size > 0.0 or (entry - float(ticker.mark)) * size < float(rules.repay_min_usdt):
         return None

@@ -325,6 +325,35 @@ def test_by_hand_with_cash_of_the_account():
     assert desk.state.asked_to_repay is None
 
 
+def test_by_hand_what_is_missing_in_cash_is_realised_first():
+    """700 are asked for and 300 are there: the gain brings the rest, and one payment carries it whole."""
+    desk = LoanDesk(sweep=False)
+    desk.read_loan(transferable_usdt=D(300))
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="no profit is taken meanwhile"), desk.now_ms)
+    desk.fall("110000")
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(700)))
+    (wanted,) = desk.told(RealiseWanted)
+    assert 400 < wanted.need_usdt < 420
+    assert desk.told(PaymentPlanned) == []
+
+    desk.realised("410")
+    desk.read_loan(transferable_usdt=D(710))
+    desk.fall("110000")
+    assert [D("699.990001")] == [plan.amount for plan in desk.told(PaymentPlanned)]
+
+
+def test_nothing_is_realised_that_could_not_be_paid():
+    """The margin that must stay allows 300: realising more would cost fees and pay nothing."""
+    desk = LoanDesk(sweep=False)
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="no profit is taken meanwhile"), desk.now_ms)
+    desk.state.wallet = replace(desk.wallet, margin_balance=D(5050))
+    desk.fall("110000")
+    desk.hear(OperatorAsked(verb=Verb.REPAY, reason="spare", who="operator", amount=D(700)))
+
+    assert desk.told(RealiseWanted) == []
+    assert 0 < desk.told(PaymentPlanned)[0].amount < 700
+
+
 def test_the_standing_order_pays_every_so_often():
     """Every twenty seconds 100 USDT, never sooner."""
     desk = LoanDesk(schedule_every_ms=20_000, schedule_usdt=D(100))
