@@ -8,6 +8,7 @@ from bot.backtest import book as b
 from bot.backtest import policies, replay, words
 from bot.backtest.outcome import play
 from bot.domain.commands import PaymentEnded, PaymentPlanned, RealiseWanted, TransferCoin, Trigger
+from bot.domain.loan import Purse
 from bot.engine.config import Style
 from bot.review.replay import difference, retake
 from bot.strategy import decision, pipeline
@@ -126,6 +127,19 @@ def test_both_speeds_carry_half_a_hedge_through_a_rally(engines):
     assert kernel == engine
     assert not rows_of(full, b.SWEEP_ROW)
     agree(fast, full)
+
+
+def test_idle_cash_tops_the_margin_up(engines):
+    """The mirror image with little margin: what lies in the Funding wallet is moved to the perps at the tick that asks for it."""
+    _, lived, full = both(engines, static(0.0), RULES._replace(reserve_usdt=6_000.0), rising=True)
+    moved = [(at_ms, record) for record, at_ms in lived.diary.records if isinstance(record, TransferCoin)]
+    first_hedge_ms = hedges_of(full, lived)[1][0][0]
+
+    assert [(Purse.FUND, Purse.UNIFIED, 6_000)] == [
+        (record.source, record.target, record.amount) for _, record in moved
+    ]
+    assert moved[0][0] == first_hedge_ms
+    assert 24_742 + 6_000 == pytest.approx(full.figures["opening_equity"])
 
 
 def test_the_page_tells_what_was_done_and_why(engines):
