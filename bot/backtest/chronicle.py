@@ -54,8 +54,8 @@ class Chronicle:
             case PaymentEnded(paid=paid) if paid:
                 self._paid(self._plans.pop(record.number), paid, now_ms)
             case ProfitRealised(decision=decision) if decision:
-                self.takings += 1
-                if not record.why.startswith(f"{Trigger.LTV.value}:"):
+                if not record.why.startswith(f"{Trigger.LTV.value}:"):  # a sweep's is told when it has repaid
+                    self.takings += 1
                     self._write(b.PROFIT_ROW, now_ms, amount=float(record.realised_usdt - record.costs_usdt))
 
     def perps_closed(self, now_ms: int) -> None:

@@ -21,7 +21,8 @@ p{margin:4px 0 12px;max-width:90ch;color:var(--soft)}.lead{font-size:17px;color:
 section{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:18px 20px;margin:16px 0;overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:13.5px}
 th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}th{white-space:normal;vertical-align:bottom}
-th:first-child,td:first-child,.text td,.text th{text-align:left}.text td{white-space:normal}.text td:nth-last-child(n+3){white-space:nowrap}
+th:first-child,td:first-child,.text td,.text th{text-align:left}.text td{white-space:normal}
+.text td:last-child{overflow-wrap:anywhere}.text td:nth-last-child(n+3){white-space:nowrap}
 th{color:var(--soft);font-weight:600}
 tr.best td{background:#eaf5f0}td.bad{color:var(--bad);font-weight:600}td.good{color:var(--good);font-weight:600}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:16px 0}

@@ -101,7 +101,7 @@ class _World:
         self.tick_ms = tape.bar_ms // kernel.TICKS
         self.now = int(tape.at_ms[span.first])
         self.diary = MemoryDiary(keep=keep)
-        self.engine = Engine(stretched(config, self.tick_ms), self.diary)
+        self.engine = Engine(stretched(config, self.tick_ms, tape.bar_ms), self.diary)
         self.rng = Random(faults.seed)
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = count()

@@ -70,7 +70,14 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
         *_provenance(history, settings, [run.plan.name]),
     ]
     span = f"{moment(run.first_ms)} to {moment(run.end_ms)} UTC"
-    write_page(path, f"Backtest: {run.name}", f"{run.plan.words.capitalize()}. {span}. {fate}", cards, sections, FOOT)
+    write_page(
+        path,
+        f"Backtest: {run.name}",
+        f"{run.plan.words[:1].upper()}{run.plan.words[1:]}. {span}. {fate}",
+        cards,
+        sections,
+        FOOT,
+    )
 
 
 def _what_if(run: Outcome) -> list[Section]:

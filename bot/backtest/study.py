@@ -27,9 +27,10 @@ __all__ = ["Summary", "play_all", "play_windows", "rebased", "summarise", "windo
 DAY_MS = 86_400_000
 
 
-def rebased(tape: b.Tape, span: b.Span, price: float) -> tuple[b.Tape, b.Span]:
-    """The span alone, its prices scaled so that it opens at `price`: the same moves, from where somebody stands today."""
-    part = slice(span.first, span.last)
+def rebased(tape: b.Tape, span: b.Span, price: float, *, history: int = 0) -> tuple[b.Tape, b.Span]:
+    """The span and `history` bars before it, scaled so that it opens at `price`: the same moves, from where somebody stands today."""
+    begins = max(0, span.first - history)
+    part = slice(begins, span.last)
     factor = price / float(tape.open[span.first])
     o, h, low, c = (
         np.ascontiguousarray(column[part] * factor) for column in (tape.open, tape.high, tape.low, tape.close)
@@ -41,7 +42,7 @@ def rebased(tape: b.Tape, span: b.Span, price: float) -> tuple[b.Tape, b.Span]:
         low=low,
         close=c,
         sigma=np.ascontiguousarray(tape.sigma[part]),
-    ), b.Span(0, span.last - span.first)
+    ), b.Span(span.first - begins, span.last - begins)
 
 
 def windows(

@@ -7,12 +7,12 @@ from decimal import Decimal
 
 from bot.backtest import book as b
 from bot.domain.loan import Structure
-from bot.engine.config import EngineConfig, LoanRules, ProfitAction, ProfitRules
+from bot.engine.config import EngineConfig, LoanRules, ProfitAction, ProfitRules, VolatilityWindow
 from bot.strategy.decision import Policy
 
-__all__ = ["HOUR_MS", "same_subset", "stretched"]
+__all__ = ["history_bars", "same_subset", "stretched"]
 
-HOUR_MS = 3_600_000
+MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 NO_LIMIT = Decimal("1e9")
 
 
@@ -54,8 +54,15 @@ def same_subset(config: EngineConfig, policy: Policy, rules: b.Rules) -> EngineC
     return replace(config, policy=policy, profit=profit, loan=loan)
 
 
-def stretched(config: EngineConfig, tick_ms: int) -> EngineConfig:
-    """The engine's patience with the plant, stretched to the tape's ticks: between two of them nothing can arrive."""
+def history_bars(config: EngineConfig, bar_ms: int) -> int:
+    """How many bars before the first an engine asks for when it starts, and a few more."""
+    window = _of_bars(config.volatility, bar_ms)
+    return 3 * window.bars * max(1, window.minutes * MINUTE_MS // bar_ms)
+
+
+def stretched(config: EngineConfig, tick_ms: int, bar_ms: int) -> EngineConfig:
+    """The engine's patience with the plant, stretched to the tape's ticks: between two of them nothing can arrive. Its candles are the
+    tape's where those are longer."""
     patience = replace(
         config.patience,
         ticker_stale_ms=3 * tick_ms,
@@ -69,7 +76,14 @@ def stretched(config: EngineConfig, tick_ms: int) -> EngineConfig:
         hedge_ms=max(config.patience.hedge_ms, 8 * tick_ms),
     )
     policy = config.policy._replace(price_stale_after_ms=3 * tick_ms)
-    return replace(config, patience=patience, policy=policy)
+    return replace(config, patience=patience, policy=policy, volatility=_of_bars(config.volatility, bar_ms))
+
+
+def _of_bars(window: VolatilityWindow, bar_ms: int) -> VolatilityWindow:
+    """The same hours in candles that are no shorter than the tape's bars."""
+    minutes = max(window.minutes, bar_ms // MINUTE_MS)
+    bars, least = (window.minutes * count // minutes for count in (window.bars, window.min_bars))
+    return replace(window, minutes=minutes, bars=max(1, bars), min_bars=max(1, least))
 
 
 def _decimal(value: float) -> Decimal:

@@ -99,10 +99,10 @@ def backtest(
             slippage_bp=slippage, profit=profit, plain=plain,
         ))  # fmt: skip
         plan = _plan(room, policy)
-        tape, span = study.rebased(room.tape, _span(room), room.price)
         if fidelity is Fidelity.FULL:
-            run = _lived(room, tape, span, plan, env_file, quiet=as_json)
+            run = _lived(room, plan, env_file, quiet=as_json)
         else:
+            tape, span = study.rebased(room.tape, _span(room), room.price)
             run = play(room.engines, tape, span, room.opening, plan)
         if csv is not None:
             report.write_csv(csv, [run])
@@ -219,7 +219,7 @@ def stress(
 _SHORT = {
     "your settings": "yours", "unhedged": "unhedged", "static 20 %": "20 %", "static 50 %": "50 %", "static 100 %": "100 %",
     "coverage h(sigma)": "h(sigma)", "LTV insurance 30/65": "ins 30/65", "LTV insurance 40/75": "ins 40/75",
-    "original ladder on 100 %": "orig. ladder",
+    "original ladder on 100 %": "orig. ladder", "static 100 %, swept": "100 % swept",
 }  # fmt: skip
 
 
@@ -250,15 +250,17 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
     return past.enter(launch.load_or_fail(env_file).settings, asked)
 
 
-def _lived(room: Room, tape: Any, span: Any, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
-    """The same stretch through the live engine and the simulated venue."""
-    from bot.backtest import replay
+def _lived(room: Room, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
+    """The stretch through the live engine and the simulated venue."""
+    from bot.backtest import replay, study, subset
     from bot.cli import launch
     from bot.cli.terminal import counting
     from bot.wiring import engine_config
 
     config = engine_config(launch.load_or_fail(env_file).settings, 1.0)
-    config = replay.same_subset(config, plan.policy, plan.rules)
+    config = subset.same_subset(config, plan.policy, plan.rules)
+    before = subset.history_bars(config, room.tape.bar_ms)
+    tape, span = study.rebased(room.tape, _span(room), room.price, history=before)
     with counting("bars", span.last - span.first, quiet=quiet) as done:
         lived = replay.live(tape, span, room.opening, plan.rules, config, keep=False, done=done)
     return lived.outcome(plan, room.opening, span.last - span.first)

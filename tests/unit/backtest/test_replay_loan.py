@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.backtest import book as b
-from bot.backtest import policies, replay, words
+from bot.backtest import data, policies, replay, study, subset, words
 from bot.backtest.outcome import play
 from bot.domain.commands import PaymentEnded, PaymentPlanned, RealiseWanted, TransferCoin, Trigger
 from bot.domain.loan import Purse
@@ -151,3 +151,21 @@ def test_the_page_tells_what_was_done_and_why(engines):
     assert kernel[0][6] == engine[0][6] != ""
     assert [row[:7] for row in kernel] == [row[:7] for row in engine]
     assert [row[7] for row in kernel] == [row[7] for row in engine]
+
+
+def test_hourly_bars_are_read_alike(engines):
+    """The sample's own hours around 10 October 2025: the engine's candles are the tape's, it has its history, and both decide the same."""
+    policy = LADDER._replace(hedge_mode=decision.COVERAGE)
+    config = replay.same_subset(a_config(), policy, RULES)
+    config = replace(config, execution=replace(config.execution, style=Style.IOC))
+    window = data.Volatility(sampling_minutes=5, window_hours=24, least_hours=6, half_life_hours=12)
+    tape = data.tape_of(data.load(data.sample_files()), window, config.funding_normal_apr, engines)
+    days = data.span_of(tape, 1_759_795_200_000, 1_760_918_400_000)
+    tape, span = study.rebased(tape, days, 116_000.0, history=subset.history_bars(config, tape.bar_ms))
+    book = policies.opening(spot_btc=0.27, loan_usdt=LOAN_USDT, short_btc=0.0, cash_usdt=20_000.0)
+    plan = policies.Plan(name="p", words="", policy=policy, rules=RULES)
+    lived = replay.live(tape, span, book, RULES, config)
+
+    kernel, engine = hedges_of(play(engines, tape, span, book, plan), lived)
+    assert len(kernel) > 5
+    assert kernel == engine
