@@ -75,7 +75,7 @@ _VISIBILITY_LAG_S = 12.0
 """The longest we believe that an accepted order or a fill may stay unseen by any read."""
 _CLOCK_SLACK_S = 1.0
 _LISTEN_S = 2.0
-"""A run's first order is this much later than it could be: what another daemon does meanwhile is heard of first."""
+"""A run's first order is about this much later than it could be: what another daemon does meanwhile is heard of first."""
 _STILL_S = 300.0
 """BTCUSDT's mark moves every second or so: a feed that repeats itself for this long is broken before it is quiet."""
 STALL_S = 5.0

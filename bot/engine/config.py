@@ -87,7 +87,7 @@ class Patience:
     still_ms: int = 0
     """Tickers that come anew and say the same for so long are told to a person; 0: never."""
     listen_ms: int = 0
-    """How long a run's first order waits for news of another daemon that has the same in mind."""
+    """About how long a run's first order waits for news of another daemon that has the same in mind; half to twice as long, by its name."""
     hedge_ms: int
     """How long the orders of one decision may take before it is given up and taken anew."""
 

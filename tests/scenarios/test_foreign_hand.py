@@ -100,6 +100,18 @@ def test_a_withdrawal_is_no_loss(desk: Desk, lag_ms: int) -> None:
     desk.expect(mode=Mode.REDUCING, note="breaker tripped")
 
 
+def test_a_withdrawal_while_nobody_looked_is_no_loss(desk: Desk) -> None:
+    """The daemon dies, the owner takes a third of the coin out, the daemon is born again: the baselines of before go along."""
+    desk.given(breakers=BreakerLimits())
+    desk.pass_time(minutes=2)
+    desk.kill()
+    desk.venue.receives("BTC", "-0.1")
+    desk.pass_time(minutes=4)
+
+    desk.expect(hedged=True, mode=Mode.TRADING)
+    assert "breaker tripped" not in desk.notes
+
+
 def test_a_deposit_hides_no_loss(desk: Desk) -> None:
     """Twice the equity comes in, and half of what there was before is lost: that is a quarter of all."""
     desk.given(breakers=BreakerLimits(daily_loss=0.2))

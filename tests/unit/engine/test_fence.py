@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal as D
+from random import Random
 
 import pytest
 
 from bot.domain.commands import Mode, PlaceOrder
 from bot.domain.events import ExecutionSeen, OrderSeen
 from bot.domain.names import run_name
+from bot.engine.fence import listens_ms
 from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_row, an_execution
 
 RUN = run_name(NOW_MS, "0a1b2c3d4e")
+ABOUT_MS = 2_000
 EARLIER = run_name(NOW_MS - 60_000, "0a1bffffff")
 OTHER = run_name(NOW_MS, "ffffffffff")
 
 
 def a_patient_desk() -> Desk:
-    patience = replace(a_config().patience, listen_ms=2_000)
+    patience = replace(a_config().patience, listen_ms=ABOUT_MS)
     return Desk(a_config(patience=patience))
 
 
@@ -26,12 +29,12 @@ def test_the_first_order_of_a_run_waits_and_later_ones_do_not() -> None:
     """Whoever traded before sends at once; a newcomer with the same in mind hears of it first."""
     desk = a_patient_desk()
     desk.start(run=RUN)
-    desk.pulse(0.5)
-    assert [] == desk.orders
-    desk.pulse(1.0)
-    assert [] == desk.orders
+    begun_ms = desk.now_ms
+    while desk.now_ms - begun_ms < listens_ms(RUN, ABOUT_MS):
+        assert [] == desk.orders
+        desk.pulse(0.1)
 
-    desk.pulse(1.0)
+    desk.pulse(0.5)
     (first,) = desk.orders
     assert f"{RUN}-1" == first.order_link_id[:-2]
     desk.accept(first)
@@ -52,6 +55,34 @@ def test_a_newcomer_that_hears_of_the_other_sends_nothing() -> None:
 
     assert [] == desk.orders
     assert Mode.HALTED is desk.state.mode
+
+
+def test_two_new_ones_that_decide_together_do_not_send_together() -> None:
+    """Nobody has traded yet, and the same price moves both: one goes first by its name, and the other hears of it in time."""
+    names = sorted((RUN, OTHER), key=lambda run: listens_ms(run, ABOUT_MS))
+    quick, slow = a_patient_desk(), a_patient_desk()
+    for name, desk in zip(names, (quick, slow), strict=True):
+        desk.start(run=name)
+    for _ in range(60):
+        sent = list(quick.orders)
+        quick.pulse(0.1)
+        slow.pulse(0.1)
+        for order in quick.orders[len(sent) :]:
+            slow.hear(ExecutionSeen(execution=an_execution("x1", order, exec_ms=slow.now_ms)))
+
+    assert quick.orders
+    assert [] == slow.orders
+    assert Mode.HALTED is slow.state.mode
+
+
+def test_names_spread_the_first_orders() -> None:
+    """From half to twice as long; of pairs, four in five are further apart than an order takes to be heard of (0.3 s)."""
+    rng = Random(7)
+    waits = [listens_ms(run_name(NOW_MS, f"{rng.getrandbits(48):012x}"), ABOUT_MS) for _ in range(2_000)]
+    pairs = [abs(one - other) for one, other in zip(waits[::2], waits[1::2], strict=True)]
+
+    assert ABOUT_MS // 2 <= min(waits) < max(waits) <= 2 * ABOUT_MS
+    assert sum(apart < 300 for apart in pairs) < len(pairs) / 5
 
 
 def test_what_traded_before_this_run_is_not_news() -> None:

@@ -427,6 +427,15 @@ def test_every_profile_loads(root: Path, mode: str):
     assert [] == settings.bybit.secrets()
 
 
+def test_real_money_begins_with_smaller_limits(root: Path):
+    """Mainnet's profile allows less than a bare start does, and its payments are only told."""
+    small, usual = given(root / "config" / "mainnet.env").settings, Settings()
+
+    for limit in ("max_leg_btc", "max_order_btc", "max_orders_per_minute", "max_orders_per_day"):
+        assert getattr(small.limits, limit) < getattr(usual.limits, limit), limit
+    assert small.loan.dry_run
+
+
 @pytest.mark.parametrize(("mode", "refused"), [(0o444, False), (0o400, False), (0o446, True)])
 def test_a_container_runtimes_secret_may_be_readable(tmp_path: Path, mode: int, *, refused: bool):
     """The runtime chooses the mode of what it mounts and nobody else looks in; writable by others is still refused."""

@@ -13,6 +13,7 @@ import httpx
 import respx
 
 from bot import logs
+from bot.domain.clock import elapsed_s
 from bot.domain.commands import Mode, Note
 from bot.domain.view import BotView
 from bot.monitoring.alerts.service import AlertOptions, Alerts, try_out
@@ -45,14 +46,15 @@ async def running(seen: Seen, *urls: str) -> AsyncIterator[Alerts]:
 
 
 async def test_a_halt_reaches_a_person_on_both_channels() -> None:
-    """Critical: every way at once, with proof."""
+    """Critical: every way at once, with proof, and within five seconds of the halt (RTS 6, article 16)."""
     seen = Seen()
     with respx.mock() as net:
         telegram = net.post(TELEGRAM).mock(return_value=TAKEN)
         slack = net.post(SLACK).mock(return_value=httpx.Response(200, text="ok"))
         async with running(seen, FIRST, SECOND) as alerts:
-            seen.view = replace(a_view(), mode=Mode.HALTED, why="a person said so")
+            seen.view, halted_s = replace(a_view(), mode=Mode.HALTED, why="a person said so"), elapsed_s()
             await until(lambda: alerts.standing.delivered == 2)
+            assert elapsed_s() - halted_s < 5
             shown = alerts.document()
 
     assert (True, True) == (telegram.called, slack.called)
