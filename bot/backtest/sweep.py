@@ -18,12 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from bot import __version__
 from bot.backtest import book as b
 from bot.backtest.compiled import Engines, compiled
 from bot.backtest.extras import require
 from bot.backtest.outcome import figures_of_merit, play
 from bot.backtest.policies import Plan
 from bot.backtest.study import rebased
+from bot.domain.errors import SetUp
 
 __all__ = [
     "GOALS",
@@ -233,10 +235,25 @@ def _on_cluster(engines: Engines, course: Course, trials: list[Trial], goal: str
     """On an existing Dask scheduler: the tape travels once, trials go where there is room. Workers need HedgeLock of the same version."""
     distributed = require("distributed")
     with distributed.Client(address, timeout="30s") as client:
+        _ask_for_ourselves(client, address)
         there = client.scatter(course, broadcast=True)
         futures = [client.submit(_score_there, there, trial, goal, pure=False) for trial in trials]
         for future in distributed.as_completed(futures):
             yield future.result()
+
+
+_OURS = "__import__('importlib.util').util.find_spec('bot') and __import__('bot').__version__"
+"""What a process of the cluster is asked: which HedgeLock it has, if any. It must be said without a function of ours."""
+
+
+def _ask_for_ourselves(client: Any, address: str) -> None:
+    """Raises SetUp unless scheduler and workers have this version."""
+    workers = client.run(eval, _OURS)
+    found = {"scheduler": client.run_on_scheduler(eval, _OURS), **workers}
+    if not workers or set(found.values()) != {__version__}:
+        said = ", ".join(f"{name}: {version or 'none'}" for name, version in found.items())
+        problem = f"the Dask cluster at {address} needs workers and HedgeLock {__version__} everywhere; it has {said}"
+        raise SetUp(problem, "install hedgelock[cluster] of this version for its scheduler and its workers")
 
 
 def search(
