@@ -92,7 +92,8 @@ async def attacked(port: int, clients: int) -> AsyncIterator[None]:
 async def live(folder: Path, *, clients: int, turns: int) -> Run:
     """One life of the engine beside its window."""
     past.write(folder / "past.sqlite")
-    journal = Journal(folder / "journal.sqlite")
+    # A slow disk is another story (tests/unit/engine/test_disk.py): a commit beyond the usual quarter of a second would change decisions.
+    journal = Journal(folder / "journal.sqlite", deadline_s=30.0)
     scribe = Scribe(journal)
     engine = Engine(a_config(), scribe)
     day, pulse = Day(engine, random.Random(4711)), Pulse()
