@@ -78,6 +78,10 @@ def backtest(
     fidelity: Annotated[
         Fidelity, typer.Option(help="full: through the engine and a simulated venue, order by order")
     ] = Fidelity.KERNEL,
+    latency: Annotated[int, typer.Option(min=0, help="full: milliseconds an order takes to the venue")] = 0,
+    partial: Annotated[float, typer.Option(min=0, max=1, help="full: share of orders that are filled by half")] = 0.0,
+    reject: Annotated[float, typer.Option(min=0, max=1, help="full: share of orders that the venue turns down")] = 0.0,
+    seed: Annotated[int, typer.Option(help="full: of the dice for these")] = 1,
     plain: Annotated[bool, typer.Option("--plain", help="Uncompiled, for a debugger")] = False,
     html: Html = Path("var/backtest.html"),
     csv: Csv = None,
@@ -90,9 +94,13 @@ def backtest(
     """
     with told():
         from bot.backtest import report, study, words
+        from bot.backtest.lived import CALM, Faults
         from bot.backtest.outcome import play
         from bot.cli import past
 
+        faults = Faults(seed=seed, partial=partial, reject=reject, latency_ms=latency)
+        if fidelity is not Fidelity.FULL and replace(faults, seed=CALM.seed) != CALM:
+            raise ValueError("--latency, --partial and --reject are for orders: say --fidelity full")
         room = _enter(env_file, past.Asked(
             spot_btc=spot, loan_usdt=loan, price=price, structure=structure, cash_usdt=cash, long_btc=long, short_btc=short,
             loan_apr=apr, since=since, until=until, files=data or (), bar_minutes=bar, decide_minutes=every,
@@ -100,7 +108,7 @@ def backtest(
         ))  # fmt: skip
         plan = _plan(room, policy)
         if fidelity is Fidelity.FULL:
-            run = _lived(room, plan, env_file, quiet=as_json)
+            run = _lived(room, plan, faults, env_file, quiet=as_json)
         else:
             tape, span = study.rebased(room.tape, _span(room), room.price)
             run = play(room.engines, tape, span, room.opening, plan)
@@ -250,7 +258,7 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
     return past.enter(launch.load_or_fail(env_file).settings, asked)
 
 
-def _lived(room: Room, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
+def _lived(room: Room, plan: Any, faults: Any, env_file: Path | None, *, quiet: bool) -> Any:
     """The stretch through the live engine and the simulated venue."""
     from bot.backtest import replay, study, subset
     from bot.cli import launch
@@ -262,7 +270,7 @@ def _lived(room: Room, plan: Any, env_file: Path | None, *, quiet: bool) -> Any:
     before = subset.history_bars(config, room.tape.bar_ms)
     tape, span = study.rebased(room.tape, _span(room), room.price, history=before)
     with counting("bars", span.last - span.first, quiet=quiet) as done:
-        lived = replay.live(tape, span, room.opening, plan.rules, config, keep=False, done=done)
+        lived = replay.live(tape, span, room.opening, plan.rules, config, faults=faults, keep=False, done=done)
     return lived.outcome(plan, room.opening, span.last - span.first)
 
 

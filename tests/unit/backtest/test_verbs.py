@@ -152,3 +152,20 @@ def test_a_window_that_is_not_whole_is_named(engines):
     assert {shape.name for shape in stress.SHAPES} == {scene.name for scene in stage}
     assert {window.name for window in stress.WINDOWS} == {window.name for window in missing}
     assert 0.35 == pytest.approx(next(scene for scene in stage if scene.name == "gap -35 %").worst)
+
+
+def test_full_fidelity_bears_the_misfortunes_that_are_asked_for():
+    """Half filled, turned down and late: more orders for the same hedges; without orders there is nothing to befall."""
+    words = ("backtest", "--since", "2025-10-01", "--until", "2025-10-20", "--json")
+    full = ("--fidelity", "full")
+    calm, storm = (
+        json.loads(call(*words, *full, *more).stdout)["runs"][0]
+        for more in ((), ("--partial", 0.5, "--reject", 0.2, "--latency", 400, "--seed", 3))
+    )
+
+    assert calm["hedges"] == storm["hedges"] > 0
+    assert calm["orders"] < storm["orders"]
+    assert (2, True) == (
+        call(*words, "--reject", 0.2).exit_code,
+        "say --fidelity full" in call(*words, "--reject", 0.2).output,
+    )
