@@ -36,9 +36,6 @@ class Faults:
     """One way, to the venue; an order meets the first tick that is due then."""
 
 
-CALM = Faults()
-
-
 class MemoryDiary:
     """Where the engine writes; `keep` False remembers the decisions and the chronicle alone."""
 

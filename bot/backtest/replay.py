@@ -18,7 +18,7 @@ from bot.backtest import book as b
 from bot.backtest import kernel, lender, shore
 from bot.backtest.candles import Candles
 from bot.backtest.custody import ACCOUNT, Custody, venue_rules
-from bot.backtest.lived import CALM, Faults, Lived, MemoryDiary
+from bot.backtest.lived import Faults, Lived, MemoryDiary
 from bot.backtest.subset import same_subset, stretched
 from bot.domain.account import ExecKind
 from bot.domain.commands import (
@@ -61,6 +61,7 @@ __all__ = ["live", "same_subset"]
 TENTH = Decimal("0.1")
 VOLUME = Decimal(1000)
 """BTC between two ticks: a resting order that the price reaches is filled."""
+CALM = Faults()
 MOST_ROUNDS = 60
 """Pulses that one tick may lead to while orders are in motion; more would be a loop."""
 

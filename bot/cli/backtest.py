@@ -93,13 +93,12 @@ def backtest(
     Without --since the latest year is played. Prices are scaled so that the stretch begins at --price.
     """
     with told():
-        from bot.backtest import report, study, words
-        from bot.backtest.lived import CALM, Faults
+        from bot.backtest import report, study
         from bot.backtest.outcome import play
         from bot.cli import past
 
-        faults = Faults(seed=seed, partial=partial, reject=reject, latency_ms=latency)
-        if fidelity is not Fidelity.FULL and replace(faults, seed=CALM.seed) != CALM:
+        faults = {"seed": seed, "partial": partial, "reject": reject, "latency_ms": latency}
+        if fidelity is not Fidelity.FULL and (latency or partial or reject):
             raise ValueError("--latency, --partial and --reject are for orders: say --fidelity full")
         room = _enter(env_file, past.Asked(
             spot_btc=spot, loan_usdt=loan, price=price, structure=structure, cash_usdt=cash, long_btc=long, short_btc=short,
@@ -118,10 +117,7 @@ def backtest(
             _print_json(report.document([run], room.history, room.settings))
             return
         report.run_page(html, run, room.history, room.settings)
-        _head(room)
-        typer.echo(f"{run.name}, {words.moment(run.first_ms)} to {words.moment(run.end_ms)} UTC:")
-        for name, value in words.merit_rows(run):
-            typer.echo(f"  {name:36}{value}")
+        _one_run(room, run)
         _foot(html, csv)
 
 
@@ -258,9 +254,10 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
     return past.enter(launch.load_or_fail(env_file).settings, asked)
 
 
-def _lived(room: Room, plan: Any, faults: Any, env_file: Path | None, *, quiet: bool) -> Any:
+def _lived(room: Room, plan: Any, faults: dict[str, Any], env_file: Path | None, *, quiet: bool) -> Any:
     """The stretch through the live engine and the simulated venue."""
     from bot.backtest import replay, study, subset
+    from bot.backtest.lived import Faults
     from bot.cli import launch
     from bot.cli.terminal import counting
     from bot.wiring import engine_config
@@ -270,7 +267,9 @@ def _lived(room: Room, plan: Any, faults: Any, env_file: Path | None, *, quiet: 
     before = subset.history_bars(config, room.tape.bar_ms)
     tape, span = study.rebased(room.tape, _span(room), room.price, history=before)
     with counting("bars", span.last - span.first, quiet=quiet) as done:
-        lived = replay.live(tape, span, room.opening, plan.rules, config, faults=faults, keep=False, done=done)
+        lived = replay.live(
+            tape, span, room.opening, plan.rules, config, faults=Faults(**faults), keep=False, done=done
+        )
     return lived.outcome(plan, room.opening, span.last - span.first)
 
 
@@ -307,6 +306,16 @@ def _head(room: Room) -> None:
         typer.echo(f"      {opening.cash_usdt:,.0f} USDT beside the perps")
     for line in words.data_lines(room.history):
         typer.echo(line)
+
+
+def _one_run(room: Room, run: Any) -> None:
+    """What became of whose book."""
+    from bot.backtest import words
+
+    _head(room)
+    typer.echo(f"{run.name}, {words.moment(run.first_ms)} to {words.moment(run.end_ms)} UTC:")
+    for name, value in words.merit_rows(run):
+        typer.echo(f"  {name:36}{value}")
 
 
 def _foot(html: Path, csv: Path | None) -> None:

@@ -155,7 +155,7 @@ def test_a_window_that_is_not_whole_is_named(engines):
 
 
 def test_full_fidelity_bears_the_misfortunes_that_are_asked_for():
-    """Half filled, turned down and late: more orders for the same hedges; without orders there is nothing to befall."""
+    """Half filled, turned down and late: more orders for the same wishes; without orders there is nothing to befall."""
     words = ("backtest", "--since", "2025-10-01", "--until", "2025-10-20", "--json")
     full = ("--fidelity", "full")
     calm, storm = (
@@ -163,7 +163,7 @@ def test_full_fidelity_bears_the_misfortunes_that_are_asked_for():
         for more in ((), ("--partial", 0.5, "--reject", 0.2, "--latency", 400, "--seed", 3))
     )
 
-    assert calm["hedges"] == storm["hedges"] > 0
+    assert storm["hedges"] >= calm["hedges"] > 0
     assert calm["orders"] < storm["orders"]
     assert (2, True) == (
         call(*words, "--reject", 0.2).exit_code,
