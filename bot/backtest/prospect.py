@@ -38,21 +38,6 @@ def _book(run: Outcome) -> what_if.WhatIfBook:
 
 
 def _policy(run: Outcome) -> what_if.WhatIfPolicy:
-    policy, rules = run.plan.policy, run.plan.rules
-    sweep_from = rules.sweep_from if rules.sweep else OUT_OF_REACH
-    return what_if.WhatIfPolicy(
-        policy.ltv_monitor,
-        policy.ltv_warning,
-        policy.ltv_critical,
-        policy.ltv_emergency,
-        policy.ltv_leave,
-        policy.mm_alert,
-        policy.mm_top_up,
-        policy.mm_reduce,
-        policy.mm_close,
-        policy.mm_leave,
-        sweep_from,
-        rules.sweep_to if rules.sweep else OUT_OF_REACH,
-        rules.warning_to if rules.sweep else OUT_OF_REACH,
-        rules.taker_fee + rules.slippage,
-    )
+    rules = run.plan.rules
+    sweep = (rules.sweep_from, rules.sweep_to, rules.warning_to) if rules.sweep else (OUT_OF_REACH,) * 3
+    return what_if.with_ladders_of(run.plan.policy, *sweep, rules.taker_fee + rules.slippage)

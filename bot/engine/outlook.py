@@ -28,6 +28,7 @@ from bot.strategy.what_if import (
     WhatIfPolicy,
     WhatIfRow,
     what_if,
+    with_ladders_of,
 )
 
 __all__ = ["loan_view", "policy_of", "rows_as_views", "what_if_book", "what_if_rows"]
@@ -209,24 +210,10 @@ def what_if_book(state: State, now_ms: int) -> WhatIfBook | None:
 
 def policy_of(config: EngineConfig) -> WhatIfPolicy:
     """The ladders and the sweep as they are set."""
-    policy, rules = config.policy, config.loan
+    rules = config.loan
     sweeps = rules.enabled and rules.sweep and not rules.dry_run
-    return WhatIfPolicy(
-        policy.ltv_monitor,
-        policy.ltv_warning,
-        policy.ltv_critical,
-        policy.ltv_emergency,
-        policy.ltv_leave,
-        policy.mm_alert,
-        policy.mm_top_up,
-        policy.mm_reduce,
-        policy.mm_close,
-        policy.mm_leave,
-        rules.sweep_from if sweeps else math.inf,
-        rules.sweep_to if sweeps else math.inf,
-        rules.warning_to if sweeps else math.inf,
-        TAKER_COST,
-    )
+    sweep = (rules.sweep_from, rules.sweep_to, rules.warning_to) if sweeps else (math.inf,) * 3
+    return with_ladders_of(config.policy, *sweep, TAKER_COST)
 
 
 def rows_as_views(rows: Sequence[WhatIfRow]) -> tuple[WhatIfView, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.strategy import insurance, ladder, risk
+from bot.strategy.decision import Policy
 
 # WhatIfBook.structure
 UTA = 0  # borrowed inside the unified account: debt, collateral and perps net at once
@@ -78,6 +79,28 @@ DEFAULT_POLICY = WhatIfPolicy(
     0.50, 0.65, 0.75, 0.85, 0.03, 0.30, 0.50, 0.70, 0.85, 0.03, ladder.SWEEP_FROM_LTV, ladder.SWEEP_TO_LTV,
     ladder.WARNING_TO_LTV, 0.00055,
 )  # fmt: skip
+
+
+def with_ladders_of(
+    policy: Policy, sweep_from: float, sweep_to: float, warning_to: float, one_way_cost: float
+) -> WhatIfPolicy:
+    """The ladders of a policy, and a sweep: infinite LTVs where nothing is swept."""
+    return WhatIfPolicy(
+        policy.ltv_monitor,
+        policy.ltv_warning,
+        policy.ltv_critical,
+        policy.ltv_emergency,
+        policy.ltv_leave,
+        policy.mm_alert,
+        policy.mm_top_up,
+        policy.mm_reduce,
+        policy.mm_close,
+        policy.mm_leave,
+        sweep_from,
+        sweep_to,
+        warning_to,
+        one_way_cost,
+    )
 
 
 class WhatIfRow(NamedTuple):
