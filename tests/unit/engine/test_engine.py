@@ -277,6 +277,17 @@ def test_a_changed_wallet_is_believed_when_nothing_contradicts_it_for_longer_tha
     assert desk.state.spot == D("0.37")
 
 
+def test_a_perp_that_was_bought_is_no_coin_that_was_bought() -> None:
+    """A wallet that shows just as much more coin is a rumour like any other: no spot trade told of it."""
+    desk = a_hedged_desk()
+    desk.pulse(40)
+
+    desk.hear(ExecutionSeen(execution=an_execution("hand", side="Buy", qty="0.1", exec_ms=desk.now_ms)))
+    desk.hear(WalletSeen(wallet=a_wallet("0.37")))
+
+    assert desk.state.spot == D("0.27")
+
+
 def test_a_price_that_was_late_is_as_old_as_it_is_late() -> None:
     """A queue of old prices, read at once, is not a fresh price."""
     desk = a_hedged_desk()
