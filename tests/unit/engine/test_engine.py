@@ -164,6 +164,21 @@ def test_a_restart_with_an_unanswered_order_sends_nothing_until_it_is_known() ->
     assert (reborn.orders[0].leg, reborn.orders[0].qty) == (Leg.SHORT, D("0.108"))
 
 
+@pytest.mark.parametrize(
+    ("verdict", "code", "refusals"),
+    [(Verdict.REFUSED, 110003, 1), (Verdict.REFUSED, None, 0), (Verdict.UNKNOWN, 10016, 0), (Verdict.UNKNOWN, None, 0)],
+)
+def test_only_the_venues_own_no_counts_against_a_hedge(verdict: Verdict, code: int | None, refusals: int) -> None:
+    """An error of the venue's says nothing of the order, and one that never left was turned down by nobody."""
+    desk = Desk()
+    desk.start()
+
+    desk.hear(OrderAnswered(order_link_id=desk.orders[0].order_link_id, verdict=verdict, code=code, reason="so"))
+
+    assert desk.state.hedge.refusals == refusals
+    assert (desk.state.instrument_ms is None) == bool(refusals)
+
+
 def test_no_answer_is_not_a_refusal() -> None:
     """Not found, twice, before the lease has ended proves nothing; afterwards, with legs that agree, it does."""
     desk = Desk()
