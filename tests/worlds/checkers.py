@@ -44,6 +44,7 @@ from bot.domain.money import ZERO
 from bot.domain.orders import ENDED, OrderState, Verdict
 from bot.domain.records import Record
 from bot.engine.engine import Engine
+from bot.simulator.margin import order_margin
 from bot.simulator.state import ExecRow
 from bot.simulator.venue import Reply
 from tests.worlds.network import ORDER_RECV_WINDOW_MS
@@ -540,8 +541,20 @@ class Checkers:
         assert target is not None
         gap = abs(world.true_delta - target)
         band = D(str(world.config.policy.band_btc)) + STEP
-        if gap > band and world.true_spot - target <= world.config.limits.max_leg:
+        may_be_reached = world.true_spot - target <= world.config.limits.max_leg and not self._lacks_margin(target)
+        if gap > band and may_be_reached:
             self._fail("I-21 convergence", f"delta {world.true_delta}, target {target}")
+
+    def _lacks_margin(self, target: Decimal) -> bool:
+        """Whether the account cannot carry the growth that is left, by the venue's own reckoning, and a person was told."""
+        world = self._world
+        gap = world.true_delta - target
+        side, shrinks = ("Sell", 1) if gap > 0 else ("Buy", 2)
+        growth = abs(gap) - world.leg(shrinks)
+        rules, margin = world.venue.state.rules, world.venue.margin(world.ACCOUNT)
+        need = order_margin(side, growth * world.last_tick.mark, world.account.leverage[side], rules)
+        told = any(note.kind == "hedge given up" for note in world.diary.of(Note))
+        return growth > 0 and told and (margin.im_rate >= 1 or need * rules.usdt_usd > margin.available)
 
     def _no_ping_pong(self) -> None:
         """I-20, I-22: the quiet end sends nothing, and no more was ever traded than the way there was long."""
