@@ -258,8 +258,8 @@ class Account:
     fates: deque[Fate] = field(default_factory=deque)
     calm_reach: int = 0
     """How narrow the last calm box was (see `calm`): where the search for the next begins."""
-    exposure: Exposure | None = None
-    """What margin remembers of it (see `margin.exposure_of`)."""
+    exposure: Exposure | None = field(default=None, repr=False, compare=False)
+    """What margin remembers of it (see `margin.exposure_of`): work remembered, not a fact."""
     loans: LoanBook = field(default_factory=LoanBook)
     transfers: dict[str, TransferRow] = field(default_factory=dict)
     closed: deque[Order] = field(init=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.simulator.venue import PRIVATE_PATHS, PUBLIC_PATHS, Reply, Tick, Venue
@@ -178,6 +178,7 @@ def picture(venue: Venue) -> str:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(REQUESTS, min_size=1, max_size=12))
+@example([(("POST", "/v5/order/cancel"), True, {}), (("POST", "/v5/account/set-collateral-switch"), True, {})])
 def test_refusals_change_nothing(requests: list[tuple[tuple[str, str], bool, dict[str, Any]]]):
     """No exception, a reply every time, and on a refusal not one field of the account is different."""
     venue = a_venue()
