@@ -142,7 +142,7 @@ async def test_a_probe_on_the_second_port_is_answered_under_attack(tmp_path: Pat
     engine, pulse = Engine(a_config(), Scribe(journal)), Pulse()
     side = await asyncio.to_thread(_free_port)
     web = Web(
-        WebOptions(port=0, metrics_port=side),
+        WebOptions(port=0, metrics_port=side, token=TOKEN),
         view=lambda: picture.view(engine.state, 0),
         vitals=pulse.vitals,
     )
