@@ -44,8 +44,7 @@ def test_sudden_deaths_on_a_faulty_day(tmp_path: Path, seed: int, deaths: int) -
             with a_daemon(tmp_path, venue=venue) as daemon:
                 wait_for(lambda daemon=daemon: daemon.said("private stream up"), seconds=60, what="a daemon at work")
                 time.sleep(rng.uniform(0, 1))
-                side, leg = rng.choice((("Buy", 1), ("Sell", 2)))
-                venue.owner_trades(side, f"0.0{rng.randint(20, 60)}", leg)
+                _trade_by_hand(venue, rng.choice((1, 2)), f"0.0{rng.randint(20, 60)}")
                 if death % 2:  # the others die whenever it comes: before a decision, or while they recover
                     _provoke_an_order(daemon, venue)
                 time.sleep(rng.uniform(0, 1 if death % 4 else 0.05))
@@ -85,6 +84,13 @@ def _links(truth: dict[str, dict[str, dict[str, str]]]) -> list[str]:
     return [row.get("link_id") or row.get("order_link_id") or row.get("orderLinkId") or "" for row in rows]
 
 
+def _trade_by_hand(venue: Venue, leg: int, qty: str) -> None:
+    """The owner adds to a leg, or takes off it where it has grown: twenty trades one way would end at the limit of a leg."""
+    grown = D(venue.truth()["legs"][str(leg)]["size"]) > D("0.4")
+    opens, closes = ("Buy", "Sell") if leg == 1 else ("Sell", "Buy")
+    venue.owner_trades(closes if grown else opens, qty, leg)
+
+
 def _provoke_an_order(daemon: Daemon, venue: Venue) -> None:
     """Wait until an order is on its way; a trade that happened to be the hedge itself is followed by another."""
     deadline = time.monotonic() + 90
@@ -92,7 +98,7 @@ def _provoke_an_order(daemon: Daemon, venue: Venue) -> None:
         with contextlib.suppress(AssertionError):
             wait_for(lambda: daemon.said("order"), seconds=6, what="an order", every_s=0.01)
             return
-        venue.owner_trades("Buy", "0.070", 1)
+        _trade_by_hand(venue, 1, "0.070")
     raise AssertionError("no order was ever on its way")
 
 
