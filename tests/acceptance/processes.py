@@ -54,8 +54,10 @@ class Daemon:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        lines = self.log_path.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        lines = self.log_path.read_text().splitlines(keepends=True)
+        return [
+            json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")
+        ]  # the last may be half written
 
     def said(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.log if line.get("event") == event]
