@@ -19,7 +19,7 @@ from bot import __version__, narrator, paper, premises, wiring
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
-from bot.domain.view import BotView, WhatIfView
+from bot.domain.view import BotView
 from bot.engine import outlook, picture
 from bot.engine.engine import Engine
 from bot.exchange.budget import Budget
@@ -45,12 +45,12 @@ from bot.monitoring.heartbeat import Heartbeat
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.telegram.control import Control
 from bot.monitoring.watchdog import Watchdog
-from bot.monitoring.web import Web
 from bot.preflight.standing import StandingChecks
-from bot.review.archive import JournalArchive
 from bot.settings import Settings
+from bot.strategy.what_if import WhatIfBook, WhatIfPolicy
 from bot.stream import context
 from bot.verbs import Desk
+from bot.window.keeper import NearEngine, Surroundings, Window
 from bot.world import World, enter_world
 
 __all__ = ["Daemon", "run"]
@@ -127,8 +127,6 @@ class Daemon:
         self._latch_watch = LatchWatch(self._latch, self._engine, self._inbox)
         self._wire_exchange()
         await self._open.enter_async_context(self._rest)
-        archive = JournalArchive(path, symbol=settings.book.symbol)
-        self._open.callback(archive.close)
         inspector = Inspector(
             self._rest,
             self._clock,
@@ -141,18 +139,14 @@ class Daemon:
         self._desk = Desk(
             self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._checks.against
         )
-        self._web = Web(
+        self._window = Window(
             wiring.web_options(settings, premises.reading_token(path), premises.new_verb_token(path)),
-            view=self.view,
-            vitals=self._pulse.vitals,
-            archive=archive,
-            verbs=self._desk,
-            what_if=self.what_if,
-            more=self._more,
+            NearEngine(self.view, self._pulse.vitals, self._more, self._desk, self.book),
+            Surroundings(path, settings.book.symbol, settings.log.level, settings.log.format),
         )
         if settings.web.enabled:
-            self._open.push_async_callback(self._web.close)
-            await self._web.bind()
+            self._open.callback(self._window.close)
+            await self._window.bind()
 
     async def __aexit__(self, *_: object) -> None:
         await self._open.aclose()
@@ -177,19 +171,16 @@ class Daemon:
     @property
     def link(self) -> str:
         """What opens the dashboard, token and all."""
-        return self._web.link
+        return self._window.link
 
     def view(self) -> BotView:
         """What people and machines may see."""
         return picture.view(self._engine.state, self._clock.now_ms(), speed=self._clock.rate)
 
-    async def what_if(self) -> tuple[WhatIfView, ...]:
-        """The book at other prices; the book is taken here, the long walk of the price is reckoned in a thread."""
+    def book(self) -> tuple[WhatIfBook | None, WhatIfPolicy]:
+        """What the book at other prices begins with."""
         state = self._engine.state
-        book, policy = outlook.what_if_book(state, self._clock.now_ms()), outlook.policy_of(state.config)
-        if book is None:
-            return ()
-        return await asyncio.to_thread(outlook.what_if_rows, book, policy)
+        return outlook.what_if_book(state, self._clock.now_ms()), outlook.policy_of(state.config)
 
     # ------------------------------------------------------------------------------------------- wiring
 
@@ -245,7 +236,7 @@ class Daemon:
             "alerts": self._alerts.run(),
         }
         if self._settings.web.enabled:
-            tasks["web"] = self._web.run()
+            tasks["web"] = self._window.run()
         if (telegram := wiring.telegram_options(self._settings)) is not None:
             hands = DaemonHands(self._desk, self.view)
             control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
@@ -336,7 +327,7 @@ class Daemon:
             journal=str(self._journal.path),
         )
         if settings.web.enabled:
-            _log.info("dashboard", open=self._web.url, link="hedgelock dashboard")
+            _log.info("dashboard", open=self._window.doors.url, link="hedgelock dashboard")
 
     def _stop(self, reason: str) -> None:
         if self._asked_to_stop.is_set():

@@ -33,7 +33,10 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.domain.clock import elapsed_s
 
-__all__ = ["MASK", "Repeats", "close", "configure", "hide"]
+__all__ = ["MASK", "Form", "Level", "Repeats", "close", "configure", "hide"]
+
+Level = Literal["debug", "info", "warning", "error"]
+Form = Literal["auto", "pretty", "json"]
 
 MASK = "********"
 _HOUSE = "hedgelock"
@@ -48,8 +51,8 @@ _writer: _Writer | None = None
 
 def configure(
     *,
-    level: Literal["debug", "info", "warning", "error"] = "info",
-    form: Literal["auto", "pretty", "json"] = "auto",
+    level: Level = "info",
+    form: Form = "auto",
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
 ) -> None:

@@ -20,6 +20,7 @@ import aiohttp
 from bot.domain.clock import MarketClock
 from bot.domain.errors import SetUp
 from bot.exchange.hosts import Credentials, Hosts
+from bot.processes import plain_environment, see_off
 from bot.settings import Settings
 from bot.settings.variables import PREFIX
 from bot.simulator.accounts import PAPER_ACCOUNT
@@ -66,7 +67,9 @@ async def open_venue(settings: Settings) -> AsyncIterator[PaperVenue]:
     try:
         yield await _meet(await _first_words(process), "", process)
     finally:
-        await _end(process)
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await see_off(process, patience_s=_STOP_DEADLINE_S)
 
 
 def _arguments(settings: Settings) -> list[str]:
@@ -89,8 +92,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "SHORT_BTC": paper.short_btc,
         "LEVERAGE": paper.leverage,
     }
-    plain = {name: text for name, text in os.environ.items() if not name.upper().startswith(PREFIX)}
-    return plain | {f"{PREFIX}PAPER__{name}": str(value) for name, value in book.items()}
+    return plain_environment() | {f"{PREFIX}PAPER__{name}": str(value) for name, value in book.items()}
 
 
 async def _first_words(process: asyncio.subprocess.Process) -> str:
@@ -127,17 +129,3 @@ async def _meet(rest_url: str, ws_url: str, process: asyncio.subprocess.Process 
         clock=market,
         process=process,
     )
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        async with asyncio.timeout(_STOP_DEADLINE_S):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()

@@ -6,9 +6,11 @@ cancel-on-disconnect is for institutions; where an account has it, it works besi
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from threading import Event
 from urllib.error import HTTPError
@@ -73,8 +75,8 @@ class Watch:
 
     def look(self) -> bool:
         """One look; True where it acted."""
-        if self._is_heard():
-            self._heard_s, self._is_undone = elapsed_s(), False
+        if (ago_s := self._heard_ago_s()) < self._silence_s:
+            self._heard_s, self._is_undone = max(self._heard_s, elapsed_s() - ago_s), False
             return False
         silent_s = elapsed_s() - self._heard_s
         if silent_s < self._silence_s or (self._latch.state().closed and not self._is_undone):
@@ -92,12 +94,15 @@ class Watch:
             )
         return True
 
-    def _is_heard(self) -> bool:
-        """Only /health/live counts: a daemon that is halted or blind still speaks."""
+    def _heard_ago_s(self) -> float:
+        """How long ago the engine itself was heard of; its window, which answers, is another process. inf: not now.
+
+        Only /health/live counts: a daemon that is halted or blind still speaks.
+        """
         try:
-            with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S):
-                return True
+            with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S) as answer:
+                return float(json.load(answer)["seen_ago_s"])
         except HTTPError as error:
-            return error.code != 503  # 503 here: the loop has been held up beyond every deadline
-        except OSError:
-            return False
+            return inf if error.code == 503 else 0.0  # 503 here: the loop has been held up beyond every deadline
+        except (OSError, ValueError, KeyError, TypeError):
+            return inf

@@ -50,7 +50,11 @@ PATHS: dict[str, tuple[str, tuple[str, ...], str]] = {
         (),
         "verdict",
     ),
-    "/health/live": ("Does the process turn?", (), "verdict"),
+    "/health/live": (
+        "Does the engine's process turn? `seen_ago_s`: how long ago the window saw the engine, in seconds",
+        (),
+        "verdict",
+    ),
     "/health/ready": ("Does the bot know its world?", (), "verdict"),
     "/health/trading": ("May and can it hedge now?", (), "verdict"),
     "/metrics": ("Prometheus", (), "text"),

@@ -35,6 +35,7 @@ FLOORS = {
     "backtest": {"domain", "engine", "strategy", "simulator"},
     "review": {"domain", "engine", "strategy", "journal"},
     "settings": {"domain", "engine", "modes", "monitoring"},
+    "window": {"domain", "engine", "strategy", "monitoring", "review", "logs", "processes"},
     "preflight": {
         "domain",
         "exchange",

@@ -10,7 +10,7 @@ import hmac
 import ipaddress
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -81,13 +81,11 @@ def allowed_hosts(port: int, bound_host: str, extra: Iterable[str]) -> frozenset
     return frozenset({f"{name}:{port}".lower() for name in names} | {host.lower() for host in extra})
 
 
-def guards(
-    hosts: Callable[[], frozenset[str]], token: str, verb_token: str | None = None, *, pace: Pace
-) -> list[Middleware]:
+def guards(hosts: frozenset[str], token: str, verb_token: str | None = None, *, pace: Pace) -> list[Middleware]:
     """The middlewares, outermost first.
 
-    `hosts` is asked per request, since a port of 0 is known only once bound. `token` "" asks for none; `verb_token` is what a POST must
-    show, None: no POST is served. `pace` is how fast requests are answered; a verb with its token does not wait.
+    `hosts` are the Host headers that mean us. `token` "" asks for none; `verb_token` is what a POST must show, None: no POST is served.
+    `pace` is how fast requests are answered; a verb with its token does not wait.
     """
     return [
         _last_resort,
@@ -160,17 +158,17 @@ def _pace_guard(pace: Pace, verb_token: str | None) -> Middleware:
     return check
 
 
-def _host_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
+def _host_guard(hosts: frozenset[str]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.headers.get(hdrs.HOST, "").lower() not in hosts():
+        if request.headers.get(hdrs.HOST, "").lower() not in hosts:
             raise web.HTTPMisdirectedRequest(text="This host name is not one of HedgeLock's allowed hosts.\n")
         return await handler(request)
 
     return check
 
 
-def _origin_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
+def _origin_guard(hosts: frozenset[str]) -> Middleware:
     """A page of another origin may not act: browsers say where a request comes from, and no page of theirs can leave that out."""
 
     @web.middleware
@@ -178,7 +176,7 @@ def _origin_guard(hosts: Callable[[], frozenset[str]]) -> Middleware:
         if _is_verb(request):
             origin = request.headers.get(hdrs.ORIGIN)
             site = request.headers.get("Sec-Fetch-Site", "none")
-            ours = origin is None or origin.lower().partition("://")[2] in hosts()
+            ours = origin is None or origin.lower().partition("://")[2] in hosts
             if not ours or site not in ("same-origin", "none"):
                 raise web.HTTPForbidden(text="Another site may not ask for this.\n")
         return await handler(request)

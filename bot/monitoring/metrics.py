@@ -67,7 +67,7 @@ class Metrics(Collector):
         self._decisions = Tally()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)
+        ProcessCollector(pid=lambda: vitals().pid, registry=self._registry)
         PlatformCollector(registry=self._registry)
 
     def see(self, view: BotView) -> None:

@@ -1,7 +1,7 @@
-"""How much of the event loop strangers may have: so many at once, then so many a second, and the rest waits.
+"""How much of the machine strangers may have: so many at once, then so many a second, and the rest waits.
 
-The window lives on the engine's own loop. What nobody bounds there is taken from the engine: a thousand clients that knock and are turned
-away cost as much as one that is served. A person with a page or two never meets these bounds.
+The window is a process of its own, but the processor, the disk and the engine's answers are shared: a thousand clients that knock and are
+turned away cost as much as one that is served. A person with a page or two never meets these bounds.
 """
 
 from __future__ import annotations

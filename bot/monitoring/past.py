@@ -1,12 +1,11 @@
 """What came to pass, over HTTP: the read routes that the journal answers.
 
 Knows parameters and their bounds; the journal itself is somebody else's, behind `Archive`. A Decimal leaves as a string, what is unknown as
-null. Whoever reckons in a thread takes the interpreter from the engine for a while, so questions to the journal have a pace of their own.
+null. A question to the journal may cost a second of a core that the engine shares, so they have a pace of their own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -104,9 +103,7 @@ class Past:
         if found is None:
             raise web.HTTPNotFound(text="The journal holds no such thing.\n")
         document = {wrapped_as: found} if wrapped_as else found
-        # A long history is milliseconds of the engine's loop: put into words in a thread.
-        body = await asyncio.to_thread(lambda: present.encode(_plain(document)))
-        return web.Response(body=body, content_type="application/json", charset="utf-8")
+        return web.Response(body=present.encode(_plain(document)), content_type="application/json", charset="utf-8")
 
 
 def _plain(value: Any) -> Any:

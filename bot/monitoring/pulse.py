@@ -6,6 +6,7 @@ A meter sleeps a fixed time and sees how much later it wakes; the excess is what
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,12 +29,17 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """The process at one moment, in real time. Lags are None before the first beat; the worst is over the last minute."""
+    """The process `pid` at one moment, in real time. Lags are None before the first beat; the worst is over the last minute.
+
+    `seen_ago_s` is how long ago all of it, and the engine, was looked at: 0 on the engine's own loop.
+    """
 
     up_s: float
+    pid: int = field(default_factory=os.getpid)
     loop_lag_ms: float | None = None
     worst_loop_lag_ms: float | None = None
     queues: Mapping[str, QueueDepth] = field(default_factory=dict)
+    seen_ago_s: float = 0.0
 
 
 class Pulse:

@@ -32,7 +32,6 @@ class Broadcast:
         self._sections: dict[str, tuple[int, bytes]] = {}  # name -> (number of its last change, JSON)
         self._made: dict[int, bytes] = {}  # number last heard -> what is told now: made once for all who heard it
         self._news = asyncio.Event()
-        self._one_by_one = asyncio.Lock()
         self._closed = False
 
     @property
@@ -95,8 +94,6 @@ class Broadcast:
                 except TimeoutError:
                     await self._say(response, b": still here\nevent: beat\ndata: {}\n\n")
                 continue
-            async with self._one_by_one:  # news wakes all of them at once: the engine may step in between any two
-                await asyncio.sleep(0)
             message = self._since(heard)
             heard = self._number
             await self._say(response, message)

@@ -12,16 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
 from bot.domain.clock import elapsed_s
-from bot.domain.errors import SetUp
 from bot.domain.view import BotView, WhatIfView
 from bot.monitoring import guard, health, present, present_loan
+from bot.monitoring.doors import Doors, WebOptions, open_doors
 from bot.monitoring.health import Verdict
-from bot.monitoring.listener import Listener, Routes, WebOptions
+from bot.monitoring.listener import Listener, Routes
 from bot.monitoring.metrics import Metrics
 from bot.monitoring.outlook import Outlook
 from bot.monitoring.past import Archive, Past
@@ -42,7 +41,8 @@ _PATIENCE_S = 10.0  # after a look that failed
 class Web:
     """The dashboard and its API.
 
-    `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block.
+    `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block. `next_look`
+    returns when it is time to look again, at an even pace unless told otherwise. `doors` are handed over open, or opened by `bind`.
     """
 
     def __init__(
@@ -55,9 +55,13 @@ class Web:
         verbs: VerbDesk | None = None,
         what_if: Callable[[], Awaitable[tuple[WhatIfView, ...]]] | None = None,
         more: Callable[[], Mapping[str, object]] | None = None,
+        doors: Doors | None = None,
+        next_look: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         guard.check_exposure(options.host, options.token)
         self._options = options
+        self._doors = doors
+        self._next_look = next_look or _look_evenly
         self._view = view
         self._vitals = vitals
         self._more = more or dict
@@ -72,27 +76,11 @@ class Web:
         self._side: Listener | None = None
 
     @property
-    def port(self) -> int:
-        """The port that was bound; raises RuntimeError before `bind`."""
-        if self._front is None:
+    def doors(self) -> Doors:
+        """What callers knock at; raises RuntimeError before `bind`."""
+        if self._doors is None:
             raise RuntimeError("the dashboard is not bound yet")
-        return self._front.port
-
-    @property
-    def metrics_port(self) -> int | None:
-        """The second listener's port, None where there is none."""
-        return self._side.port if self._side else None
-
-    @property
-    def url(self) -> str:
-        """Where a browser on this machine finds the page."""
-        host = self._options.host if guard.is_loopback(self._options.host) else "127.0.0.1"
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
-
-    @property
-    def link(self) -> str:
-        """The same with the token that reads, for one person's eyes: no log may have it. A browser sends nothing of what follows the #."""
-        return f"{self.url}#token={quote(self._options.token, safe='')}"
+        return self._doors
 
     @property
     def listeners(self) -> int:
@@ -100,13 +88,13 @@ class Web:
         return self._broadcast.clients
 
     async def bind(self) -> None:
-        """Open the listeners; raises SetUp naming the port and the mend. Calling it again changes nothing."""
+        """Open the doors, unless they were handed over open; raises SetUp naming the port and the mend. Once is enough."""
         if self._front is not None:
             return
-        options = self._options
-        front = Listener(options, port=options.port, setting="HEDGELOCK__WEB__PORT", token=options.token)
+        self._doors = doors = self._doors or await open_doors(self._options)
         verbs, past = self._verbs, self._past
-        await front.open(
+        self._front = Listener(self._options, doors.front, token=self._options.token)
+        await self._front.open(
             {
                 **self._pages(),
                 **self._api(),
@@ -116,20 +104,9 @@ class Web:
             },
             posts=verbs.posts() if verbs else None,
         )
-        self._front = front
-        if options.metrics_port:
-            side = Listener(
-                options,
-                port=options.metrics_port,
-                setting="HEDGELOCK__WEB__METRICS_PORT",
-                token=options.metrics_token,
-            )
-            try:
-                await side.open(self._checks())
-            except SetUp:
-                await self.close()
-                raise
-            self._side = side
+        if doors.side is not None:
+            self._side = Listener(self._options, doors.side, token=self._options.metrics_token)
+            await self._side.open(self._checks())
 
     async def run(self) -> None:
         """Bind, then serve until cancelled."""
@@ -152,7 +129,7 @@ class Web:
         self._front = self._side = None
 
     async def _look(self) -> None:
-        """Look at the engine at an even pace, whatever comes of it."""
+        """Look at the engine again and again, whatever comes of it."""
         told: dict[str, bytes] = {}
         while True:
             try:
@@ -163,7 +140,7 @@ class Web:
                 told = {}
                 self._broadcast.publish({"trouble": present.encode("the engine's view could not be read")})
                 await asyncio.sleep(_PATIENCE_S)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await self._next_look()
 
     def _tell(self, told: dict[str, bytes]) -> dict[str, bytes]:
         """Feed the trail, the counters and, where something changed, the stream. Takes and returns what was told last, by section."""
@@ -236,7 +213,8 @@ class Web:
         return _verdict(request, verdict, about)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        return _verdict(request, health.live(self._vitals()))
+        vitals = self._vitals()
+        return _verdict(request, health.live(vitals), {"seen_ago_s": round(vitals.seen_ago_s, 1)})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
         return _verdict(request, health.ready(self._view()))
@@ -247,6 +225,10 @@ class Web:
     async def _scrape(self, request: web.Request) -> web.StreamResponse:
         body, content_type = self._metrics.page(request.headers.get(hdrs.ACCEPT, ""))
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: content_type})
+
+
+async def _look_evenly() -> None:
+    await asyncio.sleep(_LOOK_EVERY_S)
 
 
 async def _no_rows() -> tuple[WhatIfView, ...]:

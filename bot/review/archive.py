@@ -7,7 +7,6 @@ wait. Names carry their unit, as in the status document.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -27,8 +26,6 @@ T = TypeVar("T")
 
 _FRESH_S = 2.0
 _MOST_WAITING = 8
-_YIELD_S = 0.0005
-"""How long a thread that reckons may keep the loop's thread waiting for the interpreter; Python's own 5 ms is ten engine turns."""
 _UNITS = {
     **{name: f"{name}_btc" for name in ("qty", "filled", "closed", "delta", "gap")},
     **{name: f"{name}_usdt" for name in ("price", "limit", "avg_price", "fee")},
@@ -44,7 +41,6 @@ class JournalArchive:
         self._path = path
         self._chronicle = Chronicle(symbol=symbol)
         self._read_s = float("-inf")
-        sys.setswitchinterval(_YIELD_S)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
         self._waiting = 0
         self._is_closed = False

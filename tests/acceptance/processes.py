@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,6 +74,13 @@ class Daemon:
         request.add_header("Authorization", f"Bearer {self.token()}")
         with urllib.request.urlopen(request, timeout=5) as answer:
             return str(answer.read().decode())
+
+    def shows_it_is_well(self) -> bool:
+        """True once /health says so: the window is shown the engine twice a second."""
+        try:
+            return bool(self.tells("/health"))
+        except urllib.error.HTTPError:
+            return False
 
     def token(self, name: str = "web.token") -> str:
         """web.token reads, verbs.token operates."""

@@ -40,6 +40,7 @@ def test_no_canary_is_found_anywhere(tmp_path: Path) -> None:
     told: dict[str, bytes] = {}
     with a_venue(tmp_path) as venue, a_daemon(tmp_path, venue=venue, LOG__LEVEL="debug", **CANARIES) as daemon:
         wait_for(lambda: daemon.said("decision"), seconds=90, what="a decision")
+        wait_for(daemon.shows_it_is_well, seconds=10, what="the window to show it")
         for page in PAGES:
             request = urllib.request.Request(f"http://127.0.0.1:{daemon.port}{page}")
             request.add_header("Authorization", f"Bearer {CANARIES['WEB__TOKEN']}")
@@ -75,6 +76,7 @@ def test_the_tokens_a_daemon_makes_are_in_their_files_alone(tmp_path: Path) -> N
     told: dict[str, bytes] = {}
     with a_daemon(tmp_path, LOG__LEVEL="debug") as daemon:
         wait_for(lambda: daemon.said("decision"), seconds=90, what="a decision")
+        wait_for(daemon.shows_it_is_well, seconds=10, what="the window to show it")
         told |= {page: daemon.tells(page).encode() for page in PAGES}
         secrets = {name: daemon.token(name) for name in ("web.token", "verbs.token")}
         known = environment({"WEB__PORT": str(daemon.port)})

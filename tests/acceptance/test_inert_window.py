@@ -1,10 +1,10 @@
 """The window is inert: whatever a thousand slow clients and a fuzzer do to it, the engine decides the same, and in time.
 
-One engine is fed the same events twice, on the same loop as a dashboard; the second time the dashboard is under attack by another process.
+One engine is fed the same events twice, beside the process of its window; the second time the window is under attack by another process.
 Decisions must be equal to the last field. Two figures of each turn are taken. Its delay, from the event's due moment to the end of the
 turn, is by the clock, so whatever else the machine does is in it. What the loop's thread computed since the turn before is by its CPU time:
-the turn and all that the window did meanwhile, an upper bound of what anything but the scheduler can have delayed it by. They are held in
-the campaign only, with the attackers on a core of their own where there are two.
+the turn and all that the window's cord asked of it, an upper bound of what anything but the scheduler can have delayed it by. They are held
+in the campaign only, with the engine on one core and the attackers on another where there are two; the window goes where it finds room.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,14 +25,15 @@ import pytest
 
 from bot.domain.clock import elapsed_s
 from bot.domain.commands import Decided
+from bot.domain.events import Verb
 from bot.domain.records import Record
-from bot.engine import picture
+from bot.domain.view import VerbAnswer, VerbOffer
+from bot.engine import outlook, picture
 from bot.engine.engine import Engine
 from bot.journal.journal import Journal
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Pulse
-from bot.monitoring.web import Web
-from bot.review.archive import JournalArchive
+from bot.window.keeper import NearEngine, Surroundings, Window
 from tests import past
 from tests.inert import Day
 from tests.unit.engine.desk import a_config
@@ -89,6 +90,39 @@ async def attacked(port: int, clients: int) -> AsyncIterator[None]:
         await process.wait()
 
 
+@asynccontextmanager
+async def on_one_core() -> AsyncIterator[None]:
+    """The engine's thread keeps to the first core; children that were born before do not."""
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(ours)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+class NoDesk:
+    """Takes no verb: the fuzzer has no token for one."""
+
+    def offers(self) -> tuple[VerbOffer, ...]:
+        return ()
+
+    async def ask(self, verb: Verb, **_: object) -> VerbAnswer:
+        raise AssertionError(verb)
+
+
+def near(engine: Engine, pulse: Pulse, now_ms: Callable[[], int]) -> NearEngine:
+    """What the window may ask of this engine."""
+    state = engine.state
+    return NearEngine(
+        view=lambda: picture.view(state, now_ms()),
+        vitals=pulse.vitals,
+        more=dict,
+        desk=NoDesk(),
+        book=lambda: (outlook.what_if_book(state, now_ms()), outlook.policy_of(state.config)),
+    )
+
+
 async def live(folder: Path, *, clients: int, turns: int) -> Run:
     """One life of the engine beside its window."""
     past.write(folder / "past.sqlite")
@@ -97,18 +131,16 @@ async def live(folder: Path, *, clients: int, turns: int) -> Run:
     scribe = Scribe(journal)
     engine = Engine(a_config(), scribe)
     day, pulse = Day(engine, random.Random(4711)), Pulse()
-    archive = JournalArchive(folder / "past.sqlite", symbol="BTCUSDT")
-    web = Web(
+    window = Window(
         WebOptions(port=0, metrics_port=0, token=TOKEN),
-        view=lambda: picture.view(engine.state, day.now_ms),
-        vitals=pulse.vitals,
-        archive=archive,
+        near(engine, pulse, lambda: day.now_ms),
+        Surroundings(folder / "past.sqlite", "BTCUSDT", "info", "auto"),
     )
-    await web.bind()
+    await window.bind()
     delays_ms, computed_ms = [], []
     async with asyncio.TaskGroup() as tasks:
-        living = [tasks.create_task(web.run()), tasks.create_task(pulse.run())]
-        async with attacked(web.port, clients):
+        living = [tasks.create_task(window.run()), tasks.create_task(pulse.run())]
+        async with attacked(window.doors.port, clients), on_one_core():
             for event in day.opening():
                 day.hear(engine.turn(event, day.now_ms))
             for number in range(turns):
@@ -120,7 +152,7 @@ async def live(folder: Path, *, clients: int, turns: int) -> Run:
                 computed_ms.append((time.thread_time() - cpu_s) * 1_000)
         for task in living:
             task.cancel()
-    archive.close()
+    window.close()
     journal.close()
     return Run(scribe.decisions, delays_ms, computed_ms)
 
@@ -141,15 +173,15 @@ async def test_a_probe_on_the_second_port_is_answered_under_attack(tmp_path: Pat
     journal = Journal(tmp_path / "journal.sqlite")
     engine, pulse = Engine(a_config(), Scribe(journal)), Pulse()
     side = await asyncio.to_thread(_free_port)
-    web = Web(
+    window = Window(
         WebOptions(port=0, metrics_port=side, token=TOKEN),
-        view=lambda: picture.view(engine.state, 0),
-        vitals=pulse.vitals,
+        near(engine, pulse, lambda: 0),
+        Surroundings(tmp_path / "journal.sqlite", "BTCUSDT", "info", "auto"),
     )
-    await web.bind()
+    await window.bind()
     async with asyncio.TaskGroup() as tasks:
-        living = [tasks.create_task(web.run()), tasks.create_task(pulse.run())]
-        async with attacked(web.port, FEW * 5):
+        living = [tasks.create_task(window.run()), tasks.create_task(pulse.run())]
+        async with attacked(window.doors.port, FEW * 5):
             for _ in range(20):
                 asked_s = elapsed_s()
                 reader, writer = await asyncio.open_connection("127.0.0.1", side)
@@ -161,6 +193,7 @@ async def test_a_probe_on_the_second_port_is_answered_under_attack(tmp_path: Pat
                 writer.close()
         for task in living:
             task.cancel()
+    window.close()
     journal.close()
 
 
@@ -175,16 +208,11 @@ def _free_port() -> int:
 async def test_a_thousand_slow_clients_and_a_fuzzer(tmp_path: Path) -> None:
     """The full load, calm and storm by turns: the same decisions; p99 of a turn within a tenth, or two milliseconds where that is more."""
     calm, stormy = Run([], [], []), Run([], [], [])
-    ours = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(ours)})
-    try:
-        for number in range(ROUNDS):
-            for run, clients in ((calm, 0), (stormy, MANY)):
-                lived = await live(tmp_path / f"{number}-{clients}", clients=clients, turns=1_000)
-                for kept, new in zip(run, lived, strict=True):
-                    kept.extend(new)  # type: ignore[arg-type]
-    finally:
-        os.sched_setaffinity(0, ours)
+    for number in range(ROUNDS):
+        for run, clients in ((calm, 0), (stormy, MANY)):
+            lived = await live(tmp_path / f"{number}-{clients}", clients=clients, turns=1_000)
+            for kept, new in zip(run, lived, strict=True):
+                kept.extend(new)  # type: ignore[arg-type]
     for what, quiet, loud in (
         ("delay", calm.delays_ms, stormy.delays_ms),
         ("computed", calm.computed_ms, stormy.computed_ms),

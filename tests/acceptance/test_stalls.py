@@ -29,6 +29,7 @@ def test_a_frozen_daemon_reads_everything_anew_before_it_trades(tmp_path: Path) 
         daemon.process.send_signal(signal.SIGSTOP)
         venue.owner_trades("Buy", "0.300", 2)  # more than shrinking the other leg can mend
         time.sleep(STALL_S + 2)
+        assert "the engine has shown nothing for" in daemon.status()["health"]["ready"]["reasons"][0]
         daemon.process.send_signal(signal.SIGCONT)
 
         wait_for(lambda: _is_hedged(venue), seconds=60, what="the owner's trade to be hedged", every_s=0.3)

@@ -94,7 +94,7 @@ async def open_window() -> AsyncIterator[Open]:
             stack.push_async_callback(context.close)
             window = Window(page=await context.new_page(), seen=view or a_story())
             window.web = await stack.enter_async_context(served(lambda: window.seen, **options))
-            window.home = window.web.url
+            window.home = window.web.doors.url
             if known:  # as one whose tab has the token already
                 await window.page.add_init_script(f"sessionStorage.setItem('token', '{TOKEN}')")
             window.page.set_default_timeout(10_000)

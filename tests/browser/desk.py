@@ -22,7 +22,7 @@ from bot.domain.commands import Outcome
 from bot.domain.events import Verb
 from bot.domain.view import BotView, VerbAnswer, VerbOffer, VerbPreview, WhatIfView
 from bot.engine import outlook
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.web import Web
 from bot.review.archive import JournalArchive
@@ -172,7 +172,7 @@ async def served(
 
 async def _main() -> None:
     async with served(Story(a_story())) as web:
-        sys.stdout.write(f"{web.link}\n")
+        sys.stdout.write(f"{web.doors.link(TOKEN)}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 

@@ -125,7 +125,7 @@ async def test_a_lost_connection_is_seen_and_mended(open_window: Open) -> None:
     """What is on the page is said to be old; when the daemon is back, so is the page."""
     window = await open_window()
     await window.go()
-    port = window.web.port
+    port = window.web.doors.port
     await window.web.close()
 
     await window.page.wait_for_selector("html[data-link=lost]")
@@ -292,7 +292,7 @@ async def test_a_link_with_the_token_opens_the_page_and_keeps_it_from_the_addres
     """What was behind the # is gone from the address and from what a reload asks; the same tab stays open, another does not."""
     window = await open_window(known=False)
 
-    await window.page.goto(window.web.link)
+    await window.page.goto(window.web.doors.link(TOKEN))
     await window.page.wait_for_selector("html[data-link=live]")
     assert window.page.url == f"{window.home}#/overview"
     await window.page.reload()

@@ -16,7 +16,7 @@ from bot.domain.commands import Mode
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.inbox import Inbox
 from bot.journal.latch import Latch
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
 from bot.verbs import Desk
@@ -97,7 +97,7 @@ async def window(tmp_path: Path) -> AsyncIterator[tuple[Office, str, aiohttp.Cli
     await web.bind()
     serving = asyncio.create_task(web.run())
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client:
-        yield office, f"http://127.0.0.1:{web.port}/api/v1/verbs", client
+        yield office, f"http://127.0.0.1:{web.doors.port}/api/v1/verbs", client
     serving.cancel()
     await asyncio.wait([serving], timeout=5)
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from bot.domain.view import BotView
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
 from tests.build import a_view
@@ -28,7 +28,7 @@ class Desk:
         self.client: aiohttp.ClientSession
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.web.port}{path}"
+        return f"http://127.0.0.1:{self.web.doors.port}{path}"
 
     async def get(self, path: str, **headers: str) -> tuple[int, str]:
         """As somebody who shows the token that reads, unless told otherwise (Authorization="": none)."""

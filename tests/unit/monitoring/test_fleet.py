@@ -30,7 +30,7 @@ async def test_two_daemons_are_two_rows(open_desk: Open) -> None:
 
     rows = json.loads(told.stdout)
     assert 0 == told.exit_code, told.output
-    assert ["alice", f"127.0.0.1:{second.web.port}"] == [row["name"] for row in rows]
+    assert ["alice", f"127.0.0.1:{second.web.doors.port}"] == [row["name"] for row in rows]
     assert [("TRADING", True), ("TRADING", True)] == [(row["mode"], row["well"]) for row in rows]
     _, text = await first.get("/api/v1/status")
     assert json.loads(text)["book"]["delta_btc"] == rows[0]["delta_btc"]
@@ -72,7 +72,7 @@ async def test_the_daemon_of_this_folder_needs_no_token_named(open_desk: Open, t
     journal = tmp_path / "journal.sqlite"
     token = reading_token(journal)
     own, other = await open_desk(token=token), await open_desk(token=token)
-    settings = {"HEDGELOCK__WEB__PORT": str(own.web.port), "HEDGELOCK__JOURNAL__PATH": str(journal)}
+    settings = {"HEDGELOCK__WEB__PORT": str(own.web.doors.port), "HEDGELOCK__JOURNAL__PATH": str(journal)}
 
     told = await fleet(own.url(""), other.url(""), "--json", env=settings)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.past import Past
 from bot.monitoring.verbs import Verbs
 from bot.monitoring.web import Web

@@ -65,8 +65,8 @@ async def test_connections_beyond_the_pace_wait_outside(open_desk: Open) -> None
     desk = await open_desk(connections_burst=1, connections_per_s=0.001)
     assert 200 == (await desk.get("/health/live"))[0]
 
-    _, writer = await asyncio.open_connection("127.0.0.1", desk.web.port)
-    reader, other = await asyncio.open_connection("127.0.0.1", desk.web.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", desk.web.doors.port)
+    reader, other = await asyncio.open_connection("127.0.0.1", desk.web.doors.port)
     other.write(b"GET /health/live HTTP/1.1\r\n\r\n")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):

@@ -13,7 +13,7 @@ import pytest
 from bot.domain.commands import Mode
 from bot.domain.errors import SetUp
 from bot.domain.view import BotView
-from bot.monitoring.listener import WebOptions
+from bot.monitoring.doors import WebOptions
 from bot.monitoring.past import Past
 from bot.monitoring.verbs import Verbs
 from bot.monitoring.web import Web
@@ -93,14 +93,14 @@ async def test_only_our_names_are_answered(open_desk: Open, name: str, host: str
     desk = await open_desk(allowed_hosts=("hedgelock:8009",))
 
     for path in ("/", "/api/v1/status", "/metrics", "/health"):
-        status, _ = await desk.get(path, Host=host.format(port=desk.web.port))
+        status, _ = await desk.get(path, Host=host.format(port=desk.web.doors.port))
         assert (path, wanted) == (path, status)
 
 
 async def test_a_strangers_noise_is_not_logged(open_desk: Open, caplog: pytest.LogCaptureFixture) -> None:
     """Who may not read may not fill the disk either."""
     desk = await open_desk()
-    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.doors.port)
 
     writer.write(b"\x16\x03\x01 noise \xff\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), 5)
@@ -143,8 +143,8 @@ async def test_places_are_counted(open_desk: Open) -> None:
 
 async def _knock(desk: Desk) -> asyncio.StreamWriter:
     """Ask once and keep the connection; raises ConnectionError where the door stays shut."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.port)
-    writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{desk.web.port}\r\n\r\n".encode())
+    reader, writer = await asyncio.open_connection("127.0.0.1", desk.web.doors.port)
+    writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{desk.web.doors.port}\r\n\r\n".encode())
     line = await asyncio.wait_for(reader.readline(), 5)
     if not line:
         raise ConnectionError("closed without an answer")
@@ -188,9 +188,9 @@ async def test_halted_is_healthy_and_not_trading(open_desk: Open) -> None:
 async def test_a_taken_port_is_said_with_its_mend(open_desk: Open) -> None:
     """The person who starts a second bot reads what to change."""
     desk = await open_desk()
-    second = Web(WebOptions(port=desk.web.port, token=TOKEN), view=lambda: desk.seen, vitals=lambda: desk.vitals)
+    second = Web(WebOptions(port=desk.web.doors.port, token=TOKEN), view=lambda: desk.seen, vitals=lambda: desk.vitals)
 
-    with pytest.raises(SetUp, match=rf"127.0.0.1:{desk.web.port} is taken .*HEDGELOCK__WEB__PORT"):
+    with pytest.raises(SetUp, match=rf"127.0.0.1:{desk.web.doors.port} is taken .*HEDGELOCK__WEB__PORT"):
         await second.run()
 
 
@@ -199,7 +199,7 @@ async def test_a_taken_metrics_port_lets_the_first_port_go(open_desk: Open) -> N
     desk = await open_desk()
     port = _free_port()
     second = Web(
-        WebOptions(port=port, metrics_port=desk.web.port, token=TOKEN),
+        WebOptions(port=port, metrics_port=desk.web.doors.port, token=TOKEN),
         view=lambda: desk.seen,
         vitals=lambda: desk.vitals,
     )
@@ -214,7 +214,7 @@ async def test_a_taken_metrics_port_lets_the_first_port_go(open_desk: Open) -> N
 async def test_the_metrics_port_shows_metrics_and_health_only(open_desk: Open) -> None:
     """Prometheus has a door of its own, and it leads nowhere else."""
     desk = await open_desk(metrics_port=_free_port())
-    side = f"http://127.0.0.1:{desk.web.metrics_port}"
+    side = f"http://127.0.0.1:{desk.web.doors.side_port}"
 
     for path, wanted in (
         ("/metrics", 200),
@@ -278,7 +278,7 @@ async def test_the_metrics_port_asks_only_where_a_token_was_chosen(open_desk: Op
     nobody = {"Authorization": ""}
     for chosen, wanted in (("", 200), (TOKEN, 401)):
         desk = await open_desk(metrics_port=_free_port(), metrics_token=chosen)
-        url = f"http://127.0.0.1:{desk.web.metrics_port}"
+        url = f"http://127.0.0.1:{desk.web.doors.side_port}"
 
         async with desk.client.get(f"{url}/metrics", headers=nobody) as response:
             assert wanted == response.status
@@ -290,7 +290,7 @@ async def test_the_link_survives_every_letter_of_a_token(open_desk: Open) -> Non
     """A chosen token may hold what an address may not."""
     desk = await open_desk(token="a+b&c%d#e f/g=0123456789")
 
-    assert "/#token=a%2Bb%26c%25d%23e%20f%2Fg%3D0123456789" in desk.web.link
+    assert "/#token=a%2Bb%26c%25d%23e%20f%2Fg%3D0123456789" in desk.web.doors.link("a+b&c%d#e f/g=0123456789")
 
 
 async def test_guessing_is_stopped_after_five(open_desk: Open) -> None:

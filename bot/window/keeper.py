@@ -1,0 +1,194 @@
+"""The engine's end: keeps the window's process alive, shows it the engine twice a second, and answers what it asks.
+
+The window inherits the doors, which stay open here: while it is started anew, callers wait in the kernel. It gets no settings and no keys.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from bot.domain.clock import elapsed_s
+from bot.domain.view import BotView
+from bot.logs import Form, Level
+from bot.monitoring.doors import Doors, WebOptions, open_doors
+from bot.monitoring.pulse import Vitals
+from bot.monitoring.verbs import VerbDesk
+from bot.processes import plain_environment, see_off
+from bot.strategy.what_if import WhatIfBook, WhatIfPolicy
+from bot.window.cord import (
+    LOOK_EVERY_S,
+    BookAnswered,
+    BookAsked,
+    Cord,
+    NotAnswered,
+    Opening,
+    Picture,
+    ToEngine,
+    ToWindow,
+    VerbAnswered,
+    VerbAsked,
+)
+
+__all__ = ["NearEngine", "Surroundings", "Window"]
+
+_log = structlog.get_logger("hedgelock")
+
+_A_TURN_S = 0.02
+"""Between a verb and the picture that goes before its answer: whoever asked sees what became of it."""
+_STUCK_S = 30.0
+"""A window that takes nothing for so long is killed and started anew."""
+_LEAVE_WITHIN_S = 2.0
+_PAUSES_S = (1.0, 30.0)
+"""Before a window that ended is started anew: the first, doubling up to the last while it does not live for a minute."""
+_LIVED_S = 60.0
+
+
+class NearEngine(NamedTuple):
+    """What the window may ask of the engine. All but the desk's verbs are asked on the event loop, and must not block."""
+
+    view: Callable[[], BotView]
+    vitals: Callable[[], Vitals]
+    more: Callable[[], Mapping[str, object]]
+    desk: VerbDesk
+    book: Callable[[], tuple[WhatIfBook | None, WhatIfPolicy]]
+
+
+class Surroundings(NamedTuple):
+    """Where the window reads the past, and how it writes its log."""
+
+    journal: Path
+    symbol: str
+    log_level: Level
+    log_form: Form
+
+
+class Window:
+    """`bind` opens the doors; `run` keeps a process behind them until cancelled."""
+
+    def __init__(self, options: WebOptions, engine: NearEngine, surroundings: Surroundings) -> None:
+        self._options, self._engine, self._surroundings = options, engine, surroundings
+        self._doors: Doors | None = None
+
+    @property
+    def doors(self) -> Doors:
+        """What callers knock at; raises RuntimeError before `bind`."""
+        if self._doors is None:
+            raise RuntimeError("the dashboard is not bound yet")
+        return self._doors
+
+    @property
+    def link(self) -> str:
+        """What opens the page, token and all: for one person's eyes."""
+        return self.doors.link(self._options.token)
+
+    async def bind(self) -> None:
+        """Open the doors; raises SetUp naming the address and the mend. Calling it again changes nothing."""
+        self._doors = self._doors or await open_doors(self._options)
+
+    async def run(self) -> None:
+        """Bind, then keep a window until cancelled: one that ends is started anew."""
+        await self.bind()
+        pause_s = _PAUSES_S[0]
+        while True:
+            began_s = elapsed_s()
+            code = await self._one_life()
+            if elapsed_s() - began_s > _LIVED_S:
+                pause_s = _PAUSES_S[0]
+            _log.warning("the dashboard's process ended; it is started again", exit_code=code, after_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _PAUSES_S[1])
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._doors is not None:
+            self._doors.close()
+
+    async def _one_life(self) -> int:
+        """From birth to death; returns the exit code."""
+        ours, theirs = socket.socketpair()
+        cord: Cord[ToEngine, ToWindow] = await Cord.over(ours, ToEngine)
+        try:
+            with theirs:
+                process = await self._born(theirs)
+        except BaseException:
+            cord.close()
+            raise
+        try:
+            cord.say(self._opening())
+            async with asyncio.TaskGroup() as tasks:
+                showing = tasks.create_task(self._show(cord, process))
+                await self._listen(cord, tasks)
+                showing.cancel()
+        finally:
+            cord.close()
+            code = await see_off(process, patience_s=_LEAVE_WITHIN_S)
+        return code
+
+    async def _born(self, theirs: socket.socket) -> asyncio.subprocess.Process:
+        inherited = (theirs, self.doors.front, *filter(None, (self.doors.side,)))
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot.window", str(theirs.fileno()),
+            pass_fds=[each.fileno() for each in inherited], env=plain_environment(),
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the daemon: the window shows how it leaves
+        )  # fmt: skip
+
+    def _opening(self) -> Opening:
+        doors, around = self.doors, self._surroundings
+        return Opening(
+            options=self._options,
+            front=doors.front.fileno(),
+            side=None if doors.side is None else doors.side.fileno(),
+            journal=os.fspath(around.journal.absolute()),
+            symbol=around.symbol,
+            log_level=around.log_level,
+            log_form=around.log_form,
+        )
+
+    async def _show(self, cord: Cord[ToEngine, ToWindow], process: asyncio.subprocess.Process) -> None:
+        """Show the engine at an even pace, whatever comes of it."""
+        taken_s = elapsed_s()
+        while True:
+            if not cord.is_behind:
+                self._show_once(cord)
+                taken_s = elapsed_s()
+            elif elapsed_s() - taken_s > _STUCK_S:
+                process.kill()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _show_once(self, cord: Cord[ToEngine, ToWindow]) -> None:
+        look = self._engine
+        try:
+            cord.say(Picture(view=look.view(), vitals=look.vitals(), offers=look.desk.offers(), more=dict(look.more())))
+        except Exception:  # noqa: BLE001
+            # The window may break; the house must stand. It says by itself that it has heard nothing for a while.
+            _log.exception("the engine's view could not be shown", once="view")
+
+    async def _listen(self, cord: Cord[ToEngine, ToWindow], tasks: asyncio.TaskGroup) -> None:
+        """Answer until the other end is gone; a verb may take its time, and others are answered meanwhile."""
+        while (asked := await cord.hear()) is not None:
+            tasks.create_task(self._answer(cord, asked))
+
+    async def _answer(self, cord: Cord[ToEngine, ToWindow], asked: ToEngine) -> None:
+        try:
+            match asked:
+                case BookAsked():
+                    cord.say(BookAnswered(asked.number, *self._engine.book()))
+                case VerbAsked():
+                    answer = await self._engine.desk.ask(
+                        asked.verb, reason=asked.reason, confirm=asked.confirm, who=asked.who, amount=asked.amount
+                    )
+                    await asyncio.sleep(_A_TURN_S)
+                    self._show_once(cord)
+                    cord.say(VerbAnswered(asked.number, answer))
+        except Exception:  # noqa: BLE001 - one question that fails is no reason to answer no other
+            _log.exception("a question of the dashboard could not be answered")
+            cord.say(NotAnswered(asked.number))

@@ -1,0 +1,332 @@
+"""The window in a process of its own: it shows what the engine is, passes on what a person asks, and neither outlives nor endangers it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from decimal import Decimal as D
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from bot.domain.clock import elapsed_s
+from bot.domain.events import OperatorAsked, Verb
+from bot.domain.view import BotView
+from bot.engine import outlook, picture
+from bot.inbox import Inbox
+from bot.journal.latch import Latch
+from bot.monitoring import present
+from bot.monitoring.doors import WebOptions
+from bot.monitoring.pulse import Pulse, QueueDepth, Vitals
+from bot.verbs import Desk
+from bot.window import pane
+from bot.window.cord import BookAnswered, BookAsked, Cord, Picture, ToEngine, ToWindow, VerbAsked
+from bot.window.keeper import NearEngine, Surroundings, Window
+from bot.window.pane import FarEngine
+from tests import past
+from tests.build import a_view
+from tests.patience import until
+from tests.unit.engine.desk import Desk as Day
+
+ROOT = Path(__file__).resolve().parents[3]
+READS = "a-token-of-at-least-22-characters"
+ACTS = "another-one-that-operates-0123456"
+SECRET = "canarysecretcanarysecret01"
+
+
+class House:
+    """An engine that hedges, its desk, and the window in another process."""
+
+    def __init__(self, folder: Path) -> None:
+        past.write(folder / "journal.sqlite")
+        self.day, self.inbox, self.pulse = Day(), Inbox(), Pulse(lambda: {"inbox": QueueDepth(depth=len(self.inbox))})
+        self.day.start()
+        self.day.pulse(1)
+        self.view: Callable[[], BotView] = lambda: picture.view(self.day.state, self.day.now_ms)
+        self.desk = Desk(
+            self.day.engine, self.inbox, Latch(folder / "journal.sqlite"), world="paper", preflight=self._nothing
+        )
+        self.window = Window(
+            WebOptions(port=0, metrics_port=0, token=READS, verb_token=ACTS),
+            NearEngine(lambda: self.view(), self.pulse.vitals, lambda: {"alerts": {"open": []}}, self.desk, self.book),
+            Surroundings(folder / "journal.sqlite", "BTCUSDT", "info", "json"),
+        )
+        self.client: aiohttp.ClientSession
+
+    def book(self) -> Any:
+        return outlook.what_if_book(self.day.state, self.day.now_ms), outlook.policy_of(self.day.state.config)
+
+    async def get(self, path: str) -> Any:
+        async with self.client.get(f"{self.window.doors.url}{path}") as answer:
+            return await answer.json()
+
+    async def post(self, verb: str, **body: str) -> tuple[int, Any]:
+        url = f"{self.window.doors.url}api/v1/verbs/{verb}"
+        async with self.client.post(url, json=body, headers={"Authorization": f"Bearer {ACTS}"}) as answer:
+            return answer.status, await answer.json()
+
+    @staticmethod
+    async def _nothing() -> list[str]:
+        return []
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    house = House(tmp_path)
+    await house.window.bind()
+    living = [asyncio.create_task(house.window.run()), asyncio.create_task(house.pulse.run())]
+    shown = {"Authorization": f"Bearer {READS}"}
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20), headers=shown) as house.client:
+        yield house
+    for task in living:
+        task.cancel()
+    await asyncio.wait(living, timeout=5)
+    house.window.close()
+    assert not children()
+
+
+def children() -> list[int]:
+    """Processes that this one started and that are not gone."""
+    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+
+
+async def comes(asked: Callable[[], Awaitable[bool]]) -> None:
+    """Ask the window until it says so."""
+    async with asyncio.timeout(20):
+        while not await asked():  # noqa: ASYNC110 - a page tells nobody
+            await asyncio.sleep(0.05)
+
+
+def another_than(pid: int) -> bool:
+    return [pid] != children() != []
+
+
+def told(pid: int, name: str) -> bytes:
+    """What the system tells of a process; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+async def test_it_shows_the_engine_as_the_engine_is(house: House) -> None:
+    """The document is the same to the last field as one that was made beside the engine."""
+    shown = await house.get("api/v1/status")
+
+    here = msgspec.json.decode(present.encode(present.document(house.view(), house.pulse.vitals())))
+    for moves in ("process", "now_ms"):
+        shown.pop(moves), here.pop(moves)
+    assert {"open": []} == shown.pop("alerts")
+    assert here == shown
+    assert 0.27 == pytest.approx(float(shown["book"]["spot_btc"]))
+
+
+async def test_the_past_and_other_prices_are_told_there(house: House) -> None:
+    """The journal is read, and the long walk of the price is reckoned, in the window's process."""
+    assert (await house.get("api/v1/fills"))["fills"]
+    rows = (await house.get("api/v1/what-if"))["rows"]
+
+    own = outlook.what_if_rows(*house.book())
+    assert [f"{row.price:f}" for row in own] == [row["price_usdt"] for row in rows]
+
+
+async def test_a_verb_is_passed_on_and_seen_by_whoever_asked(house: House) -> None:
+    """The engine hears who asked; a look after the answer shows what became of it."""
+    house.view = lambda: replace(a_view(), why="paused" if len(house.inbox) else "not paused")
+
+    assert 409 == (await house.post("pause"))[0]
+    status, answer = await house.post("pause", reason="lunch")
+
+    assert (202, "pause: taken in") == (status, answer["text"])
+    assert "paused" == (await house.get("api/v1/status"))["mode"]["why"]
+    asked = await house.inbox.next()
+    assert isinstance(asked, OperatorAsked)
+    assert (Verb.PAUSE, "lunch", "dashboard, 127.0.0.1") == (asked.verb, asked.reason, asked.who)
+
+
+async def test_one_that_dies_is_started_anew_behind_the_same_doors(house: House) -> None:
+    """Who knocks meanwhile waits, and is answered."""
+    await house.get("api/v1/status")
+    (first,) = children()
+    os.kill(first, signal.SIGKILL)
+
+    assert "now_ms" in await house.get("api/v1/status")
+    assert [first] != children()
+
+
+async def test_one_that_hangs_is_killed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window that takes nothing costs the engine no memory, and after a while it is another."""
+    monkeypatch.setattr("bot.window.keeper._STUCK_S", 1.0)
+    house.view = lambda: replace(a_view(), why="x" * 300_000)
+    await house.get("api/v1/status")
+    (first,) = children()
+    os.kill(first, signal.SIGSTOP)
+
+    await until(lambda: another_than(first))
+
+    assert "now_ms" in await house.get("api/v1/status")
+
+
+async def test_a_view_that_fails_is_no_reason_to_fall(house: House) -> None:
+    """The window says that it sees nothing; once there is something to see, all is as before."""
+
+    def broken() -> BotView:
+        raise ZeroDivisionError
+
+    await house.get("api/v1/status")
+    sound, house.view = house.view, broken
+
+    async def says_so() -> bool:
+        return "the engine has shown nothing for" in "".join((await house.get("health/ready")).get("reasons", []))
+
+    await comes(says_so)
+    status = await house.get("api/v1/status")
+    assert (False, True) == (status["health"]["ready"]["ok"], status["market"]["stale"])
+    refused, answer = await house.post("freeze", confirm="freeze paper")
+    assert 409 == refused
+    assert "scripts/kill_switch.py" in answer["text"]
+
+    house.view = sound
+
+    async def sees() -> bool:
+        return not (await house.get("api/v1/status"))["market"]["stale"]
+
+    await comes(sees)
+
+
+async def test_it_is_told_no_setting(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a crowd may reach holds no key: neither its environment nor its arguments have one."""
+    monkeypatch.setenv("HEDGELOCK__BYBIT__MAINNET_API_SECRET", SECRET)
+    await house.get("api/v1/status")
+    (first,) = children()
+    os.kill(first, signal.SIGKILL)  # the next one is born with the variable set
+    await until(lambda: another_than(first))
+    await house.get("api/v1/status")
+
+    (pid,) = children()
+    environ, arguments = told(pid, "environ"), told(pid, "cmdline")
+    assert b"PATH=" in environ
+    assert b"bot.window" in arguments
+    assert not any(text.encode() in environ + arguments for text in ("HEDGELOCK", SECRET, READS, ACTS))
+
+
+async def test_it_stands_back_for_the_engine(house: House) -> None:
+    """Less of the processor than the engine, and the first to go where memory runs out."""
+    await house.get("api/v1/status")
+    (pid,) = children()
+
+    assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert int(told(pid, "oom_score_adj")) > int(told(os.getpid(), "oom_score_adj"))
+
+
+KEEPS = """
+    import asyncio, sys
+    from pathlib import Path
+    sys.path.insert(0, {root!r})
+    from tests.unit.window.test_window import House, children
+
+    async def main():
+        house = House(Path({folder!r}))
+        await house.window.bind()
+        living = asyncio.create_task(house.window.run())
+        while not children():
+            await asyncio.sleep(0.01)
+        print(house.window.doors.port, *children(), flush=True)
+        await living
+
+    asyncio.run(main())
+"""
+
+
+async def test_it_goes_with_its_engine(tmp_path: Path) -> None:
+    """SIGKILL of the engine's process: no window is left over an engine that is gone, and the address is free for the next."""
+    source = textwrap.dedent(KEEPS.format(root=str(ROOT), folder=str(tmp_path)))
+    engine = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", source, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert engine.stdout is not None
+    port, window = map(int, (await engine.stdout.readline()).split())
+    async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/health") as answer:
+        assert 200 == answer.status
+    os.kill(window, signal.SIGTERM)  # a supervisor's word to all of them: it stays until the engine goes
+    await asyncio.sleep(0.3)
+    assert told(window, "cmdline")
+
+    engine.kill()
+    await engine.wait()
+
+    await until(
+        lambda: not told(window, "cmdline"), within_s=5
+    )  # of one that nobody has buried yet nothing is told either
+    with socket.socket() as next_one:
+        next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        next_one.bind(("127.0.0.1", port))
+
+
+@asynccontextmanager
+async def a_cord() -> AsyncIterator[tuple[Cord[ToWindow, ToEngine], Cord[ToEngine, ToWindow]]]:
+    """(the window's end, the engine's end)."""
+    one, other = socket.socketpair()
+    window: Cord[ToWindow, ToEngine] = await Cord.over(one, ToWindow)
+    engine: Cord[ToEngine, ToWindow] = await Cord.over(other, ToEngine)
+    yield window, engine
+    window.close()
+    engine.close()
+
+
+def a_picture(up_s: float = 60.0) -> Picture:
+    return Picture(view=a_view(), vitals=Vitals(up_s=up_s, loop_lag_ms=1.0, worst_loop_lag_ms=2.0), offers=(), more={})
+
+
+async def test_an_engine_that_never_answers_is_told_from_one_that_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have taken the verb in: the answer says so, and names the hand that needs no daemon."""
+    monkeypatch.setattr(pane, "_ANSWER_WITHIN_S", 0.05)
+    async with a_cord() as (window, engine):
+        far = FarEngine(window, a_picture())
+        answer = await far.ask(Verb.FLATTEN, reason="now", confirm="flatten paper", who="me", amount=D("1.50"))
+
+        asked = await engine.hear()
+        assert isinstance(asked, VerbAsked)
+        assert (Verb.FLATTEN, D("1.50"), "me") == (asked.verb, asked.amount, asked.who)
+        assert not answer.accepted
+        assert "may still have taken it in" in answer.text
+        assert "scripts/kill_switch.py" in answer.text
+
+
+async def test_answers_find_their_questions_in_any_order() -> None:
+    """Two questions at once, answered the other way round, and one nobody asked."""
+    async with a_cord() as (window, engine), asyncio.TaskGroup() as tasks:
+        far = FarEngine(window, a_picture())
+        listening = tasks.create_task(far.listen())
+        questions = [tasks.create_task(far.what_if()) for _ in range(2)]
+        numbers = [asked.number for asked in [await engine.hear(), await engine.hear()] if isinstance(asked, BookAsked)]
+        policy = outlook.policy_of(Day().state.config)
+        for number in (999, *reversed(numbers)):
+            engine.say(BookAnswered(number, None, policy))
+
+        assert [(), ()] == [await question for question in questions]
+        listening.cancel()
+
+
+async def test_an_overdue_picture_counts_as_lag_of_the_engines_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/health/live knows of a loop that stands still although the window's own turns."""
+    async with a_cord() as (window, _):
+        far = FarEngine(window, a_picture(up_s=60.0))
+        fresh, began_s = far.vitals(), elapsed_s()
+        monkeypatch.setattr(pane, "elapsed_s", lambda: began_s + 12.0)
+        late = far.vitals()
+
+    assert (1.0, 2.0) == (fresh.loop_lag_ms, fresh.worst_loop_lag_ms)
+    assert late.loop_lag_ms == late.worst_loop_lag_ms == pytest.approx(11_000, abs=100)
+    assert [72.0, 12.0] == pytest.approx([late.up_s, late.seen_ago_s], abs=0.1)
+    assert "the engine has shown nothing for 12 s" == far.view().health.reasons[0]
