@@ -42,7 +42,8 @@ class Web:
     """The dashboard and its API.
 
     `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block. `next_look`
-    returns when it is time to look again, at an even pace unless told otherwise. `doors` are handed over open, or opened by `bind`.
+    returns when it is time to look again, at an even pace unless told otherwise. `trouble` says why no picture can be trusted, "" where
+    none is known. `doors` are handed over open, or opened by `bind`.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Web:
         verbs: VerbDesk | None = None,
         what_if: Callable[[], Awaitable[tuple[WhatIfView, ...]]] | None = None,
         more: Callable[[], Mapping[str, object]] | None = None,
+        trouble: Callable[[], str] | None = None,
         doors: Doors | None = None,
         next_look: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -65,6 +67,7 @@ class Web:
         self._view = view
         self._vitals = vitals
         self._more = more or dict
+        self._trouble = trouble or str
         self._outlook = Outlook(what_if or _no_rows)
         self._past = None if archive is None else Past(archive)
         self._verbs = None if verbs is None else Verbs(verbs, view)
@@ -147,12 +150,12 @@ class Web:
         view = self._view()
         self._trail.offer(view, elapsed_s())
         self._metrics.see(view)
-        document = self._document(view)
+        document = {**self._document(view), "trouble": self._trouble() or None}
         news = present.fingerprints(document)
         changed = [name for name in news if news[name] != told.get(name)]
         if changed:
-            sections = {name: present.encode(document[name]) for name in (*present.CLOCKS, *changed)}
-            self._broadcast.publish(sections | {"trouble": b"null"})
+            sections = {name: present.encode(document[name]) for name in (*present.CLOCKS, "trouble", *changed)}
+            self._broadcast.publish(sections)
         aged = [name for name in (*present.CLOCKS, *present.AGEING) if name not in changed]
         self._broadcast.renew({name: present.encode(document[name]) for name in aged})
         return news

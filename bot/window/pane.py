@@ -20,6 +20,7 @@ from typing import Any
 
 from bot import logs
 from bot.domain.clock import elapsed_s
+from bot.domain.commands import Mode
 from bot.domain.errors import Unavailable
 from bot.domain.events import Verb
 from bot.domain.view import BotView, VerbAnswer, VerbOffer, WhatIfView
@@ -76,6 +77,7 @@ async def serve(fd: int) -> None:
         verbs=engine,
         what_if=engine.what_if,
         more=engine.more,
+        trouble=engine.trouble,
         doors=_inherited(opening),
         next_look=engine.news,
     )
@@ -131,15 +133,21 @@ class FarEngine:
 
     def view(self) -> BotView:
         """What was shown last; of an engine that has fallen silent, with that as the first reason not to trust it."""
-        view, silent_s = self._picture.view, self._silent_s()
-        if silent_s < SILENT_S:
+        view = self._picture.view
+        if not (trouble := self.trouble()):
             return view
-        reason = f"the engine has shown nothing for {silent_s:.0f} s"
         return replace(
             view,
+            mode=Mode.BLIND,
+            why=trouble,
             market=replace(view.market, stale=True),
-            health=replace(view.health, ready=False, reasons=(reason, *view.health.reasons)),
+            health=replace(view.health, ready=False, reasons=(trouble, *view.health.reasons)),
         )
+
+    def trouble(self) -> str:
+        """Why what is shown cannot be trusted; "" where it can."""
+        silent_s = self._silent_s()
+        return "" if silent_s < SILENT_S else f"the engine has shown nothing for {silent_s:.0f} s"
 
     def vitals(self) -> Vitals:
         """The engine's process; a picture that is overdue at this moment counts as its loop's lag already."""
@@ -164,8 +172,8 @@ class FarEngine:
 
     async def ask(self, verb: Verb, *, reason: str, confirm: str, who: str, amount: Decimal | None) -> VerbAnswer:
         """Pass a verb on; where the engine does not answer, say so and name the hand that needs no engine."""
-        if (silent_s := self._silent_s()) >= SILENT_S:
-            return _not_taken(f"the engine has shown nothing for {silent_s:.0f} s")
+        if trouble := self.trouble():
+            return _not_taken(trouble)
         number = next(self._numbers)
         asked = VerbAsked(number=number, verb=verb, reason=reason, confirm=confirm, who=who, amount=amount)
         try:

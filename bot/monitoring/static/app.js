@@ -111,10 +111,11 @@ function showLink(state, now) {
   const alarm = $("alarm");
   alarm.hidden = !["lost", "quiet", "trouble"].includes(state);
   const from = store.baseMs === null ? "" : ` What you see is from ${dateAndClock(store.baseMs)}.`;
-  const long = silence !== null && silence > 30 ? " On its machine: hedgelock status. Without it: scripts/kill_switch.py --dry-run." : "";
+  const long = state === "trouble" || (silence !== null && silence > 30) ? " On its machine: hedgelock status. Without it: scripts/kill_switch.py --dry-run." : "";
   const retry = line.retryAt === null ? " Trying again." : ` Trying again in ${Math.ceil(Math.max(0, line.retryAt - now) / 1000)} s.`;
   const said = { lost: "Connection lost", quiet: "No word from the daemon", trouble: `The daemon says: ${store.troubled}` }[state];
-  if (said) alarm.textContent = `${said}${silence === null ? "" : ` for ${duration(silence, 0)}`}.${from}${state === "trouble" ? "" : retry}${long}`;
+  const heard = state === "trouble" || silence === null ? "" : ` for ${duration(silence, 0)}`;
+  if (said) alarm.textContent = `${said}${heard}.${from}${state === "trouble" ? "" : retry}${long}`;
   const settled = alarm.hidden ? "live" : "lost";
   if (settled !== announcedLink && state !== "connecting") {
     announcedLink = settled;
