@@ -63,6 +63,7 @@ def next_order(state: State, hedge: Hedge, now_ms: int) -> Iterator[PlaceOrder |
     wish = _wish(state, hedge)
     if wish is None or fence.is_listening(state, _able_since(state, hedge), now_ms):
         return
+    wish = _as_much_as_fits(state, hedge, wish)
     if resting.is_worth_it(state, hedge, now_ms):
         wish = replace(wish, rests=True)
     answer = gate.admit(wish, surroundings(state, wish, now_ms))
@@ -154,6 +155,14 @@ def _wish(state: State, hedge: Hedge) -> gate.Wish | None:
         )
     )
     return wishes[0] if wishes else None
+
+
+def _as_much_as_fits(state: State, hedge: Hedge, wish: gate.Wish) -> gate.Wish:
+    """Growth that the venue turned down is tried at half the size, again and again: an account that cannot carry all of a hedge carries a
+    part of it. After a fill the whole rest is asked for again."""
+    if not hedge.refusals or wish.act is not Act.GROW or state.instrument is None:
+        return wish
+    return replace(wish, qty=min(wish.qty, max(state.instrument.min_qty, wish.qty / 2**hedge.refusals)))
 
 
 def _turn_home(state: State, hedge: Hedge) -> None:

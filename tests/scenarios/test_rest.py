@@ -146,6 +146,16 @@ def test_the_venue_turns_every_order_down(desk: Desk, code: int) -> None:
     desk.expect(hedged=True)
 
 
+@pytest.mark.fault(97)
+def test_an_account_that_cannot_carry_all_of_the_hedge_carries_what_fits(desk: Desk) -> None:
+    """Margin for a part of the short: what is turned down whole is tried at half the size, and a person is told of the rest."""
+    desk.given(hedged=False)
+    desk.world.account.leverage.update({"Buy": D("1.8"), "Sell": D("1.8")})
+    desk.pass_time(minutes=10)
+
+    desk.expect(long="0.000", short="0.241", note="hedge given up", mode=Mode.TRADING)
+
+
 @pytest.mark.fault(102)
 def test_the_band_is_narrower_than_our_cap(desk: Desk) -> None:
     """The venue moves our price to the edge of its band and says nothing: the hedge is made, and a person is told of the band."""
