@@ -127,7 +127,7 @@ def _act(
     from scripts.kill.work import SLACK_S, THREADS, Task, Work
 
     pool = ThreadPoolExecutor(THREADS)
-    line = Line(world.hosts, world.api_key, world.api_secret, ban_s=options.ban_wait)
+    line = Line(world.hosts, world.api_key, world.api_secret, ban_s=options.ban_wait, leave_from=world.leave_from)
     desk = Desk(line, SYMBOL)
     timeline.mark("loaded_s")
     picture = look.look(desk, world.fixed_spot, pool)

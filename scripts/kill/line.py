@@ -15,6 +15,7 @@ import requests
 from pybit import _http_manager
 from pybit.exceptions import FailedRequestError, InvalidRequestError
 from pybit.unified_trading import HTTP
+from requests.adapters import HTTPAdapter
 
 from bot.domain.clock import elapsed_s, wall_ms
 
@@ -73,10 +74,24 @@ class _Session(HTTP):  # type: ignore[misc]
         }
 
 
+class _From(HTTPAdapter):
+    """Connections that leave from `address`, so that only hosts of its kind (IPv4 or IPv6) can be reached."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
+        super().init_poolmanager(*sizes, source_address=(self._address, 0), **options)
+
+
 class Line:
     """Shared by the threads of one kill; each thread has its own connection."""
 
-    def __init__(self, hosts: tuple[str, ...], api_key: str, api_secret: str, *, ban_s: float | None = None) -> None:
+    def __init__(
+        self, hosts: tuple[str, ...], api_key: str, api_secret: str, *, ban_s: float | None = None, leave_from: str = ""
+    ) -> None:
+        """`leave_from`: our end of every connection, "" for any (`World.leave_from`)."""
         logging.getLogger(_http_manager.__name__).setLevel(logging.CRITICAL)
         self._hosts, self._key, self._secret, self._ban_s = (
             hosts,
@@ -84,6 +99,7 @@ class Line:
             api_secret,
             BAN_S if ban_s is None else ban_s,
         )
+        self._leave_from = leave_from
         self._host = 0
         self._shunned_until_s = [0.0] * len(hosts)
         self._ahead_ms = 0
@@ -137,6 +153,8 @@ class Line:
             )
             session.endpoint = self._hosts[host]
             session.client.trust_env = False  # no proxy of the environment stands between us and the exchange
+            if self._leave_from:
+                session.client.mount(session.endpoint, _From(self._leave_from))
             sessions[host] = session
         session = sessions[host]
         session.ahead_ms, session.recv_window = self._ahead_ms, self._window_ms

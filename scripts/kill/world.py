@@ -29,6 +29,7 @@ PAPER_KEY, PAPER_SECRET = "hedgelock-paper", "hedgelock-paper-secret"
 ALTERNATES: dict[Mode, tuple[str, ...]] = {Mode.MAINNET: ("https://api.bytick.com",)}
 """Further documented hosts of the same key space (Bybit: guide)."""
 ROOT = Path(__file__).resolve().parents[2]
+_ANY_OF_KIND = {"4": "0.0.0.0", "6": "::"}
 _BROKEN_LINE = "cannot be read and is skipped"
 
 
@@ -44,6 +45,8 @@ class World:
     """The folder the daemon runs in."""
     mode: Mode
     hosts: tuple[str, ...]
+    leave_from: str
+    """Our end of every connection, where the key is bound to one kind of address; "" for any."""
     api_key: str = field(repr=False)
     api_secret: str = field(repr=False)
     latches: tuple[Path, ...]
@@ -76,6 +79,7 @@ def find(
         home=home,
         mode=chosen,
         hosts=tuple(dict.fromkeys(host.rstrip("/") for host in found)),
+        leave_from=_ANY_OF_KIND.get(texts.get(PREFIX + "BYBIT__IP_VERSION", ""), ""),
         api_key=key,
         api_secret=secret,
         latches=tuple(dict.fromkeys(path.absolute() for path in latches)),

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.kill import line
+from scripts.kill import line, world
 from scripts.kill.line import Line, NoAnswer
 
 
@@ -91,3 +93,25 @@ def test_a_ban_is_kept_silence_for_and_met_again_at_another_time() -> None:
 
         assert (5, True) == (len(asked), kill.banned)
         assert waits[0] <= 0.3 < max(waits[1:]) <= 0.9
+
+
+@pytest.mark.parametrize(("ip_version", "arrives"), [("4", True), ("any", True), ("6", False)])
+def test_it_keeps_to_the_kind_of_address_that_the_key_is_bound_to(
+    ip_version: str, arrives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host with addresses of both kinds, of which the IPv4 one answers: with "6" nothing goes there, whatever else there is."""
+    resolve = socket.getaddrinfo
+
+    def both(host: Any, port: Any, *more: Any, **options: Any) -> Any:
+        if host != "venue.test":
+            return resolve(host, port, *more, **options)
+        return [*resolve("::1", port, type=socket.SOCK_STREAM), *resolve("127.0.0.1", port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    monkeypatch.setenv("HEDGELOCK__BYBIT__IP_VERSION", ip_version)
+    with a_host(502, b"") as (url, asked):
+        hosts = (url.replace("127.0.0.1", "venue.test"),)
+        known = world.find(home=tmp_path, env_file=None, mode="paper", hosts=hosts, latch=None)
+        ask(Line(known.hosts, known.api_key, known.api_secret, leave_from=known.leave_from))
+
+        assert arrives is bool(asked)
