@@ -198,7 +198,7 @@ def note_planned(book: LoanBook, plan: PaymentPlanned, now_ms: int) -> None:
     if plan.trigger is Trigger.SCHEDULE:
         book.scheduled_ms = now_ms
     if plan.trigger is Trigger.LTV:
-        book.is_sweeping = False
+        book.is_sweeping &= book.realise_asked_ms is not None  # gains that are still to come are repaid as well
     take(book, plan, 1)
 
 

@@ -72,8 +72,8 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
     around = surroundings(state, wish, now_ms)
     answer = cashier.admit(wish, around)
     if isinstance(answer, PaymentPlanned):
-        if wish.trigger is Trigger.BY_HAND:  # once, and whole: what is missing in cash comes first
-            if state.realise_wanted is not None:
+        if _is_paid_whole(wish):
+            if _waits_for_gains(state, wish, now_ms):
                 return
             if (realise := _realise(state, wish, around, now_ms)) is not None:
                 yield realise
@@ -87,6 +87,19 @@ def carry_on(state: State, now_ms: int) -> Iterator[Words]:
         return
     if _is_news(state, answer, now_ms):
         yield answer
+
+
+def _is_paid_whole(wish: Wish) -> bool:
+    """By hand, and in a sweep that does not press: what is missing in cash comes first, and one payment carries all. Part of it alone would
+    bring the LTV below where a sweep begins, and so leave it far above where a sweep should end."""
+    return wish.trigger is Trigger.BY_HAND or (wish.trigger is Trigger.LTV and not wish.urgent)
+
+
+def _waits_for_gains(state: State, wish: Wish, now_ms: int) -> bool:
+    """Whether gains that were asked for come first: by hand until they lapse, in a sweep for as long as a hedge may take to let them."""
+    if state.realise_wanted is None:
+        return False
+    return wish.trigger is Trigger.BY_HAND or now_ms - state.realise_wanted_ms < state.config.patience.hedge_ms
 
 
 def turn_away(state: State) -> Iterator[PaymentRefused]:

@@ -160,6 +160,52 @@ def test_what_was_realised_for_the_loan_is_repaid_though_the_price_came_back():
     assert plan.amount > 2300
 
 
+def test_a_sweep_realises_what_is_missing_before_it_pays_what_is_there():
+    """300 of an earlier profit lie ready where 2,701 are due: paid alone they would end the sweep at 59 %. One payment carries all."""
+    desk = LoanDesk()
+    desk.realised("300", share="0")
+    desk.read_loan()
+    desk.fall()
+    (wanted,) = desk.told(RealiseWanted)
+    assert 2401 < wanted.need_usdt < 2430
+    assert desk.told(PaymentPlanned) == []
+
+    desk.realised("2415")
+    desk.read_loan()
+    desk.fall()
+    (plan,) = desk.told(PaymentPlanned)
+    assert 2701 < plan.amount < 2702
+
+
+def test_a_sweep_does_not_wait_for_gains_that_cannot_come():
+    """For as long as a hedge may take gains are waited for; then what lies ready is paid, and what comes later is the loan's as well."""
+    desk = LoanDesk()
+    desk.realised("300", share="0")
+    desk.engine.fold(RealiseWanted(why="LTV: LTV 60.01%, down to 50%", need_usdt=D(2415)), desk.now_ms)
+    desk.state.profit.tried_ms = desk.now_ms + 60_000  # nor can a round trip be begun for three minutes
+    begun_ms = desk.now_ms
+    while not desk.told(PaymentPlanned) and desk.now_ms < begun_ms + 180_000:
+        desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+        desk.read_loan()
+        desk.fall(seconds=1)
+
+    (plan,) = desk.told(PaymentPlanned)
+    assert D("299.990001") == plan.amount
+    assert 120_000 <= desk.now_ms - begun_ms < 135_000
+    assert desk.state.loan.is_sweeping
+
+
+def test_from_critical_on_what_is_there_is_paid_at_once():
+    """At 76 % nobody waits for a better payment."""
+    desk = LoanDesk()
+    desk.realised("300", share="0")
+    desk.read_loan()
+    desk.fall("78900")
+
+    assert 1 == len(desk.told(PaymentPlanned))
+    assert desk.told(RealiseWanted) == []
+
+
 def test_an_unknown_repayment_stops_every_other():
     """Whatever the LTV does: until the books tell, nothing else is paid."""
     desk = LoanDesk()
