@@ -9,7 +9,18 @@ from bot.backtest import book as b
 from bot.strategy import insurance, risk
 from bot.strategy.decision import Policy
 
-__all__ = ["Measured", "draw_box", "equity", "measured", "move_price", "note", "note_gap", "perp_gain", "weigh_time"]
+__all__ = [
+    "Measured",
+    "draw_box",
+    "equity",
+    "leg_gains",
+    "measured",
+    "move_price",
+    "note",
+    "note_gap",
+    "perp_gain",
+    "weigh_time",
+]
 
 
 class Measured(NamedTuple):
@@ -27,8 +38,14 @@ class Measured(NamedTuple):
 
 def perp_gain(f: b.Floats, n: b.Ints, rules: b.Rules, price: float) -> float:
     """Unrealised gain of both legs at `price`."""
+    long_gain, short_gain = leg_gains(f, n, rules, price)
+    return long_gain + short_gain
+
+
+def leg_gains(f: b.Floats, n: b.Ints, rules: b.Rules, price: float) -> tuple[float, float]:
+    """Unrealised gain at `price` of the long leg, and of the short one."""
     step = rules.step_btc
-    return float(n[b.LONG] * step * (price - f[b.LONG_ENTRY]) + n[b.SHORT] * step * (f[b.SHORT_ENTRY] - price))
+    return float(n[b.LONG] * step * (price - f[b.LONG_ENTRY])), float(n[b.SHORT] * step * (f[b.SHORT_ENTRY] - price))
 
 
 def equity(f: b.Floats, n: b.Ints, rules: b.Rules) -> float:

@@ -150,7 +150,7 @@ FIGURES = (
     "gap_square_s", "gap_seconds", "max_gap", "outside_s",
     "ltv_0_s", "ltv_1_s", "ltv_2_s", "ltv_3_s", "ltv_4_s",
     "target", "band", "ltv", "mm_rate", "cycle_base", "unshared_profit", "reserve", "gap_now", "opening_equity", "maker_turnover",
-    "pot",
+    "pot", "shared_profit",
 )  # fmt: skip
 (
     PRICE, CASH, DEBT, SPOT, LONG_ENTRY, SHORT_ENTRY,
@@ -161,7 +161,7 @@ FIGURES = (
     GAP_SQUARE, GAP_SECONDS, MAX_GAP, OUTSIDE,
     BAND_0, BAND_1, BAND_2, BAND_3, BAND_4,
     TARGET, HALF_WIDTH, LTV, MM_RATE, CYCLE_BASE, UNSHARED, RESERVE, GAP_NOW, OPENING_EQUITY, MAKER_TURNOVER,
-    POT,
+    POT, SHARED,
 ) = range(len(FIGURES))  # fmt: skip
 
 LTV_BANDS = ("< 50 %", "50-65 %", "65-75 %", "75-85 %", ">= 85 %")

@@ -10,7 +10,7 @@ from bot.strategy import decision, ladder, profit, risk
 from bot.strategy import hedge as hedging
 from bot.strategy.decision import Decision, Policy
 
-__all__ = ["guard", "hedge", "sell_spot", "spend_reserve", "sweep", "take_profit"]
+__all__ = ["guard", "hedge", "pay_share", "sell_spot", "spend_reserve", "sweep", "take_profit"]
 
 
 # Trades
@@ -108,10 +108,10 @@ def write(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats, kind: int, reas
 
 
 def payable(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, urgent: int) -> float:
-    """USDT that may repay now. A LOAN is paid out of what was realised, and the perps keep their margin; where it is urgent, out of all
-    cash. In a UTA repaying changes no margin."""
+    """USDT that may repay now: out of what was realised, and a LOAN's perps keep their margin; where it is urgent, out of all cash. In a
+    UTA repaying changes no margin."""
     if rules.structure == b.UTA:
-        return float(f[b.CASH])
+        return float(min(f[b.POT], f[b.CASH]))
     state = account.measured(f, n, rules, f[b.PRICE])
     net_short = max(0.0, (n[b.SHORT] - n[b.LONG]) * rules.step_btc)
     keep_rise = 0.0 if urgent == 1 else rules.keep_rise
@@ -148,34 +148,45 @@ def realise(f: b.Floats, n: b.Ints, rules: b.Rules, is_short: int, need: float) 
 
 
 def sweep(
-    f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, level: int, recent_fall: float, log: b.Floats
-) -> float:
-    """A LOAN's LTV is high: realise gains of the short and repay with them, keep the hedge. What was paid."""
+    f: b.Floats,
+    n: b.Ints,
+    rules: b.Rules,
+    policy: Policy,
+    cycle: profit.Cycle,
+    level: int,
+    recent_fall: float,
+    log: b.Floats,
+) -> tuple[float, profit.Cycle]:
+    """A LOAN's LTV is high: realise gains of the short and repay with them, keep the hedge. What was paid, and the profit cycle."""
     price, spot, debt = f[b.PRICE], f[b.SPOT], f[b.DEBT]
     ltv = account.measured(f, n, rules, price).ltv
     begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, recent_fall)
     goal = ladder.sweep_target_ltv(level, ltv, begins, rules.sweep_to, rules.warning_to)
     if math.isnan(goal) or ltv <= goal:
-        return 0.0
+        return 0.0, cycle
     urgent = int(level >= ladder.CRITICAL)
     need = min(debt, ladder.repay_needed_usdt(debt, goal, spot, price, rules.ltv_ratio))
     missing = need - (f[b.CASH] if urgent == 1 else f[b.POT])
-    realise_for(f, n, rules, missing)
+    if realise_for(f, n, rules, missing) != 0.0:
+        cycle = end_cycle(f, n, rules, cycle)
     paid = repay(f, n, rules, policy, need, urgent)
     if paid > 0.0:
+        f[b.UNSHARED] = max(0.0, f[b.UNSHARED] - paid)  # the loan has had its share, and more
         n[b.SWEEPS] += 1
         write(f, n, rules, log, b.SWEEP_ROW, 0, paid)
-    return paid
+    return paid, cycle
 
 
-def realise_for(f: b.Floats, n: b.Ints, rules: b.Rules, missing: float) -> None:
-    """Realise so much of the short's gain that `missing` is left after costs, where that is worth a repayment and more than it costs."""
+def realise_for(f: b.Floats, n: b.Ints, rules: b.Rules, missing: float) -> float:
+    """Realise so much of the short's gain that `missing` is left after costs, where that is worth a repayment and more than it costs; what
+    became cash."""
     price, entry, held = f[b.PRICE], f[b.SHORT_ENTRY], n[b.SHORT] * rules.step_btc
     one_way = rules.taker_fee + rules.slippage
     size = risk.sweep_size_btc(missing, held, entry, price, 1)
     gain_per_btc = entry - price
     if size * gain_per_btc >= rules.repay_least_usdt and gain_per_btc > 2.0 * price * one_way:
-        realise(f, n, rules, 1, risk.sweep_gross_usdt(missing, held, entry, price, 1, one_way))
+        return realise(f, n, rules, 1, risk.sweep_gross_usdt(missing, held, entry, price, 1, one_way))
+    return 0.0
 
 
 def spend_reserve(f: b.Floats, n: b.Ints, rules: b.Rules, level: int, log: b.Floats) -> None:
@@ -215,33 +226,55 @@ def sell_spot(f: b.Floats, n: b.Ints, rules: b.Rules, log: b.Floats) -> None:
 # Profit
 
 
+def earned(f: b.Floats, n: b.Ints, rules: b.Rules) -> tuple[float, float]:
+    """What the perps have brought since the first tick: in all, and in cash."""
+    cash = f[b.REALISED] - f[b.FEES] + f[b.FUNDING_IN] - f[b.FUNDING_OUT]
+    return float(cash + account.perp_gain(f, n, rules, f[b.PRICE])), float(cash)
+
+
 def take_profit(
-    f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy, cycle: profit.Cycle, sigma: float, log: b.Floats
+    f: b.Floats, n: b.Ints, rules: b.Rules, cycle: profit.Cycle, sigma: float, log: b.Floats
 ) -> profit.Cycle:
-    """Watch the cycle; when it fires, realise the winning leg, repay a share, begin a new cycle. The hedge stays."""
-    price, step = f[b.PRICE], rules.step_btc
-    total = f[b.REALISED] - f[b.FEES] + f[b.FUNDING_IN] - f[b.FUNDING_OUT] + account.perp_gain(f, n, rules, price)
-    pnl = total - f[b.CYCLE_BASE]
-    net = (n[b.LONG] - n[b.SHORT]) * step
-    round_trip = profit.round_trip_cost_usdt(net, price, rules.taker_fee + rules.slippage)
-    floor = profit.arming_floor_usdt(rules.profit_least_usdt, round_trip, rules.profit_round_trips)
-    cycle = profit.observe(cycle, pnl, floor)
+    """Watch the cycle; when it fires, close the leg that gained most and open it again, and begin a new cycle. The hedge stays."""
+    price, step, one_way = f[b.PRICE], rules.step_btc, rules.taker_fee + rules.slippage
+    pnl, net = earned(f, n, rules)[0] - f[b.CYCLE_BASE], (n[b.LONG] - n[b.SHORT]) * step
+    larger = profit.round_trip_cost_usdt(max(n[b.LONG], n[b.SHORT]) * step, price, one_way)
+    cycle = profit.observe(
+        cycle, pnl, profit.arming_floor_usdt(rules.profit_least_usdt, larger, rules.profit_round_trips)
+    )
     fired = profit.fires(cycle, pnl, rules.profit_trail, net, price, rules.profit_k, sigma, rules.profit_days)
     if fired == profit.NOT_FIRED:
         return cycle
-    if profit.pays_for_itself(account.perp_gain(f, n, rules, price), round_trip, 1.0, 0):
-        gained = realise(f, n, rules, 1, math.inf) + realise(f, n, rules, 0, math.inf)
-        f[b.UNSHARED] += gained
-        share = profit.repayment_usdt(f[b.UNSHARED], rules.repay_share, rules.repay_least_usdt, f[b.DEBT])
-        paid = repay(f, n, rules, policy, share, 0) if share > 0.0 else 0.0
-        if paid > 0.0:
-            f[b.REPAID_PROFIT] += paid
-            f[b.UNSHARED] = 0.0
+    long_gain, short_gain = account.leg_gains(f, n, rules, price)
+    is_short = int(short_gain > long_gain)
+    gain, held = (short_gain, n[b.SHORT]) if is_short == 1 else (long_gain, n[b.LONG])
+    if profit.pays_for_itself(gain, profit.round_trip_cost_usdt(held * step, price, one_way), 1.0, 0):
+        gained = realise(f, n, rules, is_short, math.inf)
         n[b.PROFITS] += 1
         write(f, n, rules, log, b.PROFIT_ROW, fired, gained)
-    after = f[b.REALISED] - f[b.FEES] + f[b.FUNDING_IN] - f[b.FUNDING_OUT] + account.perp_gain(f, n, rules, price)
-    f[b.CYCLE_BASE] = after
-    return profit.new_cycle(cycle.cycle_id + 1, price)
+    return end_cycle(f, n, rules, cycle)
+
+
+def end_cycle(f: b.Floats, n: b.Ints, rules: b.Rules, cycle: profit.Cycle) -> profit.Cycle:
+    """Something was realised, or there was nothing to realise: a new cycle begins. To be shared out is what was earned in all and has
+    become cash, less what was shared out before: after a loss only what has made good for it."""
+    total, cash = earned(f, n, rules)
+    fresh = max(0.0, min(total, cash) - f[b.SHARED])
+    f[b.SHARED] += fresh
+    f[b.UNSHARED] += fresh
+    f[b.CYCLE_BASE] = total
+    return profit.new_cycle(cycle.cycle_id + 1, f[b.PRICE])
+
+
+def pay_share(f: b.Floats, n: b.Ints, rules: b.Rules, policy: Policy) -> None:
+    """Repay with the loan's share of the profit of which it has had none, once that is worth a payment."""
+    if not f[b.UNSHARED] > 0.0:
+        return
+    share = profit.repayment_usdt(f[b.UNSHARED], rules.repay_share, rules.repay_least_usdt, f[b.DEBT])
+    paid = repay(f, n, rules, policy, share, 0) if share > 0.0 else 0.0
+    if paid > 0.0:
+        f[b.REPAID_PROFIT] += paid
+        f[b.UNSHARED] *= 1.0 - paid / share
 
 
 # Liquidation

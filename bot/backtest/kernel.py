@@ -178,14 +178,16 @@ def think(
         if rules.sweep == 0 or rules.structure != b.LOAN or memory.ltv_level < ladder.MONITOR:
             break
         fall = recent_fall(tape, i, n[b.NOW], n[b.FIRST_MS])
-        if not deeds.sweep(f, n, rules, policy, memory.ltv_level, fall, log) > 0.0:
+        paid, cycle = deeds.sweep(f, n, rules, policy, cycle, memory.ltv_level, fall, log)
+        if not paid > 0.0:
             break
         inputs = inputs_of(f, n, rules, policy, memory, sigma, apr, chores.regime(tape, n))
     deeds.spend_reserve(f, n, rules, memory.ltv_level, log)
     if rules.last_resort == 1 and memory.ltv_level >= ladder.EMERGENCY:
         deeds.sell_spot(f, n, rules, log)
     if rules.profit == 1:
-        cycle = deeds.take_profit(f, n, rules, policy, cycle, sigma, log)
+        cycle = deeds.take_profit(f, n, rules, cycle, sigma, log)
+        deeds.pay_share(f, n, rules, policy)
     account.note_gap(f, n, rules)
     return memory, cycle
 

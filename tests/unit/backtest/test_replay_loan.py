@@ -1,65 +1,26 @@
 """Two speeds and a Crypto Loan: along real crashes kernel and engine sweep at the same ticks, and end with the same money."""
 
-from dataclasses import replace
-
 import pytest
 
 from bot.backtest import book as b
-from bot.backtest import data, policies, replay, study, subset, words
-from bot.backtest.outcome import play
+from bot.backtest import words
 from bot.domain.commands import PaymentEnded, PaymentPlanned, RealiseWanted, TransferCoin, Trigger
 from bot.domain.loan import Purse
-from bot.engine.config import Style
+from bot.domain.thoughts import BreakerMoved
 from bot.review.replay import difference, retake
-from bot.strategy import decision, pipeline
-from tests.unit.backtest.tapes import a_crash_tape
-from tests.unit.engine.desk import a_config
-
-LOAN_USDT = 16_200
-# Spread and depth of the simulated book: a tick of 0.1 on about 100,000. The smallest repayment is the daemon's own.
-RULES = policies.RULES._replace(
-    structure=b.LOAN, sweep=1, slippage=1e-6, decide_every_ms=0, sample_every_ms=3_600_000, repay_least_usdt=50.0
+from tests.unit.backtest.speeds import (
+    LADDER,
+    LOAN_USDT,
+    RULES,
+    STOP,
+    agree,
+    both,
+    hedges_of,
+    moments,
+    rows_of,
+    static,
+    unlimited,
 )
-LADDER = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
-
-
-def static(target_btc):
-    """A delta that is held, under both ladders."""
-    return LADDER._replace(hedge_mode=decision.TARGET, funding_mode=decision.FUNDING_OFF, target_delta_btc=target_btc)
-
-
-def both(engines, policy, rules=RULES, *, rising=False, short=0.27, cash=9_622.0):
-    """(kernel's outcome, what was lived, its outcome) along the crash or its mirror image."""
-    tape, span = a_crash_tape(engines, rising=rising)
-    book = policies.opening(spot_btc=0.27, loan_usdt=LOAN_USDT, short_btc=short, cash_usdt=cash)
-    plan = policies.Plan(name="p", words="", policy=policy, rules=rules)
-    config = replay.same_subset(a_config(), policy, rules)
-    config = replace(config, execution=replace(config.execution, style=Style.IOC))
-    lived = replay.live(tape, span, book, rules, config)
-    return play(engines, tape, span, book, plan), lived, lived.outcome(plan, book, span.last - span.first)
-
-
-def rows_of(outcome, kind):
-    """(when, BTC price, amount) of the log's rows of one kind."""
-    return [(int(row[0]), row[1], row[18]) for row in outcome.log if row[2] == kind]
-
-
-def hedges_of(fast, lived):
-    kernel = [(int(row[0]), round(row[12], 3), round(row[13], 3)) for row in fast.log if row[2] == b.HEDGE_ROW]
-    engine = [(at_ms, float(decided.long_target), float(decided.short_target)) for at_ms, decided in lived.hedges]
-    return kernel, engine
-
-
-def agree(fast, full):
-    """The same money: the venue's book has a spread of one tick, and it rounds to eight places; a payment is of whole cents."""
-    paid = full.counts["sweeps"]
-    assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=0.05)
-    assert fast.figures["debt"] == pytest.approx(full.figures["debt"], abs=0.02 * max(1, paid))
-    assert fast.figures["fees"] == pytest.approx(full.figures["fees"], abs=0.01)
-    assert fast.figures["interest"] == pytest.approx(full.figures["interest"], abs=1e-4)
-    assert fast.figures["max_ltv"] == pytest.approx(full.figures["max_ltv"], abs=1e-5)
-    change = full.equity[-1] - full.figures["opening_equity"]
-    assert change == pytest.approx(sum(full.attribution().values()), abs=1e-5)
 
 
 @pytest.mark.parametrize("policy", [static(0.0), LADDER], ids=["full hedge", "split under the ladders"])
@@ -153,19 +114,46 @@ def test_the_page_tells_what_was_done_and_why(engines):
     assert [row[7] for row in kernel] == [row[7] for row in engine]
 
 
-def test_hourly_bars_are_read_alike(engines):
-    """The sample's own hours around 10 October 2025: the engine's candles are the tape's, it has its history, and both decide the same."""
-    policy = LADDER._replace(hedge_mode=decision.COVERAGE)
-    config = replay.same_subset(a_config(), policy, RULES)
-    config = replace(config, execution=replace(config.execution, style=Style.IOC))
-    window = data.Volatility(sampling_minutes=5, window_hours=24, least_hours=6, half_life_hours=12)
-    tape = data.tape_of(data.load(data.sample_files()), window, config.funding_normal_apr, engines)
-    days = data.span_of(tape, 1_759_795_200_000, 1_760_918_400_000)
-    tape, span = study.rebased(tape, days, 116_000.0, history=subset.history_bars(config, tape.bar_ms))
-    book = policies.opening(spot_btc=0.27, loan_usdt=LOAN_USDT, short_btc=0.0, cash_usdt=20_000.0)
-    plan = policies.Plan(name="p", words="", policy=policy, rules=RULES)
-    lived = replay.live(tape, span, book, RULES, config)
+def test_insurance_sweeps_and_profit_at_once_are_played_alike(engines):
+    """All three rules along the crashes: a hundred and forty hedges, each at the same tick to the same legs; each sweep and each taking at
+    the same tick; a sweep ends the profit's cycle and is its share. The residue in the debt is a cent a payment."""
+    fast, lived, full = both(engines, static(0.27), RULES._replace(**STOP), short=0.0, change=unlimited)
 
-    kernel, engine = hedges_of(play(engines, tape, span, book, plan), lived)
-    assert len(kernel) > 5
+    kernel, engine = hedges_of(fast, lived)
+    assert len(kernel) > 130
     assert kernel == engine
+    assert moments(fast) == moments(full)
+    assert len(rows_of(full, b.SWEEP_ROW)) > 30
+    assert full.counts["profits"] > 0
+    assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=0.5)
+    assert fast.figures["debt"] == pytest.approx(full.figures["debt"], abs=0.5)
+    assert fast.figures["fees"] == pytest.approx(full.figures["fees"], abs=0.01)
+
+
+def test_insurance_and_sweeps_part_by_a_step_when_cents_add_up(engines):
+    """Sweeps alone: thirty-six, each at the same tick, and hedges to the same legs until the cents of the payments have added up to a fifth
+    of a dollar of debt. Then a size of 17.999 steps here is one of 18.006 there, and what follows differs by a step now and then."""
+    fast, lived, full = both(engines, static(0.27), short=0.0, change=unlimited)
+
+    kernel, engine = hedges_of(fast, lived)
+    parted = next(place for place, (mine, theirs) in enumerate(zip(kernel, engine, strict=True)) if mine != theirs)
+    assert parted > 110
+    assert kernel[parted][2] == pytest.approx(engine[parted][2], abs=0.0011)
+    assert moments(fast) == moments(full)
+    assert len(moments(full)) == 36
+    assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=15.0)
+    assert fast.figures["debt"] == pytest.approx(full.figures["debt"], abs=2.0)
+
+
+def test_the_breaker_of_the_day_is_where_both_speeds_part(engines):
+    """With the limits as they are set: equal to the last step until the day's loss trips its breaker, and no longer."""
+    fast, lived, full = both(engines, static(0.27), short=0.0)
+    (tripped_ms, why), *_ = [(at_ms, it.name) for it, at_ms in lived.diary.records if isinstance(it, BreakerMoved)]
+
+    kernel, engine = hedges_of(fast, lived)
+    parted = next(place for place, pair in enumerate(zip(kernel, engine, strict=False)) if pair[0] != pair[1])
+    assert "daily loss" == why
+    assert kernel[parted - 1][0] <= tripped_ms + 60_000
+    assert kernel[parted][0] > tripped_ms
+    assert parted > 35
+    assert full.figures["max_ltv"] > fast.figures["max_ltv"] + 0.1, "what may not grow does not protect"
