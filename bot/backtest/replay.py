@@ -289,7 +289,8 @@ class _World:
                 elif push.topic == "order":
                     self.hear(OrderSeen(order=shore.order_row_of(row)))
                 elif push.topic == "wallet":
-                    self.hear(WalletSeen(wallet=shore.wallet_of(row)))
+                    # As it is now: what was pushed between two ticks was made at the price before this one.
+                    self.hear(WalletSeen(wallet=shore.wallet_at(self.venue.margin(ACCOUNT))))
 
     def _filled(self, execution: Any) -> None:
         self._moved = True

@@ -40,7 +40,6 @@ __all__ = [
     "result_of",
     "sought_of",
     "wallet_at",
-    "wallet_of",
 ]
 
 LINEAR = {"category": "linear", "symbol": "BTCUSDT"}
@@ -129,32 +128,6 @@ def order_row_of(row: Mapping[str, Any]) -> OrderRow:
     )
 
 
-def wallet_of(row: Mapping[str, Any]) -> Wallet:
-    """The account's totals and coins (Bybit: account/wallet-balance)."""
-    return Wallet(
-        coins=tuple(
-            Coin(
-                coin=coin["coin"],
-                wallet=number(coin["walletBalance"]),
-                equity=number(coin["equity"]),
-                spot_borrow=number(coin["spotBorrow"]),
-                borrowed=number(coin["borrowAmount"]),
-                unrealised=number(coin["unrealisedPnl"]),
-                accrued_interest=number(coin["accruedInterest"]),
-                usd_value=number(coin["usdValue"]),
-            )
-            for coin in row["coin"]
-        ),
-        total_equity=number(row["totalEquity"]),
-        margin_balance=number(row["totalMarginBalance"]),
-        available=number(row["totalAvailableBalance"]),
-        initial_margin=number(row["totalInitialMargin"]),
-        maintenance_margin=number(row["totalMaintenanceMargin"]),
-        im_rate=number(row["accountIMRate"]),
-        mm_rate=number(row["accountMMRate"]),
-    )
-
-
 def reading_of(venue: Venue, account: str, asked_ms: int, command: ReadAccount) -> AccountReading:
     """One whole reading, taken in an instant."""
     since_ms = command.executions_since_ms
@@ -227,7 +200,7 @@ def sought_of(venue: Venue, account: str, command: SeekOrder) -> OrderSought:
 
 
 def wallet_at(margin: Margin) -> Wallet:
-    """The wallet that this margin shows: what `wallet_of` reads off the row of wallet-balance, without the row, and whole."""
+    """The wallet that this margin shows: a row of account/wallet-balance, without the row, and whole."""
     return Wallet(
         coins=tuple(_coin_of(coin) for coin in margin.coins.values() if coin.coin in _ALWAYS or coin.is_alive),
         total_equity=booked(margin.equity),

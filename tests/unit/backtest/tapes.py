@@ -2,15 +2,19 @@
 
 import math
 import random
+from datetime import UTC, datetime
 
 import numpy as np
 
 from bot.backtest import book as b
+from bot.backtest import data, study
 from tests import crashes
 
 START_MS = 1_735_689_600_000
 """2025-01-01 00:00 UTC."""
 HOUR_MS = 3_600_000
+HISTORY_HOURS = 49
+"""What an engine asks for when it starts: two windows of a day, and one bar to begin from."""
 
 
 def of_prices(closes, *, bar_ms=HOUR_MS, rate=0.0001, sigma=0.025, wick=0.0):
@@ -67,3 +71,15 @@ def a_crash_tape(engines, *, rising=False):
     regimes = engines.funding_regimes(settle, rates, hours, 0.15)
     tape = b.Tape(at_ms, o, h, low, c, sigma, settle, rates, hours, regimes, crashes.MINUTE_MS)
     return tape, b.Span(crashes.HISTORY_BARS, len(at_ms))
+
+
+def a_window_tape(engines, since, until, config, price=116_000.0):
+    """The sample's own hours from one UTC date to another, scaled to begin at `price`, with the history that an engine asks for; no older
+    hour has a part in its volatility."""
+    window = data.Volatility(sampling_minutes=5, window_hours=24, least_hours=6, half_life_hours=12)
+    tape = data.tape_of(data.load(data.sample_files()), window, config.funding_normal_apr, engines)
+    begins, ends = (int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp() * 1000) for day in (since, until))
+    days = data.span_of(tape, begins, ends)
+    tape, span = study.rebased(tape, days, price, history=HISTORY_HOURS)
+    sigma = engines.sigma_series(tape.at_ms, tape.close, tape.bar_ms, tape.bar_ms, 24, 6, 12.0 * 60)
+    return tape._replace(sigma=sigma), span
