@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from bot.backtest import book as b
 from bot.domain.loan import Structure
-from bot.engine.config import EngineConfig, LoanRules, ProfitAction, ProfitRules, VolatilityWindow
+from bot.engine.config import EngineConfig, Execution, LoanRules, ProfitAction, ProfitRules, Style, VolatilityWindow
 from bot.strategy.decision import Policy
 
 __all__ = ["history_bars", "same_subset", "stretched"]
@@ -76,7 +76,19 @@ def stretched(config: EngineConfig, tick_ms: int, bar_ms: int) -> EngineConfig:
         hedge_ms=max(config.patience.hedge_ms, 8 * tick_ms),
     )
     policy = config.policy._replace(price_stale_after_ms=3 * tick_ms)
-    return replace(config, patience=patience, policy=policy, volatility=_of_bars(config.volatility, bar_ms))
+    return replace(
+        config,
+        patience=patience,
+        policy=policy,
+        execution=_of_ticks(config.execution, tick_ms),
+        volatility=_of_bars(config.volatility, bar_ms),
+    )
+
+
+def _of_ticks(execution: Execution, tick_ms: int) -> Execution:
+    """Orders rest where a tick comes before their time is up. On a coarser tape one would stand until the next tick, long after the daemon
+    would have taken: there it is taken at once."""
+    return execution if tick_ms <= execution.chase_ms else replace(execution, style=Style.IOC)
 
 
 def _of_bars(window: VolatilityWindow, bar_ms: int) -> VolatilityWindow:

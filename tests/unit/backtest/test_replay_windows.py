@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.engine.config import Style
 from tests.unit.backtest.speeds import (
     COVERAGE,
     LADDER,
@@ -72,6 +73,25 @@ def test_a_sweep_at_the_tick_of_a_hedge_pays_a_little_less(engines, window, name
     assert moments(fast) == moments(full)
     assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=0.2)
     assert fast.figures["debt"] == pytest.approx(full.figures["debt"], abs=0.1 if equal else 10.0)
+
+
+def test_nothing_rests_from_one_coarse_tick_to_the_next(engines, window):
+    """Twenty seconds are less than a quarter of an hour: a hedge that would rest live is taken here, as it would be live by then."""
+    fast, lived, full = both(
+        engines,
+        INSURED,
+        RULES,
+        tape=window("March 2020"),
+        style=Style.CHASE,
+        change=unlimited,
+        short=0.0,
+        cash=20_000.0,
+    )
+
+    kernel, engine = hedges_of(fast, lived)
+    assert len(kernel) > 30
+    assert kernel == engine
+    assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=0.2)
 
 
 def test_hourly_bars_are_read_alike(engines):
