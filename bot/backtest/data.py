@@ -312,9 +312,11 @@ def span_of(tape: Tape, since_ms: int | None, until_ms: int | None) -> Span:
     first = 0 if since_ms is None else int(np.searchsorted(tape.at_ms, since_ms))
     last = len(tape.at_ms) if until_ms is None else int(np.searchsorted(tape.at_ms, until_ms))
     if last - first < 2:
-        have = f"{moment(int(tape.at_ms[0]))} to {moment(int(tape.at_ms[-1]) + tape.bar_ms)}"
+        have = f"the data is {moment(int(tape.at_ms[0]))} to {moment(int(tape.at_ms[-1]) + tape.bar_ms)}"
+        if 0 < first == last < len(tape.at_ms):
+            have = f"it lies in a hole of the data, {moment(int(tape.at_ms[first - 1]) + tape.bar_ms)} to {moment(int(tape.at_ms[first]))}"
         raise DataError(
-            f"the window {_or(since_ms)} to {_or(until_ms)} holds {max(0, last - first)} bars; the data is {have}"
+            f"the window {_or(since_ms)} to {_or(until_ms)} holds {max(0, last - first)} bars, two are the least; {have}"
         )
     return Span(first, last)
 

@@ -19,7 +19,7 @@ from bot.backtest.extras import require
 from bot.backtest.files import DataError
 from bot.backtest.quality import Gap, moment
 
-__all__ = ["INTERVALS", "Month", "bars_of", "bybit", "funding_of", "months"]
+__all__ = ["CATEGORIES", "INTERVALS", "Month", "bars_of", "bybit", "funding_of", "months"]
 
 MINUTE_MS = 60_000
 INTERVALS = {
@@ -36,6 +36,7 @@ INTERVALS = {
     1440: "D",
 }
 """Minutes and Bybit's word for them (Bybit: market/kline)."""
+CATEGORIES = ("linear", "spot")
 _BARS_A_CALL, _RATES_A_CALL = 1000, 200
 
 Ask = Callable[[str, dict[str, object]], list[Any]]

@@ -95,8 +95,8 @@ def returns_of(
 def effectiveness(item: ArrayLike, hedge: ArrayLike) -> float:
     """1 - var(dU + dH) / var(dU): the share of the item's variance that the hedge removes (Ederington). NaN without variance."""
     u, h = np.asarray(item, dtype=float), np.asarray(hedge, dtype=float)
-    spread = float(np.var(u))
-    return 1.0 - float(np.var(u + h)) / spread if len(u) > 1 and spread > 0 else math.nan
+    spread = float(np.var(u)) if len(u) > 1 else 0.0
+    return 1.0 - float(np.var(u + h)) / spread if spread > 0 else math.nan
 
 
 def regression(item: ArrayLike, hedge: ArrayLike) -> Regression:

@@ -116,7 +116,9 @@ def _risk(outcome: Outcome) -> dict[str, Any]:
         "max_mm_rate": f["max_mm_rate"],
         "ltv_time": {name: _ratio(seconds, counted) for name, seconds in zip(b.LTV_BANDS, bands, strict=True)},
         "ltv_below_65_time": _ratio(bands[0] + bands[1], counted),
-        "distance_to_liquidation": insurance.distance_to_ltv(f["ltv"], outcome.plan.rules.liquidation_ltv),
+        "distance_to_liquidation": insurance.distance_to_ltv(f["ltv"], outcome.plan.rules.liquidation_ltv)
+        if outcome.survived
+        else math.nan,
     }
 
 

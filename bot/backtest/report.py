@@ -35,11 +35,11 @@ def run_page(path: Path, run: Outcome, history: History, settings: Mapping[str, 
     fate = "The loan survived." if m["survived"] else f"The loan was liquidated on {moment(m['died_ms'])}."
     cards = [
         ("equity at the end", f"{words.usdt(m['equity_end_usdt'])} USDT"),
-        ("against the start", f"{m['equity_ratio']:.2f} x"),
+        ("against the start", f"{words.number(m['equity_ratio'])} x"),
         ("highest LTV", words.percent(m["max_ltv"], 1)),
         ("deepest drawdown", words.percent(m["max_drawdown_ticks"], 1)),
         ("variance removed", words.percent(m["effectiveness"], 1)),
-        ("funding / interest", f"{m['carry_cover']:.2f}" if not math.isnan(m["carry_cover"]) else "–"),
+        ("funding / interest", words.number(m["carry_cover"])),
         ("cost a year", f"{words.usdt(m['cost_per_year_usdt'])} USDT"),
     ]
     head = ("time (UTC)", "what", "price", "long / short moved", "long / short held", "LTV", "why", "the stages")

@@ -25,6 +25,7 @@ from bot.backtest.extras import require
 from bot.backtest.outcome import figures_of_merit, play
 from bot.backtest.policies import Plan
 from bot.backtest.study import rebased
+from bot.backtest.words import counted
 from bot.domain.errors import SetUp
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "Course",
     "Score",
     "Trial",
+    "axes_of",
     "grid",
     "noise",
+    "nothing_held_back",
     "parse_axis",
     "run_trials",
     "score",
@@ -105,10 +108,19 @@ class Score:
     cost_per_year: float
 
 
+def axes_of(texts: Sequence[str]) -> list[Axis]:
+    """Every axis, each setting once. Raises ValueError."""
+    axes = [parse_axis(text) for text in texts]
+    names = [axis.name for axis in axes]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]} is given twice: {twice[0]}=a,b holds both values")
+    return axes
+
+
 def parse_axis(text: str) -> Axis:
     """`name=a,b,c` or `name=low..high`. Raises ValueError."""
     name, sign, given = text.partition("=")
-    if not sign or not name.strip() or not given.strip():
+    if not sign or not name.strip() or not all(part.strip() for part in given.split(",")):
         raise ValueError(f"{text!r} is not name=value,value or name=low..high")
     low, dots, high = given.partition("..")
     if dots:
@@ -148,6 +160,19 @@ def split(spans: Sequence[b.Span], share: float = 0.7) -> tuple[tuple[b.Span, ..
     edge = max(1, round(share * len(spans)))
     train = tuple(spans[:edge])
     return train, tuple(span for span in spans[edge:] if span.first >= train[-1].last)
+
+
+def nothing_held_back(windows: int, train: int, days: int, share: float) -> str:
+    """Why no window is left to judge the best on, where none is: `train` of all `windows` were trained on, `share` was to be held back."""
+    if share == 0.0:
+        return "nothing is held back, as asked: how the best do on what they were not chosen by is not known"
+    more = "a longer period, or a smaller --days, leaves some"
+    if train == windows:
+        return f"nothing is held back: the period holds {counted(windows, 'window')} of {days} days; {more}"
+    return (
+        f"nothing is held back: {counted(windows - train, 'window')} of {days} days could be, "
+        f"but all of them begin before the last that was trained on ends; {more}"
+    )
 
 
 # One trial
@@ -332,6 +357,10 @@ def noise(scores: Sequence[Score]) -> str:
     if len(scores) < 2:
         return ""
     first, second = scores[0], scores[1]
+    if all(one.per_window == first.per_window for one in scores):
+        return f"all {len(scores)} trials are equal in every window: what tells them apart made no difference here"
+    if first.per_window == second.per_window:
+        return "the winner and the runner-up are equal in every window: prefer the simpler or cheaper setting"
     gaps = np.array(first.per_window) - np.array(second.per_window)
     gaps = gaps[np.isfinite(gaps)]
     if len(gaps) < 2:

@@ -19,10 +19,12 @@ __all__ = [
     "SUMMARY_HEAD",
     "WHAT_IF_HEAD",
     "answer",
+    "counted",
     "data_lines",
     "log_rows",
     "merit_rows",
     "moment",
+    "number",
     "percent",
     "summary_cells",
     "usdt",
@@ -51,6 +53,16 @@ def percent(value: float, digits: int = 0) -> str:
 
 def usdt(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:,.0f}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A bare figure; a dash where there is nothing to say."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def counted(count: int, thing: str) -> str:
+    """1 window, 2 windows."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def summary_cells(row: Summary) -> list[str]:
@@ -110,7 +122,9 @@ def answer(rows: Sequence[Summary]) -> str:
     sentences = []
     if "unhedged" in by:
         bare = by["unhedged"]
-        sentences.append(f"Without a hedge the loan was liquidated in {percent(bare.dead)} of {windows} windows.")
+        sentences.append(
+            f"Without a hedge the loan was liquidated in {percent(bare.dead)} of {counted(windows, 'window')}."
+        )
     safe = [row for row in rows if row.dead == 0 and row.ltv_85 == 0]
     if safe:
         calm = min(safe, key=lambda row: (row.ltv_65, row.cost_per_year))
@@ -153,13 +167,13 @@ def merit_rows(run: Outcome) -> list[tuple[str, str]]:
         ("survived", died),
         (
             "equity, start to end",
-            f"{usdt(m['equity_start_usdt'])} -> {usdt(m['equity_end_usdt'])} USDT ({m['equity_ratio']:.2f} x)",
+            f"{usdt(m['equity_start_usdt'])} -> {usdt(m['equity_end_usdt'])} USDT ({number(m['equity_ratio'])} x)",
         ),
         (
             "return, CAGR, volatility",
             f"{percent(m['return_total'], 1)}, {percent(m['return_cagr'], 1)}, {percent(m['return_volatility'], 1)}",
         ),
-        ("Sharpe, Sortino, Calmar", f"{m['return_sharpe']:.2f}, {m['return_sortino']:.2f}, {m['return_calmar']:.2f}"),
+        ("Sharpe, Sortino, Calmar", ", ".join(number(m[f"return_{name}"]) for name in ("sharpe", "sortino", "calmar"))),
         (
             "max drawdown (daily, any tick)",
             f"{percent(m['return_max_drawdown'], 1)}, {percent(m['max_drawdown_ticks'], 1)}",
@@ -169,17 +183,17 @@ def merit_rows(run: Outcome) -> list[tuple[str, str]]:
         ("time with LTV below 65 %", percent(m["ltv_below_65_time"], 1)),
         ("distance to liquidation at the end", percent(m["distance_to_liquidation"], 1)),
         ("hedge effectiveness", percent(m["effectiveness"], 1)),
-        ("regression slope, R²", f"{m['regression_slope']:.3f}, {m['regression_r_squared']:.3f}"),
-        ("dollar offset", "–" if math.isnan(m["dollar_offset"]) else f"{m['dollar_offset']:.3f}"),
+        ("regression slope, R²", f"{number(m['regression_slope'], 3)}, {number(m['regression_r_squared'], 3)}"),
+        ("dollar offset", number(m["dollar_offset"], 3)),
         ("delta tracking error, worst gap", _tracking(m)),
         ("funding received, paid", f"{usdt(m['funding_received_usdt'])}, {usdt(m['funding_paid_usdt'])} USDT"),
-        ("interest; carry cover", f"{usdt(m['interest_usdt'])} USDT; {m['carry_cover']:.2f}"),
+        ("interest; carry cover", f"{usdt(m['interest_usdt'])} USDT; {number(m['carry_cover'])}"),
         ("fees, slippage", f"{usdt(m['fees_usdt'])}, {usdt(m['slippage_usdt'])} USDT ({m['slippage_bp']:.2f} bp)"),
         (
             "cost a year",
             f"{usdt(m['cost_per_year_usdt'])} USDT ({percent(m['cost_ratio_per_year'], 2)} of the spot's value)",
         ),
-        ("orders, hedges, a day", f"{m['orders']}, {m['hedges']}, {m['orders_per_day']:.2f}"),
+        ("orders, hedges, a day", f"{m['orders']}, {m['hedges']}, {number(m['orders_per_day'])}"),
         (
             "sweeps, profits taken, repaid",
             f"{m['sweeps']}, {m['profits']}, {usdt(m['repaid_usdt'])} USDT ({percent(m['coverage_ratio'], 1)} of the loan)",

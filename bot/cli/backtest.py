@@ -165,7 +165,7 @@ def compare(
         if as_json:
             _print_json(report.document(every_run, room.history, room.settings, summary=[_fields(row) for row in rows]))
             return
-        title = f"{spot:g} BTC and a loan of {loan:,.0f} USDT over {len(spans)} windows of {days} days"
+        title = f"{spot:g} BTC and a loan of {loan:,.0f} USDT over {words.counted(len(spans), 'window')} of {days} days"
         report.comparison_page(html, rows, groups, room.history, room.settings, title)
         _head(room)
         print_table(words.SUMMARY_HEAD, [words.summary_cells(row) for row in rows], title=title)
@@ -245,7 +245,7 @@ def told() -> Iterator[None]:
     except ValueError as error:
         fail(ExitCode.USAGE, str(error))
     except OSError as error:
-        fail(ExitCode.FAILURE, f"{error.filename}: {error.strerror}")
+        fail(ExitCode.FAILURE, f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
 
 def _enter(env_file: Path | None, asked: Any) -> Room:
@@ -304,6 +304,8 @@ def _head(room: Room) -> None:
         typer.echo("      (a price chosen for that LTV; give today's with --price)")
     if opening.cash_usdt:
         typer.echo(f"      {opening.cash_usdt:,.0f} USDT beside the perps")
+    elif room.asked.structure == "loan":
+        typer.echo("      no USDT beside the perps (--cash): no leg can be opened")
     for line in words.data_lines(room.history):
         typer.echo(line)
 

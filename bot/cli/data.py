@@ -89,8 +89,10 @@ def fetch(
             raise ValueError(
                 f"Bybit has no bars of {minutes} minutes; there are: {', '.join(map(str, fetching.INTERVALS))}"
             )
-        since_ms = past.moment_ms(since) or 0
-        until_ms = past.moment_ms(until) or wall_ms()
+        if category not in fetching.CATEGORIES:
+            raise ValueError(f"--category is one of {', '.join(fetching.CATEGORIES)}, not {category!r}")
+        begins_ms, ends_ms = past.period_ms(since, until)
+        since_ms, until_ms = begins_ms or 0, ends_ms or wall_ms()
         ask = fetching.bybit(url)
         total = 2 * len(list(fetching.months(since_ms, until_ms)))
         with counting("months", total) as done:
@@ -157,13 +159,18 @@ def sweep(
             spot_btc=spot, loan_usdt=loan, price=price, structure=structure, since=since, until=until, files=data or (),
             bar_minutes=bar, decide_minutes=every, slippage_bp=slippage,
         )  # fmt: skip
+        drawn = sweeping.axes_of(axes)
+        if trials and (scheduler or threads):
+            raise ValueError(
+                "a search (--trials) plays one trial after the other: --scheduler and --threads are for the grid"
+            )
         room, make = past.workshop(env_file, asked)
         spans = study.windows(room.tape, days=days, since_ms=room.since_ms, until_ms=room.until_ms)
         train, test = sweeping.split(spans, 1.0 - held_back)
         course = sweeping.Course(tape=room.tape, train=train, test=test, opening=room.opening, price=room.price)
-        drawn = [sweeping.parse_axis(text) for text in axes]
         scores = _run(room, course, make, drawn, goal, trials, seed, memory, scheduler, threads, as_json)
-        _tell(scores, goal, len(train), len(test), as_json)
+        nothing = "" if test else sweeping.nothing_held_back(len(spans), len(train), days, held_back)
+        _tell(scores, goal, len(train), len(test), nothing, as_json)
 
 
 def _run(
@@ -206,32 +213,46 @@ def _run(
     return scores
 
 
-def _tell(scores: list[Any], goal: str, train: int, test: int, as_json: bool) -> None:
+def _tell(scores: list[Any], goal: str, train: int, test: int, nothing: str, as_json: bool) -> None:
+    """The best trials, and how far they are to be believed. `nothing`: why none was judged on windows held back; empty: they were."""
     from bot.backtest import sweep as sweeping
+    from bot.backtest.words import counted
     from bot.cli.terminal import print_table
 
-    warning = sweeping.noise(scores)
+    luck = sweeping.noise(scores)
     if as_json:
         rows = [{name: _plain(getattr(one, name)) for name in one.__slots__ if name != "per_window"} for one in scores]
         document = {
             "goal": goal,
             "train_windows": train,
             "test_windows": test,
-            "warning": warning or None,
+            "warning": luck or None,
+            "nothing_held_back": nothing or None,
             "scores": rows,
         }
-        typer.echo(json.dumps(document, indent=1))
+        typer.echo(json.dumps(document, indent=1, allow_nan=False))
         return
-    names = list(scores[0].values)
-    shown = [
-        (*(f"{one.values[name]:g}" if isinstance(one.values[name], float) else str(one.values[name]) for name in names),
-         f"{one.train:.4f}", f"{one.test:.4f}", str(one.dead), f"{one.cost_per_year:,.0f}")
-        for one in scores[:20]
-    ]  # fmt: skip
-    head = (*names, f"{goal}, {train} windows", f"held back, {test}", "liquidated", "cost USDT/yr")
-    print_table(head, shown, title=f"{len(scores)} trials, the best {len(shown)}")
-    if warning:
-        typer.echo(f"\nwarning: {warning}")
+    best = scores[:20]
+    columns = [(name, [_cell(one.values[name]) for one in best]) for name in scores[0].values]
+    columns.append((f"{goal}, {counted(train, 'window')}", [_figure(one.train) for one in best]))
+    if test:
+        columns.append((f"held back, {test}", [_figure(one.test) for one in best]))
+    columns.append(("liquidated", [str(one.dead) for one in best]))
+    columns.append(("cost USDT/yr", [f"{one.cost_per_year:,.0f}" for one in best]))
+    heads, cells = zip(*columns, strict=True)
+    print_table(heads, list(zip(*cells, strict=True)), title=f"{counted(len(scores), 'trial')}, the best {len(best)}")
+    for warning in (luck, nothing):
+        if warning:
+            typer.echo(f"\nwarning: {warning}")
+
+
+def _cell(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _figure(value: float) -> str:
+    """To four places; nothing is less than nothing."""
+    return f"{value + 0.0:.4f}"
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ Knows settings, wiring and the backtest's rooms. Does not know the command line,
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from bot.backtest.sweep import Trial
 from bot.settings import Settings
 from bot.wiring import engine_config, fingerprint
 
-__all__ = ["DEFAULT_LTV", "Asked", "Room", "enter", "files_of", "moment_ms", "ours", "workshop"]
+__all__ = ["DEFAULT_LTV", "Asked", "Room", "enter", "files_of", "ours", "period_ms", "workshop"]
 
 DEFAULT_LTV = 0.517
 """Where the loan of the original quick start stands: 16,200 USDT on 0.27 BTC at 116,000."""
@@ -79,8 +80,7 @@ class Room:
 
 def enter(settings: Settings, asked: Asked) -> Room:
     """Read the data and make the book. Raises DataError, SetUp for a missing library, ValueError for options that cannot be."""
-    if not asked.spot_btc > 0 or asked.loan_usdt < 0:
-        raise ValueError("the spot must be above 0 BTC and the loan not below 0 USDT")
+    _check(asked)
     engines = plain() if asked.plain else compiled()
     history = data.load(files_of(asked.files) or data.sample_files())
     if asked.bar_minutes is not None:
@@ -94,6 +94,7 @@ def enter(settings: Settings, asked: Asked) -> Room:
         half_life_hours=window.halflife_hours,
     )
     tape = data.tape_of(history, volatility, config.funding_normal_apr, engines)
+    since_ms, until_ms = period_ms(asked.since, asked.until)
     price = asked.price or asked.loan_usdt / (asked.spot_btc * DEFAULT_LTV) or float(history.close[-1])
     structure = policies.structure_of(asked.structure)
     rules = policies.RULES._replace(
@@ -123,10 +124,25 @@ def enter(settings: Settings, asked: Asked) -> Room:
         rules=rules,
         ours=ours(settings, asked, rules),
         settings=_settings(settings, asked, price, opening, rules),
-        since_ms=moment_ms(asked.since),
-        until_ms=moment_ms(asked.until),
+        since_ms=since_ms,
+        until_ms=until_ms,
         normal_apr=config.funding_normal_apr,
     )
+
+
+_SIGNS = (
+    ("--spot", "spot_btc", True), ("--loan", "loan_usdt", False), ("--price", "price", True), ("--cash", "cash_usdt", False),
+    ("--long", "long_btc", False), ("--short", "short_btc", False), ("--apr", "loan_apr", False),
+    ("--slippage", "slippage_bp", False), ("--every", "decide_minutes", False),
+)  # fmt: skip
+
+
+def _check(asked: Asked) -> None:
+    """Numbers that a book can have. Raises ValueError."""
+    for option, name, is_above in _SIGNS:
+        value = getattr(asked, name)
+        if value is not None and not (math.isfinite(value) and (value > 0 or (value == 0 and not is_above))):
+            raise ValueError(f"{option} must be a number {'above' if is_above else 'not below'} 0, not {value:g}")
 
 
 def ours(settings: Settings, asked: Asked, rules: b.Rules) -> Plan:
@@ -187,7 +203,21 @@ def _with(numbers: Any, kind: str, changes: dict[str, Any]) -> Any:
     unknown = [name for name in changes if name not in numbers._fields]
     if unknown:
         raise ValueError(f"{kind}.{unknown[0]} is none of {', '.join(numbers._fields)}")
-    return numbers._replace(**{name: type(getattr(numbers, name))(value) for name, value in changes.items()})
+    return numbers._replace(
+        **{name: _like(getattr(numbers, name), f"{kind}.{name}", to) for name, to in changes.items()}
+    )
+
+
+def _like(before: float, name: str, value: Any) -> float:
+    """A value for a figure that was whole, or was not. Raises ValueError."""
+    kind = "a whole number" if isinstance(before, int) else "a number"
+    try:
+        figure = float(value)
+    except ValueError:
+        raise ValueError(f"{name} is {kind}, not {value!r}") from None
+    if not math.isfinite(figure) or (isinstance(before, int) and figure != int(figure)):
+        raise ValueError(f"{name} is {kind}, not {value}")
+    return type(before)(figure)
 
 
 def moment_ms(text: str | None) -> int | None:
@@ -199,6 +229,14 @@ def moment_ms(text: str | None) -> int | None:
     except ValueError:
         raise ValueError(f"{text!r} is not a date like 2025-10-10 or 2025-10-10T14:30") from None
     return int(when.replace(tzinfo=when.tzinfo or UTC).timestamp() * 1000)
+
+
+def period_ms(since: str | None, until: str | None) -> tuple[int | None, int | None]:
+    """First moment and the one after the last. Raises ValueError where nothing lies between them."""
+    since_ms, until_ms = moment_ms(since), moment_ms(until)
+    if since_ms is not None and until_ms is not None and since_ms >= until_ms:
+        raise ValueError(f"--since {since} is not before --until {until}")
+    return since_ms, until_ms
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:

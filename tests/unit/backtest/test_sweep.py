@@ -106,3 +106,11 @@ def test_luck_is_called_luck():
         [replace(runner_up, per_window=(2.0,)), replace(runner_up, per_window=(1.0,))]
     )
     assert "" == sweep.noise([runner_up])
+
+
+def test_equal_trials_are_called_equal():
+    """No lead of nought with an error of nought."""
+    one, other = scored(1.0, 2.0), scored(1.0, 1.0)
+
+    assert "all 3 trials are equal in every window" in sweep.noise([one, one, one])
+    assert "the winner and the runner-up are equal" in sweep.noise([one, one, other])

@@ -119,10 +119,32 @@ REFUSALS = [
     (("backtest", "--since", "yesterday"), 2, "is not a date"),
     (("backtest", "--since", "2035-01-01"), 1, "holds 0 bars"),
     (("compare", "--structure", "bank"), 2, "is none of uta, loan"),
-    (("compare", "--spot", "0"), 2, "must be above 0 BTC"),
+    (
+        ("backtest", "--since", "2024-08-01", "--until", "2024-08-20"),
+        1,
+        "it lies in a hole of the data, 2024-07-25 00:00 to 2024-08-26 00:00",
+    ),
+    (
+        ("backtest", "--since", "2025-02-01", "--until", "2025-02-01"),
+        2,
+        "--since 2025-02-01 is not before --until 2025-02-01",
+    ),
+    (("backtest", "--short", "-1"), 2, "--short must be a number not below 0, not -1"),
+    (("backtest", "--long", "nan"), 2, "--long must be a number not below 0, not nan"),
+    (("compare", "--price", "0"), 2, "--price must be a number above 0, not 0"),
+    (("compare", "--loan", "nan"), 2, "--loan must be a number not below 0, not nan"),
+    (("compare", "--slippage", "inf"), 2, "--slippage must be a number not below 0, not inf"),
+    (("compare", "--spot", "0"), 2, "--spot must be a number above 0, not 0"),
     (("compare", "--data", "no/such/file.csv"), 1, "there is no such file"),
     (("sweep", "policy.nothing=1,2", "--days", "60"), 2, "policy.nothing is none of"),
     (("sweep", "nonsense"), 2, "is not name=value"),
+    (("sweep", "hedge.band_btc=0.01,,0.02"), 2, "is not name=value"),
+    (("sweep", "hedge.band_btc=0.01", "hedge.band_btc=0.02"), 2, "hedge.band_btc is given twice"),
+    (("sweep", "rules.sweep=1.5"), 2, "rules.sweep is a whole number, not 1.5"),
+    (("sweep", "policy.band_btc=abc"), 2, "policy.band_btc is a number, not 'abc'"),
+    (("sweep", "hedge.band_btc=0.01..0.02", "--trials", "3", "--scheduler", "tcp://x:1"), 2, "are for the grid"),
+    (("data", "fetch", "--since", "2025-01-01", "--category", "inverse"), 2, "--category is one of linear, spot"),
+    (("data", "fetch", "--since", "2025-02-01", "--until", "2025-01-01"), 2, "is not before --until"),
     (("data", "fetch", "--since", "2025-01-01", "--minutes", "7"), 2, "no bars of 7 minutes"),
 ]
 
@@ -134,6 +156,63 @@ def test_refusals(engines, words, code, reason):
 
     assert code == told.exit_code, told.output
     assert reason in " ".join(told.output.split())
+
+
+SWEPT = [
+    ("2025-01-01", "2026-01-02", 365, "1 window", "nothing is held back: the period holds 1 window of 365 days"),
+    (
+        "2024-01-01",
+        "2025-06-01",
+        365,
+        "4 windows",
+        "nothing is held back: 2 windows of 365 days could be, but all of them begin before",
+    ),
+    ("2025-01-01", "2025-04-02", 7, "2 windows", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "days", "trained", "why"), SWEPT, ids=["one window", "all overlap", "enough"]
+)
+def test_a_sweep_says_in_words_when_nothing_is_held_back(engines, since, until, days, trained, why):
+    """No column of nan: the column is there when something was held back, else a sentence says why not, in the document too."""
+    words = (
+        "sweep",
+        "policy.insurance_drop=0.1,0.3",
+        "--since",
+        since,
+        "--until",
+        until,
+        "--days",
+        days,
+        "--every",
+        1440,
+    )
+    told, document = call(*words), json.loads(call(*words, "--json").stdout)
+
+    assert 0 == told.exit_code, told.output
+    assert trained in told.output
+    assert "nan" not in told.output
+    assert ("held back, " in told.output.splitlines()[1]) is not bool(why)
+    assert why in " ".join(told.output.split())
+    assert (document["nothing_held_back"] or "").startswith(why)
+    assert all((row["test"] is None) is bool(why) for row in document["scores"])
+
+
+def test_what_nobody_can_say_is_a_dash(engines, tmp_path):
+    """Of a single day there is no Sharpe ratio, and nothing to divide by where the debt is more than the coin."""
+    words = ("backtest", "--since", "2025-01-01", "--until", "2025-01-02", "--html", tmp_path / "day.html")
+    day, lost = call(*words), call(*words, "--loan", 100_000, "--price", 50_000)
+
+    assert [0, 0] == [day.exit_code, lost.exit_code]
+    assert "Sharpe, Sortino, Calmar             –, –, –" in day.output
+    assert "" == lost.stderr
+    assert "-86,500 -> 0 USDT (– x)" in lost.output
+    assert "distance to liquidation at the end  –" in lost.output
+    assert "nan" not in day.output + lost.output
+    page = (tmp_path / "day.html").read_text(encoding="utf-8")
+    assert ">– x<" in page
+    assert ">nan" not in page
 
 
 def test_data_check_tells_the_sample():
