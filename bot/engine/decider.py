@@ -99,16 +99,19 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
     state.asked_to_rehedge = ""
     if record.outcome is not Outcome.REFUSE and record.inputs.get("operator.urgent_event"):
         state.urgent = ""
-    permission = MODES[state.mode]
-    may_send = permission.grow or permission.shrink
+    state.is_held_back = False
     spot_btc = record.inputs.get("book.spot_btc")
-    if record.outcome is not Outcome.HEDGE or not may_send or spot_btc is None:
+    if record.outcome is not Outcome.HEDGE or spot_btc is None:
         return
     assert record.long_target is not None
     assert record.short_target is not None
+    targets = {Leg.LONG: record.long_target, Leg.SHORT: record.short_target}
+    if not _may_begin(state, targets):
+        state.is_held_back = True
+        return
     state.hedge = Hedge(
         decision=record.number,
-        targets={Leg.LONG: record.long_target, Leg.SHORT: record.short_target},
+        targets=targets,
         first_leg=record.first_leg,
         spot=Decimal(repr(spot_btc)),  # as the decision saw it: a restart may remember no wallet
         started_ms=now_ms,
@@ -116,6 +119,12 @@ def fold(state: State, record: Decided, now_ms: int) -> None:
         price=math.nan if (price := record.inputs.get("market.price")) is None else price,
         style=state.config.execution.style if record.execution == PATIENT else Style.IOC,
     )
+
+
+def _may_begin(state: State, targets: dict[Leg, Decimal]) -> bool:
+    """Whether the mode lets any of this be sent. A hedge that could only wait would stand in the way of the loan's defence."""
+    permission, legs = MODES[state.mode], state.ledger.legs
+    return permission.grow or (permission.shrink and any(target < legs[leg].qty for leg, target in targets.items()))
 
 
 def inputs_of(state: State, now_ms: int) -> DecisionInputs:
@@ -207,10 +216,7 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
     if (
         answer.action == words.TRADE
         and not throttle.is_resting(state, now_ms)
-        and (
-            _targets(state, answer) != (last.long_target, last.short_target)
-            or now_ms - last_ms >= state.config.patience.hedge_ms
-        )
+        and _is_due(state, answer, last, now_ms - last_ms)
     ):
         return "trade"
     if answer.memory != state.memory and (changed := _moves(state.memory, answer.memory)):
@@ -220,6 +226,17 @@ def _trigger(state: State, answer: Decision, now_ms: int) -> str:
     if now_ms - last_ms >= state.config.rehedge_every_ms:
         return "review"
     return ""
+
+
+def _is_due(state: State, answer: Decision, last: Decided, since_ms: int) -> bool:
+    """Whether a trade is to be decided, `since_ms` after the last decision: where it differs, where the last was held back, or again after
+    the time that a hedge may take. What the mode forbids is told once, and after that time where it differs."""
+    long, short = _targets(state, answer)
+    differs = (long, short) != (last.long_target, last.short_target)
+    is_late = since_ms >= state.config.patience.hedge_ms
+    if _may_begin(state, {Leg.LONG: long, Leg.SHORT: short}):
+        return differs or is_late or state.is_held_back
+    return differs and (is_late or not state.is_held_back)
 
 
 def record_of(

@@ -236,6 +236,8 @@ class State:
     memory: Memory = FIRST_MEMORY
     last_decided: Decided | None = None
     last_decided_ms: int | None = None
+    is_held_back: bool = False
+    """The last decision wants only what the mode forbids: its hedge was not begun."""
     last_hedge_ms: int | None = None
     asked_to_rehedge: str = ""
     hand: Operator = NO_OPERATOR

@@ -8,10 +8,12 @@ from decimal import Decimal as D
 import pytest
 
 from bot.domain.account import ExecKind
-from bot.domain.commands import Mode, Note
+from bot.domain.commands import Decided, Mode, Note
 from bot.domain.events import AccountRead, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
+from bot.domain.legs import Act
 from bot.domain.orders import Verdict
 from bot.domain.records import kind_of
+from bot.domain.thoughts import BreakerMoved
 from bot.engine import breakers, outlook
 from bot.engine.config import BreakerLimits
 from bot.journal.journal import BULK
@@ -55,6 +57,27 @@ def test_a_days_loss_trips_and_the_next_day_resets() -> None:
     desk.now_ms += DAY_MS
     read(desk, "8900")
     assert {} == desk.state.tripped
+
+
+def test_what_may_not_grow_is_told_once_an_hour_and_begun_as_soon_as_it_may() -> None:
+    """Half hedged under a tripped breaker: no hedge is begun that could only wait, none given up every two minutes. Reset, the growth
+    goes out with the next pulse, however lately it was told."""
+    desk = Desk()
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="half is lost"), desk.now_ms)
+    desk.start(reading=a_reading("0", "0.213"))
+    ends_ms = desk.now_ms + 2 * 3_600_000 + 60_000
+    while desk.now_ms < ends_ms:
+        desk.pulse(10)
+        desk.answer_reading(a_reading("0", "0.213"))
+    told = desk.diary.of(Decided)
+    assert ["first look", "review", "review"] == [decided.trigger for decided in told]
+    assert {(D("0.000"), D("0.270"))} == {(decided.long_target, decided.short_target) for decided in told}
+    assert [] == [note.text for note in desk.diary.of(Note) if note.kind == "hedge given up"]
+    assert [] == desk.orders
+
+    desk.engine.fold(BreakerMoved(name="drawdown", tripped=False, reason="a person resumes"), desk.now_ms)
+    desk.pulse(1)
+    assert [(Act.GROW, D("0.057"))] == [(order.act, order.qty) for order in desk.orders]
 
 
 def test_coin_that_lies_elsewhere_is_owned_all_the_same() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from bot.domain.account import CashKind, CashRow
 from bot.domain.commands import (
+    Decided,
     Mode,
     Note,
     PaymentPlanned,
@@ -22,6 +23,7 @@ from bot.domain.commands import (
     Trigger,
 )
 from bot.domain.events import CashSeen, LoanRead, MoneyAnswered, OperatorAsked, RepaymentSought, Verb
+from bot.domain.legs import Act
 from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
@@ -36,20 +38,26 @@ FALLEN = "99990"
 
 
 class LoanDesk(Desk):
-    """A desk with 0.27 BTC pledged in a Crypto Loan, the short of 0.27 opened at 116,000, and 8,000 of margin."""
+    """A desk with 0.27 BTC pledged in a Crypto Loan, the short of 0.27 (unless told) opened at 116,000, and 8,000 of margin."""
 
-    def __init__(self, **rules: Any) -> None:
+    def __init__(self, *, short: str = "0.27", tripped: bool = False, **rules: Any) -> None:
         config = a_config(loan=LoanRules(enabled=True, read_every_ms=10_000, **rules))
         super().__init__(replace(config, policy=config.policy._replace(min_interval_ms=0)))
         self.wallet = replace(a_wallet(btc="0", debt="0"), margin_balance=D(8000), maintenance_margin=D(150))
         usdt = replace(self.wallet.coins[1], wallet=D(8000), equity=D(8000))
         self.wallet = replace(self.wallet, coins=(self.wallet.coins[0], usdt))
-        self.start(reading=a_reading("0", "0.27", wallet=self.wallet))
+        if tripped:
+            self.trip()
+        self.start(reading=a_reading("0", short, wallet=self.wallet))
         self.reading = LoanReading(
             asked_ms=self.now_ms, structure=Structure.CRYPTO_LOAN, principal=D(16200), hourly_rate=D("0.0000068"),
             pledged_btc=D("0.27"), tiers=((D(0), D(1)),), transferable_usdt=D(7000),
         )  # fmt: skip
         self.read_loan()
+
+    def trip(self) -> None:
+        """Half is lost: no leg grows until a person has looked."""
+        self.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="half is lost"), self.now_ms)
 
     def read_loan(self, **changes: Any) -> None:
         self.reading = replace(self.reading, asked_ms=self.now_ms, **changes)
@@ -137,7 +145,7 @@ def test_cash_is_paid_when_a_reading_shows_it():
 def test_a_tripped_breaker_lets_only_the_defence_pay(trigger: Trigger):
     """In REDUCING the LTV still repays; the profit's share waits until the breaker is reset."""
     desk = LoanDesk()
-    desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="half is lost"), desk.now_ms)
+    desk.trip()
     desk.realised("2715")
     desk.read_loan()
     desk.fall(FALLEN if trigger is Trigger.LTV else "116000")
@@ -145,6 +153,18 @@ def test_a_tripped_breaker_lets_only_the_defence_pay(trigger: Trigger):
     assert Mode.REDUCING is desk.state.mode
     assert ([trigger] if trigger is Trigger.LTV else []) == [plan.trigger for plan in desk.told(PaymentPlanned)]
     assert [] == desk.told(PaymentRefused)
+
+
+def test_a_hedge_that_may_not_grow_does_not_stand_in_the_way_of_the_defence():
+    """Half hedged in REDUCING, the strategy wants a larger short, which nobody may send: its gain is realised all the same."""
+    desk = LoanDesk(short="0.135", tripped=True)
+    desk.pulse(1)
+    assert Mode.REDUCING is desk.state.mode
+    assert [D("0.270")] == [decided.short_target for decided in desk.told(Decided)]
+
+    desk.fall()
+    assert 1 == len(desk.told(RealiseWanted))
+    assert [Act.SHRINK] == [order.act for order in desk.orders]
 
 
 def test_what_was_realised_for_the_loan_is_repaid_though_the_price_came_back():
