@@ -96,8 +96,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 def children() -> list[int]:
-    """Processes that this one started and that are not gone."""
-    return [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    """Windows that this process started and that are not gone."""
+    tasks = [f"task/{task.name}/children" for task in Path("/proc/self/task").iterdir()]
+    started = [int(pid) for task in tasks for pid in told(os.getpid(), task).split()]
+    return [pid for pid in started if b"bot.window" in told(pid, "cmdline")]
 
 
 async def comes(asked: Callable[[], Awaitable[bool]]) -> None:
