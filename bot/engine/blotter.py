@@ -157,6 +157,11 @@ class Blotter:
                 order.written_off = order.reported - order.executed
                 self._file(order)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing can happen any more to any order."""
+        return not self._live
+
     def unsettled(self) -> tuple[OurOrder, ...]:
         """Orders of which something may still happen."""
         return tuple(self._live.values())

@@ -223,6 +223,8 @@ def measured(state: State, now_ms: int) -> Iterator[Measured]:
 def _came(state: State, measures: Measures) -> Decimal:
     """What came (> 0) or left since the baselines were taken and was neither won nor lost, USD: transfers, and what was borrowed, repaid,
     pledged or taken back. Interest is a loss."""
+    if not measures.moved and measures.loan == measures.loan_then:
+        return ZERO
     principal, pledged = (now - then for now, then in zip(measures.loan, measures.loan_then, strict=True))
     moved = sum(
         (

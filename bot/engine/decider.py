@@ -163,7 +163,7 @@ def _book(state: State) -> Book:
         return Book(_number(state.spot), -1, -1, 0, 0)
     legs, blotter = state.ledger.legs, state.blotter
     long, short = legs[Leg.LONG].qty, legs[Leg.SHORT].qty
-    if not blotter.unsettled():
+    if blotter.is_settled:
         return state.book.of(_booked, state.instrument, state.spot, long, short, ZERO, ZERO)
     on_its_way = blotter.in_flight(Leg.LONG), blotter.in_flight(Leg.SHORT)
     return _booked(state.instrument, state.spot, long, short, *on_its_way)

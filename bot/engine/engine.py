@@ -185,7 +185,7 @@ class Engine:
         if isinstance(event, LoanRead):
             yield from loan.adoption(state)
             yield from loan.remarks(state)
-        if state.blotter.unsettled():
+        if not state.blotter.is_settled:
             yield from reconciler.absences(state, now_ms)
         yield from breakers.changes(state, now_ms)
         if state.loan.open is not None:
@@ -193,7 +193,7 @@ class Engine:
         yield from sight.change(state, now_ms)
         yield from sight.remarks(state, now_ms)
         yield from reconciler.questions(state, now_ms)
-        if state.blotter.unsettled():
+        if not state.blotter.is_settled:
             yield from resting.leave(state, now_ms)
         if state.emergency is not None:
             yield from emergency.pursue(state, state.emergency, now_ms)

@@ -317,7 +317,7 @@ class State:
     @property
     def is_settled(self) -> bool:
         """Whether the legs are what they seem: nothing of ours in flight, no execution missing."""
-        return not self.ledger.is_waiting and not self.blotter.unsettled()
+        return self.blotter.is_settled and not self.ledger.is_waiting
 
     def spot_moved(self, hedge: Hedge) -> bool:
         """Whether the holding is another one than the hedge was decided for."""

@@ -97,10 +97,10 @@ def take(
     if _has_lapsed(state, now_ms):
         yield _lapsed(state)
     cycle, wanted = state.profit.cycle, state.realise_wanted
-    if sums is None or cycle is None or not _is_free(state, now_ms):
+    if sums is None or cycle is None:
         return
     why = wanted.why if wanted else _fired(state, cycle, sums)
-    if not why:
+    if not why or not _is_free(state, now_ms):
         return
     inputs = decider.inputs_of(state, now_ms)
     answer = decider.answer_to(state, inputs)
