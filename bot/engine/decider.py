@@ -59,10 +59,11 @@ def decide(state: State, now_ms: int) -> Iterator[Decided | Note]:
 
 
 def answer_to(state: State, inputs: DecisionInputs) -> Decision:
-    """`pipeline.decide`; the policy's wish, which knows no price, is asked for only when a bar or the spot has moved it."""
+    """`pipeline.decide`, asked only when something that it reads has moved; for the policy's wish, which knows no price, that is a bar or
+    the spot."""
     level, spot_btc, sigma = inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h
     wanted = state.wish.of(pipeline.wish, inputs.policy, level, spot_btc, sigma)
-    return pipeline.decide_on(inputs, wanted)
+    return state.answer.of(lambda *read: pipeline.decide_on(inputs, wanted), *pipeline.read_of(inputs))
 
 
 def waits_in_vain(state: State, answer: Decision) -> bool:

@@ -33,7 +33,7 @@ from bot.engine.loanbook import LoanBook
 from bot.engine.market import MarketBook
 from bot.engine.motion import MOST_HEDGES, Hedge, Tally, Tried
 from bot.engine.outside import OutsideFunding
-from bot.strategy.decision import Book, Memory, Operator
+from bot.strategy.decision import Book, Decision, Memory, Operator
 from bot.strategy.decision import Instrument as Lot
 from bot.strategy.pipeline import FIRST_MEMORY, NO_OPERATOR, Wish
 
@@ -265,6 +265,8 @@ class State:
     lot: Figure[Lot] = field(default_factory=Figure, repr=False)
     wish: Figure[Wish] = field(default_factory=Figure, repr=False)
     """What the strategy reads of legs and contract, and what it wants before it knows a price: work remembered."""
+    answer: Figure[Decision] = field(default_factory=Figure, repr=False)
+    """The strategy's last answer."""
     calm: Figure[bool] = field(default_factory=Figure, repr=False)
     """No breaker is tripped, and none trips."""
 

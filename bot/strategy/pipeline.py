@@ -40,6 +40,7 @@ __all__ = [
     "Wish",
     "decide",
     "decide_on",
+    "read_of",
     "wish",
 ]
 
@@ -157,18 +158,20 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     manual = stages.manual_stage(operator, emergency.after_btc, spot_btc)
     target_btc, multiplier = manual.after_btc, fund.value
 
+    clock = trade.clock_of(inputs)
     mood = trade.mood_of(operator, ltv_level, margin_level, fund.reason, floor.reason, emergency.reason)
     recentre = trade.recentring(last, policy, wanted.vol_level, ltv_level, margin_level, multiplier)
     least_steps = trade.least_order_steps(inputs)
     trade_plan = trade.plan(
         inputs,
+        clock,
         mood,
         recentre,
         target_btc,
         trade.split_share(policy, mood, vol.value, multiplier),
         cap_btc,
         least_steps,
-        trade.unknown_reason(inputs, fund.reason, floor.reason, margin.reason),
+        trade.unknown_reason(clock, fund.reason, floor.reason, margin.reason),
         codes.SIGMA_UNKNOWN if vol.reason == codes.VOL_UNKNOWN else 0,
     )
     memory = Memory(
@@ -181,6 +184,12 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
         recentre and trade.still_away(inputs, target_btc, least_steps),
     )
     return answer(wanted, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
+
+
+def read_of(inputs: DecisionInputs) -> tuple[object, ...]:
+    """All that a decision depends on: decisions of inputs that read equal are equal, though time has passed between them."""
+    market = inputs.market
+    return trade.clock_of(inputs), market[:1], market[2:], inputs[1:3], inputs[4:]
 
 
 def ltv_level_of(policy: Policy, previous: int, ltv: float) -> int:

@@ -30,6 +30,17 @@ CALM = Mood(0, 0, 0, 0, 0, 0)
 """Nothing but policy, band and schedule moves a leg."""
 
 
+class Clock(NamedTuple):
+    """All that a decision reads off the clock. Flags are 0 / 1."""
+
+    stale: int
+    """The price is old, or of unknown age."""
+    due: int
+    """The schedule's interval has passed since the last hedge."""
+    rested: int
+    """The least interval has passed since the last hedge."""
+
+
 class Plan(NamedTuple):
     """The trading half of a `decision.Decision`; the fields mean what they mean there."""
 
@@ -138,9 +149,19 @@ def split_share(policy: Policy, mood: Mood, h: float, multiplier: float) -> floa
     return h
 
 
-def unknown_reason(inputs: DecisionInputs, funding_reason: int, ltv_reason: int, margin_reason: int) -> int:
+def clock_of(inputs: DecisionInputs) -> Clock:
+    """The only reader of `now_ms` and of the price's age: where it reads the same, the time makes no difference."""
+    now_ms, last_ms, policy = inputs.now_ms, inputs.last_hedge_ms, inputs.policy
+    return Clock(
+        int(not inputs.market.price_age_ms <= policy.price_stale_after_ms),
+        int(hedge.schedule_due(now_ms, last_ms, policy.rehedge_interval_ms)),
+        int(hedge.interval_over(now_ms, last_ms, policy.min_interval_ms)),
+    )
+
+
+def unknown_reason(clock: Clock, funding_reason: int, ltv_reason: int, margin_reason: int) -> int:
     """The refusal that stands while something is unknown, should the trade grow |delta|; 0 when all is known."""
-    if price_is_stale(inputs):
+    if clock.stale == 1:
         return codes.GROWTH_WHILE_PRICE_STALE
     if ltv_reason == codes.LTV_UNKNOWN:
         return codes.GROWTH_WHILE_LTV_UNKNOWN
@@ -151,13 +172,9 @@ def unknown_reason(inputs: DecisionInputs, funding_reason: int, ltv_reason: int,
     return 0
 
 
-def price_is_stale(inputs: DecisionInputs) -> bool:
-    """True for an old price and for one of unknown age."""
-    return not inputs.market.price_age_ms <= inputs.policy.price_stale_after_ms
-
-
 def plan(
     inputs: DecisionInputs,
+    clock: Clock,
     mood: Mood,
     recentre: int,
     target_btc: float,
@@ -180,8 +197,7 @@ def plan(
     h = shrinking_first(gap_btc) if math.isnan(h) else h
     urgent = int(mood.at_once == 1 or is_far(policy, gap_btc, target_btc, delta_btc))
 
-    due = hedge.schedule_due(inputs.now_ms, inputs.last_hedge_ms, policy.rehedge_interval_ms)
-    by_clock = due and policy.schedule != decision.BAND_ONLY
+    by_clock = clock.due == 1 and policy.schedule != decision.BAND_ONLY
     whole = int(mood.whole == 1 or recentre == 1 or by_clock)
     inner_share = 0.0 if mood.at_once == 1 else policy.band_inner_share
     wanted_btc = hedge.band_trade_btc(gap_btc, policy.band_btc, inner_share, whole)
@@ -200,7 +216,7 @@ def plan(
     if reason == 0 and unknown != 0 and mood.decisive == 0 and grows(delta_btc, after_btc, step_btc):
         reason = unknown
     if reason == 0:
-        reason = timing(inputs, mood.at_once, urgent, due)
+        reason = timing(policy, clock, mood.at_once, urgent)
     if reason != 0:
         return stand_still(reason, h, delta_btc, gap_btc, urgent)
     return Plan(
@@ -307,13 +323,13 @@ def stillness(gap_steps: int, wanted_steps: int, least_steps: int, stale: bool) 
     return codes.NOTHING_TO_SHRINK if stale else codes.NO_ROOM_TO_GROW
 
 
-def timing(inputs: DecisionInputs, at_once: int, urgent: int, due: bool) -> int:
+def timing(policy: Policy, clock: Clock, at_once: int, urgent: int) -> int:
     """The reason to wait, or 0. Only routine trades wait for the least interval; only `at_once` beats the schedule."""
     if at_once == 1:
         return 0
-    if inputs.policy.schedule == decision.SCHEDULE_ONLY and not due:
+    if policy.schedule == decision.SCHEDULE_ONLY and clock.due == 0:
         return codes.NOT_DUE
-    if urgent == 0 and not hedge.interval_over(inputs.now_ms, inputs.last_hedge_ms, inputs.policy.min_interval_ms):
+    if urgent == 0 and clock.rested == 0:
         return codes.TOO_SOON
     return 0
 

@@ -12,7 +12,7 @@ from bot.strategy import codes, decision, funding, hedge, insurance, ladder, pro
 from bot.strategy.allocate import NO_LIMIT, allocate, collapse
 from bot.strategy.decision import HOLD, REFUSE, TRADE, DecisionInputs
 from bot.strategy.hysteresis import reached, settle
-from bot.strategy.pipeline import decide
+from bot.strategy.pipeline import decide, read_of
 from tests.unit.strategy.books import STEP, a_question
 
 SHARE = st.floats(0.0, 1.0)
@@ -326,6 +326,31 @@ def test_a_decision_carried_out_is_not_taken_again(question):
         short_steps=book.short_steps + first.short_change_steps,
     )
     assert decide(question._replace(book=done, memory=first.memory)).action == HOLD
+
+
+MOMENTS = st.tuples(st.integers(0, 90_000), st.sampled_from([0.0, 10_000.0, 10_001.0, math.nan]))
+
+
+@given(
+    question=questions(),
+    schedule=st.sampled_from([decision.BAND_ONLY, decision.BAND_AND_SCHEDULE, decision.SCHEDULE_ONLY]),
+    last_ms=st.sampled_from([-1, 0, 30_000]),
+    moments=st.tuples(MOMENTS, MOMENTS),
+)
+def test_a_decision_knows_of_time_only_what_it_is_said_to_read(question, schedule, last_ms, moments):
+    """Two moments that read the same bring the same answer, to the last figure: who holds the one need not ask for the other."""
+    policy = question.policy._replace(schedule=schedule, rehedge_interval_ms=60_000, min_interval_ms=20_000)
+    first, second = (
+        question._replace(
+            now_ms=now_ms,
+            last_hedge_ms=last_ms,
+            policy=policy,
+            market=question.market._replace(price_age_ms=age_ms),
+        )
+        for now_ms, age_ms in moments
+    )
+    assume(read_of(first) == read_of(second))
+    assert repr(decide(first)) == repr(decide(second))
 
 
 @given(question=questions())
