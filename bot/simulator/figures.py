@@ -21,7 +21,7 @@ MONEY = Context(prec=40, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Divi
 
 def booked(amount: Decimal) -> Decimal:
     """`amount` rounded half-even to the ledger's grain; the only rounding between a formula and a balance."""
-    return amount.quantize(GRAIN, context=MONEY)
+    return amount.quantize(GRAIN, None, MONEY)
 
 
 def plain(number: Decimal) -> str:
