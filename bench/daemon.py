@@ -30,7 +30,7 @@ from bot.engine import decider
 from bot.exchange.market_stream import MarketStream
 from bot.exchange.patience import Patience
 from bot.journal.journal import Journal
-from bot.strategy import pipeline
+from bot.strategy import pipeline, trade
 from tests.unit.engine.desk import NOW_MS, Desk, a_reading, a_ticker
 from tests.unit.exchange.frames import ack, delta, snapshot
 
@@ -95,6 +95,7 @@ def strategy(count: int) -> None:
     inputs = decider.inputs_of(desk.state, desk.now_ms)
     answer = pipeline.decide(inputs)
     wanted = pipeline.wish(inputs.policy, inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h)
+    clock = trade.clock_of(inputs)
 
     def put_together() -> object:
         parts = [type(part)(*part) if isinstance(part, tuple) else part for part in answer]
@@ -104,7 +105,7 @@ def strategy(count: int) -> None:
     floor = seconds(lambda: [put_together() for _ in range(count)]) * each
     for what, work in (
         ("strategy: decide", lambda: pipeline.decide(inputs)),
-        ("strategy: decide_on, the wish held", lambda: pipeline.decide_on(inputs, wanted)),
+        ("strategy: decide_on, wish and clock held", lambda: pipeline.decide_on(inputs, wanted, clock)),
         ("strategy: the engine's inputs", lambda: decider.inputs_of(desk.state, desk.now_ms)),
     ):
         tell(what, seconds(lambda work=work: [work() for _ in range(count)]) * each, "its answer put together", floor)  # type: ignore[misc]

@@ -21,7 +21,7 @@ from bot.engine import ltv, outside, throttle
 from bot.engine.config import Style
 from bot.engine.modes import MODES
 from bot.engine.state import Hedge, State
-from bot.strategy import codes, pipeline, reasons
+from bot.strategy import codes, pipeline, reasons, trade
 from bot.strategy import decision as words
 from bot.strategy.decision import Account, Book, Decision, DecisionInputs, Instrument, Market, Memory, Policy
 
@@ -63,7 +63,8 @@ def answer_to(state: State, inputs: DecisionInputs) -> Decision:
     the spot."""
     level, spot_btc, sigma = inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h
     wanted = state.wish.of(pipeline.wish, inputs.policy, level, spot_btc, sigma)
-    return state.answer.of(lambda *read: pipeline.decide_on(inputs, wanted), *pipeline.read_of(inputs))
+    clock = trade.clock_of(inputs)
+    return state.answer.of(lambda *read: pipeline.decide_on(inputs, wanted, clock), *pipeline.read_of(inputs, clock))
 
 
 def waits_in_vain(state: State, answer: Decision) -> bool:

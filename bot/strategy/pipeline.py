@@ -121,7 +121,7 @@ class Wish(NamedTuple):
 def decide(inputs: DecisionInputs) -> Decision:
     """Decide the next hedge. Pure: equal inputs give equal decisions, to the last bit."""
     wanted = wish(inputs.policy, inputs.memory.vol_level, inputs.book.spot_btc, inputs.market.sigma_24h)
-    return decide_on(inputs, wanted)
+    return decide_on(inputs, wanted, trade.clock_of(inputs))
 
 
 def wish(policy: Policy, last_level: int, spot_btc: float, sigma_24h: float) -> Wish:
@@ -132,8 +132,8 @@ def wish(policy: Policy, last_level: int, spot_btc: float, sigma_24h: float) -> 
     return Wish(int(policy_is_sane(policy)), level, user, vol)
 
 
-def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
-    """`decide`, by who holds the wish of these very inputs already."""
+def decide_on(inputs: DecisionInputs, wanted: Wish, clock: trade.Clock) -> Decision:
+    """`decide`, by who holds the wish of these very inputs already, and what they read off the clock."""
     refusal = missing_input(inputs, wanted.is_sane)
     if refusal != 0:
         return refused(inputs, refusal)
@@ -158,7 +158,6 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     manual = stages.manual_stage(operator, emergency.after_btc, spot_btc)
     target_btc, multiplier = manual.after_btc, fund.value
 
-    clock = trade.clock_of(inputs)
     mood = trade.mood_of(operator, ltv_level, margin_level, fund.reason, floor.reason, emergency.reason)
     recentre = trade.recentring(last, policy, wanted.vol_level, ltv_level, margin_level, multiplier)
     least_steps = trade.least_order_steps(inputs)
@@ -186,10 +185,10 @@ def decide_on(inputs: DecisionInputs, wanted: Wish) -> Decision:
     return answer(wanted, fund, floor, margin, emergency, manual, ltv, mm_rate, trade_plan, memory)
 
 
-def read_of(inputs: DecisionInputs) -> tuple[object, ...]:
+def read_of(inputs: DecisionInputs, clock: trade.Clock) -> tuple[object, ...]:
     """All that a decision depends on: decisions of inputs that read equal are equal, though time has passed between them."""
     market = inputs.market
-    return trade.clock_of(inputs), market[:1], market[2:], inputs[1:3], inputs[4:]
+    return clock, market[:1], market[2:], inputs[1:3], inputs[4:]
 
 
 def ltv_level_of(policy: Policy, previous: int, ltv: float) -> int:

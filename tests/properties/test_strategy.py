@@ -13,6 +13,7 @@ from bot.strategy.allocate import NO_LIMIT, allocate, collapse
 from bot.strategy.decision import HOLD, REFUSE, TRADE, DecisionInputs
 from bot.strategy.hysteresis import reached, settle
 from bot.strategy.pipeline import decide, read_of
+from bot.strategy.trade import clock_of
 from tests.unit.strategy.books import STEP, a_question
 
 SHARE = st.floats(0.0, 1.0)
@@ -349,7 +350,7 @@ def test_a_decision_knows_of_time_only_what_it_is_said_to_read(question, schedul
         )
         for now_ms, age_ms in moments
     )
-    assume(read_of(first) == read_of(second))
+    assume(read_of(first, clock_of(first)) == read_of(second, clock_of(second)))
     assert repr(decide(first)) == repr(decide(second))
 
 
