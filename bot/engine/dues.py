@@ -34,13 +34,13 @@ def _top_up(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
     """The margin ladder asks for more margin, and USDT lies idle in the Funding wallet."""
     if reading.structure is not Structure.CRYPTO_LOAN or reading.funding_usdt < 1:
         return None
-    figures = ltv.figures(state, now_ms)
-    level = pipeline.margin_level_of(state.config.policy, state.memory.margin_level, figures.mm_rate)
+    mm_rate = ltv.margin_rate(state)
+    level = pipeline.margin_level_of(state.config.policy, state.memory.margin_level, mm_rate)
     if level < ladder.MARGIN_TOP_UP:
         return None
     return Wish(
         trigger=Trigger.TOP_UP,
-        why=f"the margin of the perps is used to {figures.mm_rate:.0%}",
+        why=f"the margin of the perps is used to {mm_rate:.0%}",
         usdt=reading.funding_usdt,
     )
 
@@ -51,23 +51,23 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
     rules = state.config.loan
     if reading.structure is not Structure.CRYPTO_LOAN:
         return None
-    figures = ltv.figures(state, now_ms)
-    level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, figures.ltv)
+    stands = ltv.standing(state, now_ms)
+    level = pipeline.ltv_level_of(state.config.policy, state.memory.ltv_level, stands.ltv)
     spends_reserve = bool(ladder.loan_actions(level) & ladder.SPEND_RESERVE)
-    from_reserve = min(state.loan.reserve(rules), _need(state, figures, rules.reserve_to)) if spends_reserve else ZERO
+    from_reserve = min(state.loan.reserve(rules), _need(state, stands, rules.reserve_to)) if spends_reserve else ZERO
     if not rules.sweep:
-        return _from_reserve_alone(state, figures, from_reserve)
+        return _from_reserve_alone(state, stands, from_reserve)
     begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, state.market.recent_fall)
-    target = ladder.sweep_target_ltv(level, figures.ltv, begins, rules.sweep_to, rules.warning_to)
+    target = ladder.sweep_target_ltv(level, stands.ltv, begins, rules.sweep_to, rules.warning_to)
     if math.isnan(target) and state.loan.is_sweeping:
         target = rules.sweep_to  # what was realised for the loan goes there, though the price came back a little
-    if math.isnan(target) or figures.ltv <= target:
+    if math.isnan(target) or stands.ltv <= target:
         return None
-    need = _need(state, figures, target)
+    need = _need(state, stands, target)
     urgent = level >= ladder.CRITICAL
     return Wish(
         trigger=Trigger.LTV,
-        why=f"LTV {figures.ltv:.2%}, down to {target:.0%}",
+        why=f"LTV {stands.ltv:.2%}, down to {target:.0%}",
         usdt=need,
         from_profit=state.loan.unshared,
         from_reserve=from_reserve,
@@ -76,13 +76,13 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
     )
 
 
-def _from_reserve_alone(state: State, figures: ltv.Figures, from_reserve: Decimal) -> Wish | None:
+def _from_reserve_alone(state: State, stands: ltv.Standing, from_reserve: Decimal) -> Wish | None:
     """What was set aside for CRITICAL, and no gain."""
     if from_reserve < state.config.loan.repay_min_usdt:
         return None
     return Wish(
         trigger=Trigger.LTV,
-        why=f"LTV {figures.ltv:.2%}, the reserve down to {state.config.loan.reserve_to:.0%}",
+        why=f"LTV {stands.ltv:.2%}, the reserve down to {state.config.loan.reserve_to:.0%}",
         usdt=from_reserve,
         from_profit=state.loan.unshared,
         from_reserve=from_reserve,
@@ -135,11 +135,11 @@ def _by_profit(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
     )
 
 
-def _need(state: State, figures: ltv.Figures, target: float) -> Decimal:
+def _need(state: State, stands: ltv.Standing, target: float) -> Decimal:
     """USDT that bring the LTV to `target` now."""
     assert state.market.ticker is not None
     collateral = float(state.loan.pledged or ZERO)
-    need = ladder.repay_needed_usdt(figures.debt, target, collateral, float(state.market.ticker.index), figures.ratio)
+    need = ladder.repay_needed_usdt(stands.debt, target, collateral, float(state.market.ticker.index), stands.ratio)
     return ZERO if math.isnan(need) else Decimal(f"{need:.6f}")
 
 

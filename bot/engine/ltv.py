@@ -23,6 +23,7 @@ __all__ = [
     "DISAGREEMENT",
     "TELLING",
     "Figures",
+    "Standing",
     "account_btc",
     "cash_usdt",
     "coin_apart_usd",
@@ -30,8 +31,10 @@ __all__ = [
     "disagrees",
     "figures",
     "is_elsewhere",
+    "margin_rate",
     "ours_and_venues",
     "projected_interest",
+    "standing",
     "tiered",
     "unrealised",
 ]
@@ -43,6 +46,16 @@ TELLING = 2
 """... in so many readings in a row: prices move between two reads."""
 BORROW_MMR = 0.04
 """Maintenance margin of borrowed coin (Bybit: spot-margin-uta/position-tiers)."""
+
+
+class Standing(NamedTuple):
+    """What is owed, and how it stands to the collateral; NaN where something is unknown."""
+
+    debt: float
+    ratio: float
+    """What a USD of the collateral counts for."""
+    ltv: float
+    """What the ladder looks at."""
 
 
 class Figures(NamedTuple):
@@ -64,24 +77,35 @@ class Figures(NamedTuple):
 def figures(state: State, now_ms: int) -> Figures:
     """Debt, LTV, margin rate and both liquidation prices, now."""
     book, ticker = state.loan, state.market.ticker
-    wallet = state.wallet
-    if ticker is None or wallet is None:
+    if ticker is None or state.wallet is None:
         return Figures(book.structure, *[math.nan] * 7)
-    mark, index = float(ticker.mark), float(ticker.index)
-    pledged_loan = book.structure is Structure.CRYPTO_LOAN
-    debt = debt_now(state, now_ms)
-    ratio = collateral_ratio(state, index)
-    spot = _float(state.spot)
-    gain = unrealised(state, mark)
-    mm_rate = risk.maintenance_rate(_float(wallet.maintenance_margin), _float(wallet.margin_balance))
-    if pledged_loan:
-        ltv = insurance.loan_ltv(debt, _float(book.pledged), index, ratio)
-        net = insurance.net_ltv(debt, gain + cash_usdt(state), spot, mark, ratio)
-    else:
-        ltv = insurance.loan_ltv(debt, spot, mark, state.config.collateral_ratio)
-        net = ltv
+    mark, gain = float(ticker.mark), unrealised(state, float(ticker.mark))
+    debt, ratio, ltv = standing(state, now_ms)
+    net = ltv
+    if book.structure is Structure.CRYPTO_LOAN:
+        net = insurance.net_ltv(debt, gain + cash_usdt(state), _float(state.spot), mark, ratio)
     down, up = _liquidation(state, mark, debt, ratio, gain)
-    return Figures(book.structure, debt, ltv, net, ratio, mm_rate, down, up)
+    return Figures(book.structure, debt, ltv, net, ratio, margin_rate(state), down, up)
+
+
+def standing(state: State, now_ms: int) -> Standing:
+    """Debt and LTV, now: asked on every pulse, so without what only people read."""
+    book, ticker = state.loan, state.market.ticker
+    if ticker is None or state.wallet is None:
+        return Standing(math.nan, math.nan, math.nan)
+    debt, ratio = debt_now(state, now_ms), collateral_ratio(state, float(ticker.index))
+    if book.structure is Structure.CRYPTO_LOAN:
+        return Standing(debt, ratio, insurance.loan_ltv(debt, _float(book.pledged), float(ticker.index), ratio))
+    ltv = insurance.loan_ltv(debt, _float(state.spot), float(ticker.mark), state.config.collateral_ratio)
+    return Standing(debt, ratio, ltv)
+
+
+def margin_rate(state: State) -> float:
+    """The maintenance margin rate of the wallet seen last; NaN while there is none."""
+    wallet = state.wallet
+    if wallet is None:
+        return math.nan
+    return risk.maintenance_rate(_float(wallet.maintenance_margin), _float(wallet.margin_balance))
 
 
 def debt_now(state: State, now_ms: int) -> float:
