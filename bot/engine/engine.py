@@ -94,10 +94,8 @@ class Engine:
             if isinstance(event, _LOOKED_AT_ON_THE_PULSE):
                 self._take(event, now_ms)
                 return ()
-            for fact in (*reconciler.unbooked(event, self.state), event):
-                if self._take(fact, now_ms) and isinstance(fact, reconciler.REMARKABLE):
-                    for remark in reconciler.remarks(self.state, fact):
-                        self._take(remark, now_ms)
+            if not isinstance(event, Ticked):  # a pulse tells of nothing and is no record: it only makes us think
+                self._take_in(event, now_ms)
             for record in self.think(event, now_ms) if self._is_awake else ():
                 self._take(record, now_ms)
                 if isinstance(record, Command):
@@ -118,14 +116,20 @@ class Engine:
         except Broken as broken:
             self.state.broken = str(broken)
 
+    def _take_in(self, event: Event, now_ms: int) -> None:
+        """Take what an event shows of executions and cash that are not booked yet, then the event itself, each with a remark on it."""
+        for fact in (*reconciler.unbooked(event, self.state), event):
+            if self._take(fact, now_ms) and isinstance(fact, reconciler.REMARKABLE):
+                for remark in reconciler.remarks(self.state, fact):
+                    self._take(remark, now_ms)
+
     def _take(self, record: Record, now_ms: int) -> bool:
         """Write a record and fold it; False for an execution or a cash row that is booked already."""
         if isinstance(record, ExecutionSeen) and self.state.ledger.knows(record.execution):
             return False  # the venue repeats itself; the journal does not
         if isinstance(record, CashSeen) and self.state.cash.knows(record.row):
             return False
-        if not isinstance(record, Ticked):
-            self._diary.append(record, now_ms)
+        self._diary.append(record, now_ms)
         if isinstance(record, Started):
             self._is_awake = True
         self.fold(record, now_ms)
@@ -227,7 +231,7 @@ class Engine:
 
     def fold(self, record: Record, now_ms: int) -> None:
         """Write one record into the state."""
-        self.state.records += not isinstance(record, Ticked)
+        self.state.records += 1
         _HEARD_BY[type(record)](self.state, record, now_ms)
 
 
