@@ -17,26 +17,16 @@ import pytest
 import structlog
 
 from bot import logs
+from tests.overheard import overheard
 
 SECRET = 'canary-"secret"-000001'
 
 
 @pytest.fixture
 def out() -> Iterator[io.StringIO]:
-    """Where the lines go. Standard logging is handed back as it was, for the test runner's own sake."""
-    handlers, level, hook, thread_hook = (
-        logging.root.handlers[:],
-        logging.root.level,
-        sys.excepthook,
-        threading.excepthook,
-    )
-    stream = io.StringIO()
-    yield stream
-    logs.close()
-    logging.captureWarnings(False)
-    logging.root.handlers[:], sys.excepthook, threading.excepthook = handlers, hook, thread_hook
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
+    """Where the lines go."""
+    with overheard() as stream:
+        yield stream
 
 
 def written(out: io.StringIO) -> list[dict[str, Any]]:
@@ -273,6 +263,7 @@ def test_a_frozen_terminal_costs_lines_never_time():
 CRASH = """
 import structlog, sys
 from bot import logs
+from tests.overheard import overheard
 logs.configure(form="json", secrets=["canary-secret-000001"])
 structlog.get_logger("hedgelock").info("up")
 raise RuntimeError("canary-secret-000001")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from bot.monitoring.alerts.service import AlertOptions, Alerts, try_out
 from bot.monitoring.alerts.urls import secrets_of
 from bot.monitoring.pulse import Vitals
 from tests.build import a_view
+from tests.overheard import overheard
 from tests.patience import until
 
 CANARY = "AAH-canary-token-0123456789"
@@ -115,16 +115,12 @@ async def test_the_trial_says_what_each_channel_said() -> None:
 
 async def test_no_address_appears_anywhere() -> None:
     """Canaries: not in logs at debug, not in the options' repr, not in what the dashboard is told."""
-    stream = io.StringIO()
     options = AlertOptions(urls=(FIRST, SECOND))
-    logs.configure(level="debug", form="json", secrets=[*secrets_of(FIRST), *secrets_of(SECOND)], stream=stream)
-    try:
-        with respx.mock() as net:
-            net.post(TELEGRAM).mock(side_effect=httpx.ConnectError(f"cannot reach {TELEGRAM}"))
-            net.post(SLACK).mock(return_value=httpx.Response(500, text=SLACK))
-            receipts = await try_out(options, rng=Random(1))
-    finally:
-        logs.close()
+    with overheard() as stream, respx.mock() as net:
+        logs.configure(level="debug", form="json", secrets=[*secrets_of(FIRST), *secrets_of(SECOND)], stream=stream)
+        net.post(TELEGRAM).mock(side_effect=httpx.ConnectError(f"cannot reach {TELEGRAM}"))
+        net.post(SLACK).mock(return_value=httpx.Response(500, text=SLACK))
+        receipts = await try_out(options, rng=Random(1))
 
     said = stream.getvalue() + repr(options) + repr(receipts)
     assert "alert not delivered" in said
