@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from bot.domain.clock import elapsed_s
 from bot.domain.view import BotView, WhatIfView
@@ -41,9 +42,9 @@ _PATIENCE_S = 10.0  # after a look that failed
 class Web:
     """The dashboard and its API.
 
-    `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block. `next_look`
-    returns when it is time to look again, at an even pace unless told otherwise. `trouble` says why no picture can be trusted, "" where
-    none is known. `doors` are handed over open, or opened by `bind`.
+    `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block. `look_now` is
+    awaited before a request is answered; `next_look` returns when it is time to look for news, at an even pace unless told otherwise.
+    `trouble` says why no picture can be trusted, "" where none is known. `doors` are handed over open, or opened by `bind`.
     """
 
     def __init__(
@@ -59,11 +60,13 @@ class Web:
         trouble: Callable[[], str] | None = None,
         doors: Doors | None = None,
         next_look: Callable[[], Awaitable[None]] | None = None,
+        look_now: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         guard.check_exposure(options.host, options.token)
         self._options = options
         self._doors = doors
         self._next_look = next_look or _look_evenly
+        self._look_now = look_now or _at_once
         self._view = view
         self._vitals = vitals
         self._more = more or dict
@@ -103,7 +106,7 @@ class Web:
                 **self._api(),
                 **self._checks(),
                 **(past.gets() if past else {}),
-                **(verbs.gets() if verbs else {}),
+                **{path: self._seeing(handler) for path, handler in (verbs.gets() if verbs else {}).items()},
             },
             posts=verbs.posts() if verbs else None,
         )
@@ -171,7 +174,7 @@ class Web:
 
     def _api(self) -> Routes:
         return {
-            "/api/v1/status": self._status,
+            "/api/v1/status": self._seeing(self._status),
             "/api/v1/stream": self._broadcast.serve,
             "/api/v1/trail": self._trail_points,
             "/api/v1/what-if": self._what_if,
@@ -179,12 +182,21 @@ class Web:
 
     def _checks(self) -> Routes:
         return {
-            "/health": self._overall,
+            "/health": self._seeing(self._overall),
             "/health/live": self._live,
-            "/health/ready": self._ready,
-            "/health/trading": self._trading,
-            "/metrics": self._scrape,
+            "/health/ready": self._seeing(self._ready),
+            "/health/trading": self._seeing(self._trading),
+            "/metrics": self._seeing(self._scrape),
         }
+
+    def _seeing(self, handler: Handler) -> Handler:
+        """The handler, asked once the engine has been looked at."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            await self._look_now()
+            return await handler(request)
+
+        return answer
 
     async def _index(self, _request: web.Request) -> web.StreamResponse:
         return self._static["index.html"].response()
@@ -232,6 +244,10 @@ class Web:
 
 async def _look_evenly() -> None:
     await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _at_once() -> None:
+    """The view is the engine's own."""
 
 
 async def _no_rows() -> tuple[WhatIfView, ...]:

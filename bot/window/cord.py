@@ -25,6 +25,7 @@ __all__ = [
     "BookAnswered",
     "BookAsked",
     "Cord",
+    "LookAsked",
     "NotAnswered",
     "Opening",
     "Picture",
@@ -58,6 +59,10 @@ class Picture(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     vitals: Vitals
     offers: tuple[VerbOffer, ...]
     more: dict[str, Any]
+
+
+class LookAsked(msgspec.Struct, frozen=True, tag=True):
+    """Somebody looks now: another picture, please."""
 
 
 class VerbAsked(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -97,7 +102,7 @@ class NotAnswered(msgspec.Struct, frozen=True, tag=True):
 
 
 ToWindow = Opening | Picture | VerbAnswered | BookAnswered | NotAnswered
-ToEngine = VerbAsked | BookAsked
+ToEngine = LookAsked | VerbAsked | BookAsked
 
 Heard = TypeVar("Heard", ToWindow, ToEngine)
 Said = TypeVar("Said", ToWindow, ToEngine)

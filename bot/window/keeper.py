@@ -28,6 +28,7 @@ from bot.window.cord import (
     BookAnswered,
     BookAsked,
     Cord,
+    LookAsked,
     NotAnswered,
     Opening,
     Picture,
@@ -41,8 +42,6 @@ __all__ = ["NearEngine", "Surroundings", "Window"]
 
 _log = structlog.get_logger("hedgelock")
 
-_A_TURN_S = 0.02
-"""Between a verb and the picture that goes before its answer: whoever asked sees what became of it."""
 _STUCK_S = 30.0
 """A window that takes nothing for so long is killed and started anew."""
 _LEAVE_WITHIN_S = 2.0
@@ -175,9 +174,12 @@ class Window:
     async def _listen(self, cord: Cord[ToEngine, ToWindow], tasks: asyncio.TaskGroup) -> None:
         """Answer until the other end is gone; a verb may take its time, and others are answered meanwhile."""
         while (asked := await cord.hear()) is not None:
-            tasks.create_task(self._answer(cord, asked))
+            if isinstance(asked, LookAsked):
+                self._show_once(cord)
+            else:
+                tasks.create_task(self._answer(cord, asked))
 
-    async def _answer(self, cord: Cord[ToEngine, ToWindow], asked: ToEngine) -> None:
+    async def _answer(self, cord: Cord[ToEngine, ToWindow], asked: VerbAsked | BookAsked) -> None:
         try:
             match asked:
                 case BookAsked():
@@ -186,8 +188,6 @@ class Window:
                     answer = await self._engine.desk.ask(
                         asked.verb, reason=asked.reason, confirm=asked.confirm, who=asked.who, amount=asked.amount
                     )
-                    await asyncio.sleep(_A_TURN_S)
-                    self._show_once(cord)
                     cord.say(VerbAnswered(asked.number, answer))
         except Exception:  # noqa: BLE001 - one question that fails is no reason to answer no other
             _log.exception("a question of the dashboard could not be answered")

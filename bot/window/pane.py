@@ -34,6 +34,7 @@ from bot.window.cord import (
     BookAnswered,
     BookAsked,
     Cord,
+    LookAsked,
     NotAnswered,
     Opening,
     Picture,
@@ -47,6 +48,7 @@ __all__ = ["FarEngine", "serve"]
 
 SILENT_S = 5.0
 """An engine that shows nothing for so long is told apart from one that has nothing new."""
+_LOOK_WITHIN_S = 0.5
 _ANSWER_WITHIN_S = 60.0
 _NICENESS = 5
 _DIES_FIRST = "300"  # of -1000 to 1000: where memory runs out, the engine is the last to go
@@ -80,6 +82,7 @@ async def serve(fd: int) -> None:
         trouble=engine.trouble,
         doors=_inherited(opening),
         next_look=engine.news,
+        look_now=engine.look,
     )
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(engine.listen())
@@ -119,6 +122,7 @@ class FarEngine:
                 case Picture():
                     self._picture, self._seen_s = said, elapsed_s()
                     self._news.set()
+                    self._news = asyncio.Event()
                 case VerbAnswered() | BookAnswered() | NotAnswered():
                     asked = self._open.get(said.number)
                     if asked is not None and not asked.done():
@@ -129,7 +133,13 @@ class FarEngine:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(2 * LOOK_EVERY_S):
                 await self._news.wait()
-        self._news.clear()
+
+    async def look(self) -> None:
+        """See the engine as it is now; one that does not show itself at once is shown as it was."""
+        self._cord.say(LookAsked())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_WITHIN_S):
+                await self._news.wait()
 
     def view(self) -> BotView:
         """What was shown last; of an engine that has fallen silent, with that as the first reason not to trust it."""
@@ -192,7 +202,7 @@ class FarEngine:
             return ()
         return await asyncio.to_thread(outlook.what_if_rows, answered.book, answered.policy)
 
-    async def _answer_to(self, number: int, asked: ToEngine) -> VerbAnswered | BookAnswered:
+    async def _answer_to(self, number: int, asked: VerbAsked | BookAsked) -> VerbAnswered | BookAnswered:
         """Raises Unavailable where the engine fails at it or does not answer."""
         self._open[number] = asyncio.get_running_loop().create_future()
         self._cord.say(asked)

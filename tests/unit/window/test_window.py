@@ -143,7 +143,7 @@ async def test_the_past_and_other_prices_are_told_there(house: House) -> None:
 
 
 async def test_a_verb_is_passed_on_and_seen_by_whoever_asked(house: House) -> None:
-    """The engine hears who asked; a look after the answer shows what became of it."""
+    """The engine hears who asked; a look is of the moment it is taken, so the next one shows what became of it."""
     house.view = lambda: replace(a_view(), why="paused" if len(house.inbox) else "not paused")
 
     assert 409 == (await house.post("pause"))[0]
