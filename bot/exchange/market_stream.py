@@ -14,6 +14,7 @@ The rules of the file:
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -143,16 +144,16 @@ def _plausible(wire: TickerWire, ts_ms: int) -> TickerSeen:
     try:
         seen = TickerSeen(
             at_ms=millis(ts_ms, "ts"),
-            last=positive(wire.last_price, "lastPrice"),
-            mark=positive(wire.mark_price, "markPrice"),
-            index=positive(wire.index_price, "indexPrice"),
-            bid=positive(wire.bid1_price, "bid1Price"),
-            ask=positive(wire.ask1_price, "ask1Price"),
-            funding_rate=maybe_amount(wire.funding_rate, "fundingRate"),
+            last=_price(wire.last_price, "lastPrice"),
+            mark=_price(wire.mark_price, "markPrice"),
+            index=_price(wire.index_price, "indexPrice"),
+            bid=_price(wire.bid1_price, "bid1Price"),
+            ask=_price(wire.ask1_price, "ask1Price"),
+            funding_rate=_amount(wire.funding_rate, "fundingRate"),
             next_funding_ms=millis(wire.next_funding_time or "", "nextFundingTime") or None,
             funding_interval_h=_whole_hours(wire.funding_interval_hour),
-            bid_qty=maybe_amount(wire.bid1_size, "bid1Size"),
-            ask_qty=maybe_amount(wire.ask1_size, "ask1Size"),
+            bid_qty=_amount(wire.bid1_size, "bid1Size"),
+            ask_qty=_amount(wire.ask1_size, "ask1Size"),
         )
     except BadNumber as error:
         raise BadRow("bad price", str(error)) from None
@@ -165,6 +166,11 @@ def _plausible(wire: TickerWire, ts_ms: int) -> TickerSeen:
     return seen
 
 
+# A delta changes few of these texts: what was a number a moment ago is not read again.
+_price, _amount = lru_cache(64)(positive), lru_cache(64)(maybe_amount)
+
+
+@lru_cache(4)
 def _whole_hours(raw: str | None) -> int | None:
     hours = maybe_amount(raw, "fundingIntervalHour")
     if hours is None:

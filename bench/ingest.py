@@ -1,0 +1,207 @@
+"""What a ticker costs from the socket to the engine's books, beside ccxt.pro, pybit and a bare websocket with `json.loads`.
+
+    python -m bench.ingest [--frames 20000]
+
+A server pushes Bybit's ticker deltas as fast as they are taken. Each reader is a process of its own and takes them all; CPU seconds from
+the first to the last. Ours does everything that the daemon does for them: decode, merge, check, fold, and a pulse with a whole decision
+for every fifth, as at ten tickers and two pulses a second. The peers read and parse, and decide nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from random import Random
+from statistics import median
+from typing import Any
+
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from bench.daemon import a_hedged_desk
+from bot.domain.events import Event, Ticked, TickerSeen
+from bot.exchange.market_stream import MarketStream
+from bot.exchange.patience import Patience
+from bot.exchange.socket import drive
+from tests.conformance.clients import SYMBOL, ccxt_pro_at, pybit_at
+from tests.unit.engine.desk import NOW_MS
+from tests.unit.exchange.frames import delta, snapshot
+
+TOPIC, LAST = "tickers.BTCUSDT", "116077.7"
+A_PULSE_EVERY = 5
+ROUNDS = 3
+
+
+async def push(frames: int) -> None:
+    """Serve whoever subscribes to the ticker: an answer, a snapshot, the deltas."""
+    texts = [
+        delta(NOW_MS + n, lastPrice=f"{116_000 + n % 50}.0", markPrice=f"{116_000 + n % 50}.1") for n in range(frames)
+    ]
+    texts.append(delta(NOW_MS + frames, lastPrice=LAST))
+
+    async def talk(connection: ServerConnection) -> None:
+        while (said := await _heard(connection)) is not None:
+            asked = json.loads(said)
+            answer = {
+                "success": True,
+                "ret_msg": "",
+                "conn_id": "x",
+                "req_id": asked.get("req_id", ""),
+                "op": asked["op"],
+            }
+            await connection.send(json.dumps(answer))
+            if TOPIC in asked.get("args", ()):
+                await connection.send(snapshot(NOW_MS - 1))
+                for text in texts:
+                    await connection.send(text)
+
+    async with serve(talk, "127.0.0.1", 0, compression=None) as server:
+        print(next(iter(server.sockets)).getsockname()[1], flush=True)
+        await server.serve_forever()
+
+
+async def _heard(connection: ServerConnection) -> str | bytes | None:
+    try:
+        return await connection.recv()
+    except ConnectionClosed:  # a reader that has what it wants leaves without a word
+        return None
+
+
+class Sink:
+    """In the place of the inbox: takes events and forgets them."""
+
+    def __init__(self) -> None:
+        self.done = asyncio.Event()
+
+    def put(self, event: Event) -> None:
+        if isinstance(event, TickerSeen):
+            self.hear(event)
+            if f"{event.last}" == LAST:
+                self.done.set()
+
+    def hear(self, ticker: TickerSeen) -> None:
+        pass
+
+
+class Wheel(Sink):
+    """Every ticker becomes a turn, none is skipped for a newer one, and every fifth is followed by a pulse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._desk, self._count = a_hedged_desk(), 0
+
+    def hear(self, ticker: TickerSeen) -> None:
+        self._desk.hear(ticker)
+        self._count += 1
+        if self._count % A_PULSE_EVERY == 0:
+            self._desk.hear(Ticked())
+
+
+async def ours(url: str) -> float:
+    return await _driven(url, Wheel())
+
+
+async def our_reader(url: str) -> float:
+    return await _driven(url, Sink())
+
+
+async def _driven(url: str, wheel: Sink) -> float:
+    stream = MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=Patience())
+    begun = time.process_time()
+    reading = asyncio.ensure_future(
+        drive(stream, f"{url}/v5/public/linear", wheel, rng=Random(1), patience=Patience())  # type: ignore[arg-type]
+    )
+    await wheel.done.wait()
+    reading.cancel()
+    return time.process_time() - begun
+
+
+async def bare(url: str) -> float:
+    async with connect(f"{url}/v5/public/linear", compression=None) as socket:
+        await socket.send(json.dumps({"op": "subscribe", "args": [TOPIC]}))
+        begun = time.process_time()
+        async for text in socket:
+            if json.loads(text).get("data", {}).get("lastPrice") == LAST:
+                break
+        return time.process_time() - begun
+
+
+async def by_ccxt_pro(url: str) -> float:
+    async with ccxt_pro_at(url.replace("ws", "http", 1)) as exchange:
+        known = {"id": "BTCUSDT", "symbol": SYMBOL, "base": "BTC", "quote": "USDT", "settle": "USDT"}
+        kind = {"type": "swap", "swap": True, "spot": False, "linear": True, "inverse": False, "contract": True}
+        exchange.set_markets([exchange.safe_market_structure(known | kind)])
+        begun = time.process_time()
+        while (await exchange.watch_ticker(SYMBOL))["last"] != float(LAST):
+            pass
+        return time.process_time() - begun
+
+
+async def by_pybit(url: str) -> float:
+    from pybit.unified_trading import WebSocket
+
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def heard(message: dict[str, Any]) -> None:
+        if message["data"]["lastPrice"] == LAST:
+            loop.call_soon_threadsafe(done.set)
+
+    with pybit_at(url.replace("ws", "http", 1)):
+        begun = time.process_time()
+        WebSocket(testnet=False, channel_type="linear").ticker_stream("BTCUSDT", heard)
+        await done.wait()
+        return time.process_time() - begun
+
+
+READERS: dict[str, Callable[[str], Awaitable[float]]] = {
+    "websockets and json.loads": bare,
+    "ours, whole": ours,
+    "ours, up to the event": our_reader,
+    "ccxt.pro": by_ccxt_pro,
+    "pybit": by_pybit,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        asyncio.run(push(options.frames))
+    elif options.read:
+        name, url = options.read
+        print(asyncio.run(READERS[name](url)), flush=True)  # type: ignore[arg-type]
+    else:
+        compare(options.frames)
+
+
+def compare(frames: int) -> None:
+    command = [sys.executable, "-m", "bench.ingest", "--frames", str(frames)]
+    server = subprocess.Popen([*command, "--serve"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        url = f"ws://127.0.0.1:{server.stdout.readline().strip()}"
+        spent: dict[str, list[float]] = {name: [] for name in READERS}
+        for _ in range(ROUNDS):
+            for name, taken in spent.items():
+                run = subprocess.run([*command, "--read", name, url], capture_output=True, text=True, check=True)
+                taken.append(float(run.stdout.split()[-1]) / frames * 1e6)
+    finally:
+        server.kill()
+        server.wait()
+    own = median(spent["ours, whole"])
+    print(f"{'CPU for a ticker':<34}{'each':>12}{'to ours':>12}")
+    for name, taken in spent.items():
+        print(f"{name:<34}{median(taken):>9.1f} us{median(taken) / own:>10.2f} x")
+
+
+if __name__ == "__main__":
+    main()
