@@ -53,8 +53,9 @@ class Opening(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class Picture(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """What there is to see at one moment."""
+    """What there is to see at one moment. `look` is the newest look that had been asked for by then, 0: none."""
 
+    look: int
     view: BotView
     vitals: Vitals
     offers: tuple[VerbOffer, ...]
@@ -62,7 +63,9 @@ class Picture(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 class LookAsked(msgspec.Struct, frozen=True, tag=True):
-    """Somebody looks now: another picture, please."""
+    """Somebody looks now: a picture taken after this, please. Looks are numbered upwards from 1."""
+
+    number: int
 
 
 class VerbAsked(msgspec.Struct, frozen=True, tag=True, kw_only=True):

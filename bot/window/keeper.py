@@ -6,6 +6,7 @@ The window inherits the doors, which stay open here: while it is started anew, c
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -38,7 +39,7 @@ from bot.window.cord import (
     VerbAsked,
 )
 
-__all__ = ["NearEngine", "Surroundings", "Window"]
+__all__ = ["NearEngine", "Surroundings", "Talk", "Window"]
 
 _log = structlog.get_logger("hedgelock")
 
@@ -93,17 +94,18 @@ class Window:
         self._doors = self._doors or await open_doors(self._options)
 
     async def run(self) -> None:
-        """Bind, then keep a window until cancelled: one that ends is started anew."""
+        """Bind, then keep a window until cancelled: one that ends, or cannot be started, is started anew."""
         await self.bind()
         pause_s = _PAUSES_S[0]
         while True:
             began_s = elapsed_s()
-            code = await self._one_life()
-            if elapsed_s() - began_s > _LIVED_S:
-                pause_s = _PAUSES_S[0]
-            _log.warning("the dashboard's process ended; it is started again", exit_code=code, after_s=pause_s)
+            try:
+                code = await self._one_life()
+                _log.warning("the dashboard's process ended; it is started again", exit_code=code, after_s=pause_s)
+            except Exception:  # noqa: BLE001 - no process or descriptor left, perhaps: the window may break; the house must stand
+                _log.exception("the dashboard's process could not be kept; it is started again", after_s=pause_s)
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, _PAUSES_S[1])
+            pause_s = _PAUSES_S[0] if elapsed_s() - began_s > _LIVED_S else min(pause_s * 2, _PAUSES_S[1])
 
     def close(self) -> None:
         """Stop listening."""
@@ -122,10 +124,7 @@ class Window:
             raise
         try:
             cord.say(self._opening())
-            async with asyncio.TaskGroup() as tasks:
-                showing = tasks.create_task(self._show(cord, process))
-                await self._listen(cord, tasks)
-                showing.cancel()
+            await Talk(cord, self._engine, kill=process.kill).run()
         finally:
             cord.close()
             code = await see_off(process, patience_s=_LEAVE_WITHIN_S)
@@ -152,43 +151,63 @@ class Window:
             log_form=around.log_form,
         )
 
-    async def _show(self, cord: Cord[ToEngine, ToWindow], process: asyncio.subprocess.Process) -> None:
-        """Show the engine at an even pace, whatever comes of it."""
+
+class Talk:
+    """What is said over one cord while its other end lives; one that takes nothing for half a minute is killed."""
+
+    def __init__(self, cord: Cord[ToEngine, ToWindow], engine: NearEngine, *, kill: Callable[[], None]) -> None:
+        self._cord, self._engine, self._kill = cord, engine, kill
+        self._look = 0
+        self._look_asked = asyncio.Event()
+
+    async def run(self) -> None:
+        """Show and answer until the other end is gone; what is then still being answered nobody hears, and it is left."""
+        async with asyncio.TaskGroup() as tasks:
+            living = {tasks.create_task(self._show())}
+            while (asked := await self._cord.hear()) is not None:
+                if isinstance(asked, LookAsked):
+                    self._look = asked.number
+                    self._look_asked.set()
+                else:  # a verb may take its time, and others are answered meanwhile
+                    answering = tasks.create_task(self._answer(asked))
+                    living.add(answering)
+                    answering.add_done_callback(living.discard)
+            for task in living:
+                task.cancel()
+
+    async def _show(self) -> None:
+        """Show the engine at an even pace, and whenever somebody looks: once for all who ask within one turn of the loop."""
         taken_s = elapsed_s()
         while True:
-            if not cord.is_behind:
-                self._show_once(cord)
+            self._look_asked.clear()
+            if not self._cord.is_behind:
+                self._show_once()
                 taken_s = elapsed_s()
             elif elapsed_s() - taken_s > _STUCK_S:
-                process.kill()
-            await asyncio.sleep(LOOK_EVERY_S)
+                self._kill()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await self._look_asked.wait()
 
-    def _show_once(self, cord: Cord[ToEngine, ToWindow]) -> None:
-        look = self._engine
+    def _show_once(self) -> None:
+        near = self._engine
         try:
-            cord.say(Picture(view=look.view(), vitals=look.vitals(), offers=look.desk.offers(), more=dict(look.more())))
+            offers, more = near.desk.offers(), dict(near.more())
+            self._cord.say(Picture(look=self._look, view=near.view(), vitals=near.vitals(), offers=offers, more=more))
         except Exception:  # noqa: BLE001
             # The window may break; the house must stand. It says by itself that it has heard nothing for a while.
             _log.exception("the engine's view could not be shown", once="view")
 
-    async def _listen(self, cord: Cord[ToEngine, ToWindow], tasks: asyncio.TaskGroup) -> None:
-        """Answer until the other end is gone; a verb may take its time, and others are answered meanwhile."""
-        while (asked := await cord.hear()) is not None:
-            if isinstance(asked, LookAsked):
-                self._show_once(cord)
-            else:
-                tasks.create_task(self._answer(cord, asked))
-
-    async def _answer(self, cord: Cord[ToEngine, ToWindow], asked: VerbAsked | BookAsked) -> None:
+    async def _answer(self, asked: VerbAsked | BookAsked) -> None:
         try:
             match asked:
                 case BookAsked():
-                    cord.say(BookAnswered(asked.number, *self._engine.book()))
+                    self._cord.say(BookAnswered(asked.number, *self._engine.book()))
                 case VerbAsked():
                     answer = await self._engine.desk.ask(
                         asked.verb, reason=asked.reason, confirm=asked.confirm, who=asked.who, amount=asked.amount
                     )
-                    cord.say(VerbAnswered(asked.number, answer))
+                    self._cord.say(VerbAnswered(asked.number, answer))
         except Exception:  # noqa: BLE001 - one question that fails is no reason to answer no other
             _log.exception("a question of the dashboard could not be answered")
-            cord.say(NotAnswered(asked.number))
+            self._cord.say(NotAnswered(asked.number))

@@ -112,7 +112,7 @@ class FarEngine:
         self._picture = first
         self._seen_s = elapsed_s()
         self._news = asyncio.Event()
-        self._numbers = itertools.count(1)
+        self._numbers, self._looks = itertools.count(1), itertools.count(1)
         self._open: dict[int, asyncio.Future[Any]] = {}
 
     async def listen(self) -> None:
@@ -136,10 +136,12 @@ class FarEngine:
 
     async def look(self) -> None:
         """See the engine as it is now; one that does not show itself at once is shown as it was."""
-        self._cord.say(LookAsked())
+        number = next(self._looks)
+        self._cord.say(LookAsked(number))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_WITHIN_S):
-                await self._news.wait()
+                while self._picture.look < number:  # one that was under way when we asked is older than the question
+                    await self._news.wait()
 
     def view(self) -> BotView:
         """What was shown last; of an engine that has fallen silent, with that as the first reason not to trust it."""

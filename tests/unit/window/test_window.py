@@ -30,8 +30,8 @@ from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Pulse, QueueDepth, Vitals
 from bot.verbs import Desk
 from bot.window import pane
-from bot.window.cord import BookAnswered, BookAsked, Cord, Picture, ToEngine, ToWindow, VerbAsked
-from bot.window.keeper import NearEngine, Surroundings, Window
+from bot.window.cord import BookAnswered, BookAsked, Cord, LookAsked, Picture, ToEngine, ToWindow, VerbAsked
+from bot.window.keeper import NearEngine, Surroundings, Talk, Window
 from bot.window.pane import FarEngine
 from tests import past
 from tests.build import a_view
@@ -54,7 +54,7 @@ class House:
         self.day.pulse(1)
         self.view: Callable[[], BotView] = lambda: picture.view(self.day.state, self.day.now_ms)
         self.desk = Desk(
-            self.day.engine, self.inbox, Latch(folder / "journal.sqlite"), world="paper", preflight=self._nothing
+            self.day.engine, self.inbox, Latch(folder / "journal.sqlite"), world="paper", preflight=self._checks
         )
         self.window = Window(
             WebOptions(port=0, metrics_port=0, token=READS, verb_token=ACTS),
@@ -62,6 +62,7 @@ class House:
             Surroundings(folder / "journal.sqlite", "BTCUSDT", "info", "json"),
         )
         self.client: aiohttp.ClientSession
+        self.being_checked, self.checked = 0, asyncio.Event()
 
     def book(self) -> Any:
         return outlook.what_if_book(self.day.state, self.day.now_ms), outlook.policy_of(self.day.state.config)
@@ -75,8 +76,12 @@ class House:
         async with self.client.post(url, json=body, headers={"Authorization": f"Bearer {ACTS}"}) as answer:
             return answer.status, await answer.json()
 
-    @staticmethod
-    async def _nothing() -> list[str]:
+    async def _checks(self) -> list[str]:
+        self.being_checked += 1
+        try:
+            await self.checked.wait()
+        finally:
+            self.being_checked -= 1
         return []
 
 
@@ -164,6 +169,34 @@ async def test_one_that_dies_is_started_anew_behind_the_same_doors(house: House)
 
     assert "now_ms" in await house.get("api/v1/status")
     assert [first] != children()
+
+
+async def test_one_that_cannot_be_started_is_no_reason_to_fall(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program, process or descriptor to be had: the engine goes on, and once there is one again so does the window."""
+    monkeypatch.setattr("bot.window.keeper._PAUSES_S", (0.05, 0.05))
+    await house.get("api/v1/status")
+    (first,) = children()
+    with monkeypatch.context() as without:
+        without.setattr(sys, "executable", "/nowhere/python")
+        os.kill(first, signal.SIGKILL)
+        await asyncio.sleep(1.5)  # the first pause, and some
+
+    assert "now_ms" in await house.get("api/v1/status")
+
+
+async def test_one_that_dies_over_a_verb_takes_nothing_along(house: House) -> None:
+    """Whoever asked hears an end, the verb is not carried out behind their back, and the next window does not wait for it."""
+    await house.get("api/v1/status")
+    (first,) = children()
+    asking = asyncio.create_task(house.post("resume", reason="back from lunch"))
+    await until(lambda: house.being_checked)
+    os.kill(first, signal.SIGKILL)
+
+    with pytest.raises(aiohttp.ClientError):
+        await asking
+    assert "now_ms" in await house.get("api/v1/status")
+    assert not house.being_checked
+    assert not len(house.inbox)
 
 
 async def test_one_that_hangs_is_killed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,8 +319,10 @@ async def a_cord() -> AsyncIterator[tuple[Cord[ToWindow, ToEngine], Cord[ToEngin
     engine.close()
 
 
-def a_picture(up_s: float = 60.0) -> Picture:
-    return Picture(view=a_view(), vitals=Vitals(up_s=up_s, loop_lag_ms=1.0, worst_loop_lag_ms=2.0), offers=(), more={})
+def a_picture(up_s: float = 60.0, look: int = 0) -> Picture:
+    return Picture(
+        look=look, view=a_view(), vitals=Vitals(up_s=up_s, loop_lag_ms=1.0, worst_loop_lag_ms=2.0), offers=(), more={}
+    )
 
 
 async def test_an_engine_that_never_answers_is_told_from_one_that_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +338,41 @@ async def test_an_engine_that_never_answers_is_told_from_one_that_refused(monkey
         assert not answer.accepted
         assert "may still have taken it in" in answer.text
         assert "scripts/kill_switch.py" in answer.text
+
+
+async def test_a_look_is_not_answered_by_what_was_taken_before_it() -> None:
+    """A picture may be under way while a deed is done and somebody asks what became of it."""
+    async with a_cord() as (window, engine), asyncio.TaskGroup() as tasks:
+        far = FarEngine(window, a_picture())
+        listening = tasks.create_task(far.listen())
+        engine.say(a_picture(up_s=61.0))
+        looking = tasks.create_task(far.look())
+        asked = await engine.hear()
+        assert isinstance(asked, LookAsked)
+        assert not looking.done()
+        engine.say(a_picture(up_s=62.0, look=asked.number))
+        await looking
+
+        assert 62 == pytest.approx(far.vitals().up_s, abs=0.5)
+        listening.cancel()
+
+
+async def test_a_crowd_of_looks_costs_the_engine_one(house: House) -> None:
+    """Who asks while others ask sees what they see: the engine's turn is not theirs to take."""
+    async with a_cord() as (window, engine), asyncio.TaskGroup() as tasks:
+        near = NearEngine(house.view, house.pulse.vitals, dict, house.desk, house.book)
+        talking = tasks.create_task(Talk(engine, near, kill=lambda: None).run())
+        assert isinstance(await window.hear(), Picture)
+        for number in range(1, 201):
+            window.say(LookAsked(number))
+
+        seen: list[int] = []
+        while 200 not in seen:
+            picture = await window.hear()
+            assert isinstance(picture, Picture)
+            seen.append(picture.look)
+        assert len(seen) <= 5
+        talking.cancel()
 
 
 async def test_answers_find_their_questions_in_any_order() -> None:
