@@ -142,7 +142,7 @@ class Daemon:
         self._window = Window(
             wiring.web_options(settings, premises.reading_token(path), premises.new_verb_token(path)),
             NearEngine(self.view, self._pulse.vitals, self._more, self._desk, self.book),
-            Surroundings(path, settings.book.symbol, settings.log.level, settings.log.format),
+            Surroundings(path.absolute(), settings.book.symbol, settings.log.level, settings.log.format),
         )
         if settings.web.enabled:
             self._open.callback(self._window.close)

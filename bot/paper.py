@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import aiohttp
 from bot.domain.clock import MarketClock
 from bot.domain.errors import SetUp
 from bot.exchange.hosts import Credentials, Hosts
-from bot.processes import plain_environment, see_off
+from bot.processes import own_module, plain_environment, see_off
 from bot.settings import Settings
 from bot.settings.variables import PREFIX
 from bot.simulator.accounts import PAPER_ACCOUNT
@@ -60,7 +59,7 @@ async def open_venue(settings: Settings) -> AsyncIterator[PaperVenue]:
         yield await _meet(settings.bybit.rest_url, settings.bybit.ws_url, None)
         return
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "simulate", *_arguments(settings),
+        *own_module("bot", "simulate", *_arguments(settings)),
         env=_environment(settings), stdout=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the daemon: it needs the venue until its last order is known
     )  # fmt: skip

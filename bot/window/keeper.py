@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +21,7 @@ from bot.logs import Form, Level
 from bot.monitoring.doors import Doors, WebOptions, open_doors
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.verbs import VerbDesk
-from bot.processes import plain_environment, see_off
+from bot.processes import own_module, plain_environment, see_off
 from bot.strategy.what_if import WhatIfBook, WhatIfPolicy
 from bot.window.cord import (
     LOOK_EVERY_S,
@@ -62,7 +61,7 @@ class NearEngine(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """Where the window reads the past, and how it writes its log."""
+    """Where the window reads the past, an absolute path, and how it writes its log."""
 
     journal: Path
     symbol: str
@@ -133,7 +132,7 @@ class Window:
     async def _born(self, theirs: socket.socket) -> asyncio.subprocess.Process:
         inherited = (theirs, self.doors.front, *filter(None, (self.doors.side,)))
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot.window", str(theirs.fileno()),
+            *own_module("bot.window", str(theirs.fileno())),
             pass_fds=[each.fileno() for each in inherited], env=plain_environment(),
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for the daemon: the window shows how it leaves
@@ -145,7 +144,7 @@ class Window:
             options=self._options,
             front=doors.front.fileno(),
             side=None if doors.side is None else doors.side.fileno(),
-            journal=os.fspath(around.journal.absolute()),
+            journal=os.fspath(around.journal),
             symbol=around.symbol,
             log_level=around.log_level,
             log_form=around.log_form,

@@ -1,7 +1,7 @@
 """The window's end: the dashboard's server over pictures of an engine that lives in another process.
 
-What it may do is look, read the journal, and pass verbs on. It goes when the engine's process does, and hears no other signal: a supervisor
-that stops them all lets it show how the daemon leaves. An engine that falls silent is shown as what it is.
+What it may do is look, read the journal, and pass verbs on. It goes when the engine's process does. An engine that falls silent is shown as
+what it is.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
-import signal
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
@@ -50,15 +48,10 @@ SILENT_S = 5.0
 """An engine that shows nothing for so long is told apart from one that has nothing new."""
 _LOOK_WITHIN_S = 0.5
 _ANSWER_WITHIN_S = 60.0
-_NICENESS = 5
-_DIES_FIRST = "300"  # of -1000 to 1000: where memory runs out, the engine is the last to go
 
 
 async def serve(fd: int) -> None:
     """Serve until the engine's process is gone. `fd` is our end of the cord."""
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.SIG_IGN)
-    _stand_back()
     cord: Cord[ToWindow, ToEngine] = await Cord.over(socket.socket(fileno=fd), ToWindow)
     opening, first = await cord.hear(), await cord.hear()
     if not isinstance(opening, Opening) or not isinstance(first, Picture):
@@ -92,16 +85,14 @@ async def serve(fd: int) -> None:
     archive.close()
 
 
-def _stand_back() -> None:
-    """The engine goes first, to the processor and in memory; where the system does not let us say so, it does not matter."""
-    with contextlib.suppress(OSError):
-        os.nice(_NICENESS)
-        Path("/proc/self/oom_score_adj").write_text(_DIES_FIRST)
-
-
 def _inherited(opening: Opening) -> Doors:
-    side = None if opening.side is None else socket.socket(fileno=opening.side)
-    return Doors(opening.options.host, socket.socket(fileno=opening.front), side)
+    return Doors(opening.options.host, _door(opening.front), None if opening.side is None else _door(opening.side))
+
+
+def _door(number: int) -> socket.socket:
+    door = socket.socket(fileno=number)
+    door.setblocking(False)  # it is; this object of it does not know
+    return door
 
 
 class FarEngine:

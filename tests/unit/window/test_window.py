@@ -283,16 +283,55 @@ KEEPS = """
 """
 
 
-async def test_it_goes_with_its_engine(tmp_path: Path) -> None:
-    """SIGKILL of the engine's process: no window is left over an engine that is gone, and the address is free for the next."""
-    source = textwrap.dedent(KEEPS.format(root=str(ROOT), folder=str(tmp_path)))
+async def an_engine(
+    folder: Path, cwd: Path, before: str = "", **env: str
+) -> tuple[asyncio.subprocess.Process, int, int]:
+    """One in a process of its own, started in `cwd`, that does `before` first; with its dashboard's port and its window's pid."""
+    source = before + textwrap.dedent(KEEPS.format(root=str(ROOT), folder=str(folder)))
     engine = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", source, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-P", "-c", source, cwd=cwd, stdout=asyncio.subprocess.PIPE, env={**os.environ, **env}
     )
     assert engine.stdout is not None
     port, window = map(int, (await engine.stdout.readline()).split())
-    async with aiohttp.ClientSession() as client, client.get(f"http://127.0.0.1:{port}/health") as answer:
-        assert 200 == answer.status
+    return engine, port, window
+
+
+async def health(port: int) -> int:
+    """The status of its answer."""
+    shown = aiohttp.ClientTimeout(total=20)
+    async with aiohttp.ClientSession(timeout=shown) as client, client.get(f"http://127.0.0.1:{port}/health") as answer:
+        return answer.status
+
+
+async def test_it_goes_before_an_engine_that_a_container_lets_go_early(tmp_path: Path) -> None:
+    """Kubernetes gives an engine up to 1000 on the kernel's list of whom to kill."""
+    early = "open('/proc/self/oom_score_adj', 'w').write('600')"
+    engine, port, window = await an_engine(tmp_path, ROOT, early)
+    try:
+        assert 200 == await health(port)
+        assert 900 == int(told(window, "oom_score_adj"))
+    finally:
+        engine.kill()
+        await engine.wait()
+
+
+async def test_it_is_ours_whatever_lies_where_the_daemon_was_started(tmp_path: Path) -> None:
+    """A folder `bot` of another program, or of another HedgeLock, a module of a library's name, and asyncio's debug mode."""
+    (tmp_path / "here" / "bot").mkdir(parents=True)
+    (tmp_path / "here" / "bot" / "__init__.py").touch()
+    (tmp_path / "here" / "structlog.py").write_text("raise SystemExit('not the one')")
+    engine, port, _ = await an_engine(tmp_path, tmp_path / "here", PYTHONASYNCIODEBUG="1")
+    try:
+        assert 200 == await health(port)
+    finally:
+        engine.kill()
+        await engine.wait()
+
+
+async def test_it_goes_with_its_engine(tmp_path: Path) -> None:
+    """SIGKILL of the engine's process: no window is left over an engine that is gone, and the address is free for the next."""
+    engine, port, window = await an_engine(tmp_path, ROOT)
+    assert 200 == await health(port)
     os.kill(window, signal.SIGTERM)  # a supervisor's word to all of them: it stays until the engine goes
     await asyncio.sleep(0.3)
     assert told(window, "cmdline")
