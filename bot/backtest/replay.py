@@ -167,12 +167,11 @@ class _World:
 
     def _pass_tick(self) -> None:
         self.lived.ticks += 1
-        while self._due and self._due[0][0] <= self.now:
-            heapq.heappop(self._due)[2]()
         tick = self._tick(self.price, self.now)
         self.venue.step(tick)
         self.hear(self._ticker(tick))
         self._watch()
+        self._do_what_is_due()
         if self._ended is not None:
             ended, self._ended = self._ended, None
             self.hear(BarClosed(bar=self.candles.ending_with(ended)))
@@ -180,6 +179,11 @@ class _World:
         for _ in range(MOST_ROUNDS):
             if not self.hear(Ticked()) and not self._busy():
                 break
+
+    def _do_what_is_due(self) -> None:
+        """What was on its way. It meets this tick: the venue stands at its price and its time, and whatever it dates is dated now."""
+        while self._due and self._due[0][0] <= self.now:
+            heapq.heappop(self._due)[2]()
 
     def _busy(self) -> bool:
         """Whether another pulse at this moment can lead to something: an order was answered and the next may follow."""

@@ -9,7 +9,8 @@ from bot.backtest import book as b
 from bot.backtest import policies, replay, words
 from bot.backtest.lived import Faults
 from bot.backtest.outcome import play
-from bot.domain.commands import PaymentEnded, ProfitRealised
+from bot.domain.commands import PaymentEnded, PlaceOrder, ProfitRealised, RepayDebt, SeekRepayment
+from bot.domain.events import ExecutionSeen, TickerSeen
 from bot.engine.config import Style
 from bot.review.replay import difference, retake
 from bot.strategy import decision, pipeline
@@ -17,6 +18,7 @@ from tests.unit.backtest.tapes import a_walk
 from tests.unit.engine.desk import a_config
 
 FIVE_MINUTES_MS = 300_000
+TICK_MS = FIVE_MINUTES_MS // 4
 WARM = 577
 """The bars that the engine asks for when it starts."""
 BOOK = policies.opening(spot_btc=0.27, loan_usdt=16_200, long_btc=0.213, short_btc=0.213)
@@ -130,6 +132,35 @@ def test_partial_fills_and_refusals_end_at_the_same_legs(engines):
     assert calm.samples[-1][7] - calm.samples[-1][6] == pytest.approx(
         storm.samples[-1][7] - storm.samples[-1][6], abs=0.02
     )
+
+
+def test_an_order_on_its_way_meets_the_tick_it_arrives_at(engines):
+    """Half a second late on ticks of 75 seconds: each order is filled at the price and the time of the tick after the one that asked for
+    it, and what it brought is repaid. At the price before it, latency would cost nothing; dated before it, no repayment would be found."""
+    book = policies.opening(spot_btc=0.27, loan_usdt=10_000, short_btc=0.27)
+    rules = RULES._replace(profit=1, profit_k=99.0)
+    policy = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
+    tape = a_tape(engines, 8, 144, sigma_24h=0.08)
+    span, config = b.Span(WARM, len(tape.at_ms)), replay.same_subset(a_config(), policy, rules)
+    lived = replay.live(tape, span, book, rules, config, faults=Faults(latency_ms=500))
+
+    marks, asked, fills = {}, {}, 0
+    for record, at_ms in lived.diary.records:
+        match record:
+            case TickerSeen():
+                marks[at_ms] = record.mark
+            case PlaceOrder():
+                asked[record.order_link_id] = at_ms
+            case ExecutionSeen() if record.execution.order_link_id in asked:
+                fills += 1
+                assert at_ms == record.execution.exec_ms == asked[record.execution.order_link_id] + TICK_MS
+                assert record.execution.price == pytest.approx(marks[at_ms], abs=5)
+    assert fills > 20
+    payments = [sum(isinstance(it, kind) for it, _ in lived.diary.records) for kind in (RepayDebt, SeekRepayment)]
+    ended = [it.paid for it, _ in lived.diary.records if isinstance(it, PaymentEnded)]
+    assert len(ended) > 3
+    assert [len(ended)] * 2 == payments
+    assert float(sum(ended)) == pytest.approx(book.debt_usdt - lived.samples[-1][4])
 
 
 def test_what_was_lived_can_be_taken_again(engines):
