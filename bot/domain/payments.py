@@ -69,7 +69,8 @@ class SeekTransfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeekRepayment:
-    """Ask what became of one repayment: the venue's rows since `sent_ms`, and the debt that stands."""
+    """Ask what became of one repayment: the venue's rows since `sent_ms`, which is when it left by whichever clock is behind, and the debt
+    that stands."""
 
     payment: int
     structure: Structure

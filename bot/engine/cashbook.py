@@ -105,11 +105,11 @@ class CashBook:
             seen = self.settlements.setdefault(which, Settlement(at_ms=row.at_ms))
             seen.logged += row.funding or ZERO
 
-    def compare(self, wallet: Wallet, asked_ms: int, believed_after_ms: int) -> None:
+    def compare(self, wallet: Wallet, asked_ms: int, shown_ms: int) -> None:
         """A reading with the log showed this wallet; every row it brought is booked. A coin that a whole wallet omits is zero.
 
-        While a row is so young that a wallet may not show it yet, a difference is no evidence: trades of one size, each shown late, would
-        look like one difference that stays.
+        While a row is so young that a wallet may not show it yet, dated from `shown_ms` on, a difference is no evidence: trades of one
+        size, each shown late, would look like one difference that stays.
         """
         self.unread, self.read_up_to_ms = 0, max(self.read_up_to_ms or 0, asked_ms)
         for name in {*self.coins, *(coin.coin for coin in wallet.coins)}:
@@ -117,9 +117,7 @@ class CashBook:
             book = self.coins.setdefault(name, CoinBook())
             book.wallet = row.wallet if row else ZERO
             start = book.wallet - book.changes
-            if (
-                book.start is not None and _same(name, start, book.start)
-            ) or asked_ms - book.newest_ms <= believed_after_ms:
+            if (book.start is not None and _same(name, start, book.start)) or book.newest_ms >= shown_ms:
                 book.drop_rumour()
             elif book.rumour is None or not _same(name, start, book.rumour):
                 book.rumour, book.rumour_ms, book.rumours = start, asked_ms, 1

@@ -301,7 +301,7 @@ def _read_cash(state: State, reading: AccountReading) -> None:
     if reading.cash is None:
         state.cash.unread += 1
         return
-    state.cash.compare(reading.wallet, state.readings.answered_asked_ms, state.config.patience.lease_ms)
+    state.cash.compare(reading.wallet, state.readings.answered_asked_ms, reconciler.shown_up_to_ms(state))
     if state.ledger.is_open:
         state.cash.settle(state.ledger.settlements, state.ledger.adopted_ms)
 

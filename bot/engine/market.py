@@ -18,7 +18,7 @@ from bot.strategy import ladder, streaming, volatility
 
 __all__ = ["MarketBook"]
 
-_MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
+_MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
 _KEPT_FUNDING = 168
 """Settlements kept: a week, should they come every hour."""
 
@@ -99,6 +99,16 @@ class MarketBook:
         if trip_ms <= allowed_ms:
             self._quickest = (trip_ms, now_ms)
         return max(0, trip_ms - allowed_ms)
+
+    def venue_ms(self, at_ms: int) -> int:
+        """What the venue's clock showed at our `at_ms`, or a moment less: the quickest ticker tells how far apart both are, and what it
+        took besides. Ours before the first ticker; beyond a day a date is no clock's."""
+        apart_ms = self._quickest[0] if self._quickest else 0
+        return at_ms - max(-_DAY_MS, min(apart_ms, _DAY_MS))
+
+    def dated_from(self, at_ms: int) -> int:
+        """From when on the venue may have dated what happened at our `at_ms` or later: by whichever clock is behind."""
+        return min(at_ms, self.venue_ms(at_ms))
 
     def see_bar(self, bar: Bar) -> None:
         """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap, one without sense is dropped."""

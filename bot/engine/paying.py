@@ -107,7 +107,8 @@ def _sought(state: State, payment: Payment, record: TransferSought | RepaymentSo
     asked_ms = payment.sought_ms
     if found or asked_ms <= payment.sent_ms + state.config.patience.lease_ms:
         return
-    if isinstance(record, RepaymentSought) and repayment.debt_has_fallen(payment, record):
+    left_ms = max(payment.sent_ms, state.market.venue_ms(payment.sent_ms))  # by whichever clock is ahead
+    if isinstance(record, RepaymentSought) and repayment.debt_has_fallen(payment, record, left_ms):
         payment.reason = f"no row tells of it, but the debt fell to {record.debt}"
         payment.negatives = 0
     else:

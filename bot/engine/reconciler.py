@@ -45,6 +45,7 @@ __all__ = [
     "is_acting",
     "questions",
     "remarks",
+    "shown_up_to_ms",
     "unbooked",
 ]
 
@@ -162,7 +163,8 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     if compare(state, reading) is not Comparison.DIFFERENT:
         return
     first = not state.ledger.is_open
-    if (not first and not _is_persistent(state)) or not _can_be_placed(reading, state.config.patience.lease_ms):
+    shown_ms = shown_up_to_ms(state)
+    if (not first and not _is_persistent(state)) or not _can_be_placed(reading, shown_ms):
         return
     legs, held = state.ledger.legs, state.readings.answered_asked_ms - state.readings.disagreed_asked_ms
     adopted = LegsAdopted(
@@ -171,7 +173,7 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
         long_entry=reading.long.entry_price,
         short_entry=reading.short.entry_price,
         seq=max(reading.long.seq, reading.short.seq),
-        at_ms=_contained_up_to(reading, state.config.patience.lease_ms),
+        at_ms=_contained_up_to(reading, shown_ms),
         reason="first reading of the account" if first else f"unexplained in {state.readings.disagreements} readings",
     )
     if first:
@@ -184,10 +186,15 @@ def _leg_adoption(state: State, reading: AccountReading) -> Iterator[Thought]:
     yield from _resolved(state, Difference.UNEXPLAINED_LEGS, what, adopted)
 
 
-def _contained_up_to(reading: AccountReading, lease_ms: int) -> int:
+def shown_up_to_ms(state: State) -> int:
+    """Up to when, by the venue's dates, every page of the last reading shows everything, however it lags."""
+    return state.market.venue_ms(state.readings.answered_asked_ms) - state.config.patience.lease_ms
+
+
+def _contained_up_to(reading: AccountReading, shown_ms: int) -> int:
     """Up to when executions are in the legs that were read, where sequences do not tell. Where none was listed, none happened in the lease
-    before the question: what the venue dates there, by a clock behind ours, came after it."""
-    return max((row.exec_ms for row in reading.executions), default=reading.asked_ms - lease_ms)
+    before the question, which ends at `shown_ms`: what the venue dates there, by a clock behind ours, came after it."""
+    return max((row.exec_ms for row in reading.executions), default=shown_ms)
 
 
 def _resolved(state: State, difference: Difference, what: str, adopting: Thought) -> Iterator[Thought]:
@@ -200,14 +207,14 @@ def _resolved(state: State, difference: Difference, what: str, adopting: Thought
     yield note_of(difference, what)
 
 
-def _can_be_placed(reading: AccountReading, lease_ms: int) -> bool:
+def _can_be_placed(reading: AccountReading, shown_ms: int) -> bool:
     """Whether it is plain which executions are contained in the legs: by their sequence, or because nothing happened lately.
 
     Legs that never traded have no sequence, and a trade in the middle of the reading may be in them or not: the next reading knows.
     """
     if max(reading.long.seq, reading.short.seq) >= 0:
         return True
-    return all(row.exec_ms < reading.asked_ms - lease_ms for row in reading.executions)
+    return all(row.exec_ms < shown_ms for row in reading.executions)
 
 
 def unbooked(event: Event, state: State) -> Iterator[ExecutionSeen | CashSeen]:
@@ -325,7 +332,7 @@ def _since_ms(state: State, now_ms: int) -> int:
     Not since the last execution booked: a later one may have come by the stream while an earlier one was lost.
     """
     known_ms = state.read_up_to_ms or now_ms
-    since_ms = min(known_ms, now_ms) - _OVERLAP_MS
+    since_ms = state.market.dated_from(min(known_ms, now_ms)) - _OVERLAP_MS
     if state.ledger.is_open and _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
         since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
     return since_ms
@@ -336,7 +343,8 @@ def _cash_since_ms(state: State, now_ms: int) -> int:
     cursor_ms = state.cash.cursor_ms
     if cursor_ms is None:
         return now_ms - DEEP_OVERLAP_MS
-    since_ms = min(cursor_ms, now_ms) - max(_OVERLAP_MS, 4 * state.config.patience.lease_ms)
+    lag_ms = max(_OVERLAP_MS, 4 * state.config.patience.lease_ms)
+    since_ms = state.market.dated_from(min(cursor_ms, now_ms)) - lag_ms
     if _is_due(state.readings.deep_asked_ms, now_ms, _DEEP_EVERY_MS):
         since_ms = min(since_ms, now_ms - DEEP_OVERLAP_MS)
     return since_ms
@@ -349,7 +357,7 @@ def _is_our_transfer(state: State, row: CashRow) -> bool:
         and row.currency == state.config.quote
         and abs(row.change) == payment.plan.to_transfer
         and (row.change < 0) == (payment.plan.source is Purse.UNIFIED)
-        and row.at_ms > payment.planned_ms - _OVERLAP_MS
+        and row.at_ms > state.market.dated_from(payment.planned_ms) - _OVERLAP_MS
         for payment in state.loan.payments
     )
 

@@ -205,9 +205,9 @@ def evidence(payment: Payment, sought: TransferSought | RepaymentSought) -> Iter
         yield _OF_FATE[ours[0].fate]
 
 
-def debt_has_fallen(payment: Payment, sought: RepaymentSought) -> bool:
+def debt_has_fallen(payment: Payment, sought: RepaymentSought, after_ms: int) -> bool:
     """Whether the debt is lower than it was planned on by what this payment would have repaid, or nearly so. What another hand has repaid
-    since this payment left explains its own part of the fall."""
-    others = (row for row in sought.rows if row.amount != payment.plan.amount and row.at_ms > payment.sent_ms)
+    since this payment left, dated later than `after_ms` by the venue, explains its own part of the fall."""
+    others = (row for row in sought.rows if row.amount != payment.plan.amount and row.at_ms > after_ms)
     explained = sum((row.amount for row in others if row.fate is Fate.DONE), ZERO)
     return payment.plan.debt_before - sought.debt - explained >= payment.plan.amount / 2

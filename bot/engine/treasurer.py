@@ -296,7 +296,7 @@ def questions(state: State, payment: Payment, now_ms: int) -> Iterator[SeekTrans
             structure=plan.structure,
             coin=state.config.quote,
             amount=plan.amount,
-            sent_ms=payment.sent_ms,
+            sent_ms=state.market.dated_from(payment.sent_ms),
         )
 
 

@@ -44,7 +44,7 @@ MAX_PAGES = 200
 _KLINES_PER_PAGE = 1000
 _FUNDING_PER_PAGE = 200
 _SETTLING_S = 2.0  # a candle is not taken as closed sooner than this after its end: the venue may not have confirmed it
-_OVERLAP_S = 60.0  # how far the second look at the executions reaches back
+_OVERLAP_S = 60.0  # how far the second look at the executions reaches back from the newest that the first one found
 
 
 class Reader:
@@ -93,8 +93,10 @@ class Reader:
                 lambda page: wire_rest.unified_wallet(page, must_hold=self._must_hold, may_hold=self._may_hold),
                 category="",
             )
+            since_ms = command.executions_since_ms
             overlap_ms = int(_OVERLAP_S * 1000 * self._clock.rate)
-            after = await self._executions_since(max(command.executions_since_ms, asked_ms - overlap_ms), asked_ms)
+            newest_ms = max((row.exec_ms for row in before), default=since_ms)  # by the venue's own clock
+            after = await self._executions_since(max(since_ms, newest_ms - overlap_ms), asked_ms)
             facts = await self.read_facts() if command.with_facts else None
             cash = await self._cash_since(command.cash_since_ms, asked_ms)
         reading = AccountReading(

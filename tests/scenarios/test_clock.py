@@ -10,7 +10,7 @@ from tests.scenarios.desk import Desk
 
 
 @pytest.mark.fault(52, 155, 158)
-@pytest.mark.parametrize("skew_ms", [-30_000, -900, 900, 30_000])
+@pytest.mark.parametrize("skew_ms", [-3_600_000, -120_000, -30_000, -900, 900, 30_000, 120_000, 3_600_000])
 def test_our_clock_is_not_the_venues(desk: Desk, skew_ms: int) -> None:
     """Nothing that the venue dates is compared with our own watch but by how much later it comes than the quickest."""
     desk.given(hedged=False)

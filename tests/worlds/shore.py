@@ -169,7 +169,9 @@ class Shore:
         wallet = seen.once(
             "wallet", lambda page: wire_rest.unified_wallet(page, must_hold=self.MUST_HOLD, may_hold=("BTC", "USDT"))
         )
-        after = yield from self._executions_since(max(command.executions_since_ms, asked_ms - OVERLAP_MS), asked_ms)
+        since_ms = command.executions_since_ms
+        newest_ms = max((row.exec_ms for row in before), default=since_ms)
+        after = yield from self._executions_since(max(since_ms, newest_ms - OVERLAP_MS), asked_ms)
         facts = None
         if command.with_facts:
             key = yield from self._ask(Call("GET", "/v5/user/query-api", {}))

@@ -61,6 +61,19 @@ def test_the_answer_to_a_repayment_is_lost(structure: Structure) -> None:
     assert len(world._repayments()) == 1
 
 
+@pytest.mark.parametrize("apart_ms", [61_000, 3_600_000, -61_000, -3_600_000], ids="{:+d} ms".format)
+@pytest.mark.parametrize("lost", [False, True], ids=["answered", "unanswered"])
+@pytest.mark.parametrize("structure", BOTH)
+def test_a_repayment_is_found_by_the_venues_own_clock(structure: Structure, lost: bool, apart_ms: int) -> None:
+    """Its row bears the venue's date. Looked for from our own sending on, by a clock that is ahead, it was never found, answered or not,
+    and nothing else was ever paid."""
+    injections = [Injection(fault="reply-lost", match="repay", p=1.0, value="close")] if lost else []
+    climate = fair(injections=injections, skew_ms=apart_ms)
+    world = live(LoanWorld(7, structure=structure, asks=1, climate=climate, storm_ms=240_000))
+
+    assert len(world._repayments()) == 1
+
+
 def test_a_transfer_that_takes_its_time_is_waited_for() -> None:
     """PENDING is not SUCCESS: the repayment leaves when the coin has arrived, once."""
     world = LoanWorld(9, structure=Structure.CRYPTO_LOAN, asks=1, climate=fair(), storm_ms=300_000)

@@ -39,7 +39,7 @@ def holding(usdt: str, btc: str = "0.27") -> Wallet:
 
 def read(book: CashBook, usdt: str, at_ms: int, btc: str = "0.27") -> list[CashAdopted]:
     """One reading that shows this wallet; what is believed after it is taken over."""
-    book.compare(holding(usdt, btc), at_ms, LEASE_MS)
+    book.compare(holding(usdt, btc), at_ms, at_ms - LEASE_MS)
     adopted = list(book.adoptions(at_ms, LEASE_MS))
     for record in adopted:
         book.adopt(record)
@@ -190,7 +190,7 @@ def test_a_settlement_that_both_tell_is_silence() -> None:
     paid = an_execution("f1", kind=ExecKind.FUNDING, side="Buy", fee=D("0.7"), exec_ms=NOW_MS + 900)
     ledger.book(paid)
     book.settle(ledger.settlements, ledger.adopted_ms)
-    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, LEASE_MS)
+    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, NOW_MS)
 
     assert ({}, []) == (book.settlements, late_words(book, ledger))
 
@@ -199,10 +199,10 @@ def test_a_settlement_that_no_execution_tells_is_booked_by_the_log_after_hours()
     """An execution list may be hours late with funding; then the log is believed, and the late execution changes nothing more."""
     book, ledger = CashBook(), an_open_ledger()
     book.book(a_settlement("s1", "0.9", "Sell"), "BTCUSDT")
-    book.compare(holding("0"), NOW_MS + 2 * HOUR_MS, LEASE_MS)
+    book.compare(holding("0"), NOW_MS + 2 * HOUR_MS, NOW_MS)
     assert [] == late_words(book, ledger)
 
-    book.compare(holding("0"), NOW_MS + 4 * HOUR_MS, LEASE_MS)
+    book.compare(holding("0"), NOW_MS + 4 * HOUR_MS, NOW_MS)
     (word,) = late_words(book, ledger)
     ledger.adopt_funding(word)
     book.settle(ledger.settlements, ledger.adopted_ms)
@@ -222,6 +222,6 @@ def test_settlements_from_before_the_books_are_nobodys() -> None:
     book, ledger = CashBook(), an_open_ledger()
     book.book(a_settlement("s1", "0.9", "Sell", at_ms=NOW_MS - 10 * HOUR_MS), "BTCUSDT")
     book.settle(ledger.settlements, ledger.adopted_ms)
-    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, LEASE_MS)
+    book.compare(holding("0"), NOW_MS + 5 * HOUR_MS, NOW_MS)
 
     assert [] == late_words(book, ledger)

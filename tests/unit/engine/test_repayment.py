@@ -105,7 +105,7 @@ def test_a_fall_of_the_debt_forbids_the_proof_of_absence(
     payment = Payment(plan=a_plan(), planned_ms=NOW_MS, sent_ms=NOW_MS)
     told = tuple(RepayRow(ref="9", amount=D(usdt), fate=fate, at_ms=NOW_MS + s * 1000) for usdt, s, fate in rows)
 
-    assert fallen == debt_has_fallen(payment, RepaymentSought(payment=7, rows=told, debt=D(debt)))
+    assert fallen == debt_has_fallen(payment, RepaymentSought(payment=7, rows=told, debt=D(debt)), NOW_MS)
 
 
 RULES = LoanRules(enabled=True)

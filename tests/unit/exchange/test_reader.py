@@ -60,6 +60,19 @@ async def test_executions_are_asked_before_and_after_the_rest() -> None:
         assert ["e1", "e2"] == [row.exec_id for row in reading.executions]
 
 
+@pytest.mark.parametrize(("found", "second_ms"), [((), READ.executions_since_ms), ((-600_000,), NOW_MS - 660_000)])
+async def test_the_second_look_begins_at_the_venues_newest_date(found: tuple[int, ...], second_ms: int) -> None:
+    """A minute before the newest that the first look found, by the venue's clock: ours may be minutes ahead of it."""
+    async with a_room() as room:
+        script_account(room)
+        room.venue.say(EXECUTIONS, page(*(an_execution("e1", NOW_MS + ago_ms) for ago_ms in found)))
+
+        await room.reader.read_account(READ)
+
+        starts = [int(one.params["startTime"]) for one in room.venue.asked if one.path == EXECUTIONS]
+        assert [READ.executions_since_ms, second_ms] == starts
+
+
 BROKEN_PAGES = [
     ("one leg missing", POSITIONS, page(a_leg(1))),
     ("one leg twice", POSITIONS, page(a_leg(1), a_leg(1))),
