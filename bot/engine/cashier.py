@@ -45,7 +45,8 @@ SHUT_FROM_MS, SHUT_TO_MS = 4 * 60_000 - 5_000, 5 * 60_000 + 35_000
 class Wish:
     """What the treasurer wants paid: up to `usdt`, of which `from_reserve` at most may be the reserve.
 
-    `from_cash`: the account's own cash may be used, and not only what realised profit brought. `urgent`: less margin is kept.
+    `from_cash`: the account's own cash may be used, and not only what realised profit brought. `urgent`: less margin is kept. `realises`:
+    what is missing in cash may be realised for it.
     """
 
     trigger: Trigger
@@ -55,6 +56,7 @@ class Wish:
     from_reserve: Decimal = ZERO
     from_cash: bool = False
     urgent: bool = False
+    realises: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from bot.domain.commands import Trigger
 from bot.domain.loan import LoanReading, Structure
 from bot.domain.money import ZERO
-from bot.engine import ltv
+from bot.engine import loan, ltv
 from bot.engine.cashier import Wish
 from bot.engine.state import State
 from bot.strategy import ladder, pipeline, profit
@@ -59,8 +59,9 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
         return _from_reserve_alone(state, stands, from_reserve)
     begins = ladder.sweep_begins_at(rules.sweep_from, rules.sweep_to, state.market.recent_fall)
     target = ladder.sweep_target_ltv(level, stands.ltv, begins, rules.sweep_to, rules.warning_to)
-    if math.isnan(target) and state.loan.is_sweeping:
-        target = rules.sweep_to  # what was realised for the loan goes there, though the price came back a little
+    begins_anew = not math.isnan(target)
+    if not begins_anew and loan.is_sweeping(state):
+        target = rules.sweep_to
     if math.isnan(target) or stands.ltv <= target:
         return None
     need = _need(state, stands, target)
@@ -73,6 +74,7 @@ def _by_ltv(state: State, reading: LoanReading, now_ms: int) -> Wish | None:
         from_reserve=from_reserve,
         from_cash=urgent,
         urgent=urgent,
+        realises=begins_anew,
     )
 
 

@@ -36,6 +36,7 @@ __all__ = [
     "fold_profit",
     "fold_reading",
     "fold_wanted",
+    "is_sweeping",
     "note_ended",
     "note_planned",
     "questions",
@@ -92,13 +93,25 @@ def fold_profit(state: State, record: ProfitRealised) -> None:
     book.unshared += record.amount_usdt
     if cash > 0:
         book.realise_asked_ms = None
+        book.holds_gains |= _is_by_ltv(record.why)
     book.want("profit was realised")
 
 
 def fold_wanted(book: LoanBook, record: RealiseWanted, now_ms: int) -> None:
     """Profit was asked for."""
     book.realise_asked_ms = now_ms
-    book.is_sweeping |= record.why.startswith(f"{Trigger.LTV.value}:")
+
+
+def is_sweeping(state: State) -> bool:
+    """Whether a sweep that has begun goes on though the price came back a little: its gains are asked for, or have come and are not
+    repaid. One that ended without any is over, and another begins where sweeps begin."""
+    wanted = state.realise_wanted
+    return state.loan.holds_gains or (wanted is not None and _is_by_ltv(wanted.why))
+
+
+def _is_by_ltv(why: str) -> bool:
+    """Whether gains that bear this reason were asked for because of the LTV: the treasurer begins it with the trigger's name."""
+    return why.startswith(f"{Trigger.LTV.value}:")
 
 
 def unmanaged(state: State) -> str:
@@ -198,7 +211,7 @@ def note_planned(book: LoanBook, plan: PaymentPlanned, now_ms: int) -> None:
     if plan.trigger is Trigger.SCHEDULE:
         book.scheduled_ms = now_ms
     if plan.trigger is Trigger.LTV:
-        book.is_sweeping &= book.realise_asked_ms is not None  # gains that are still to come are repaid as well
+        book.holds_gains = False
     take(book, plan, 1)
 
 
@@ -220,6 +233,7 @@ def note_ended(book: LoanBook, payment: Payment, now_ms: int, *, is_top_up_done:
         return
     if payment.step is not Step.PAID:
         take(book, payment.plan, -1)
+        book.holds_gains |= payment.plan.trigger is Trigger.LTV and payment.plan.from_pot > 0
         book.drops, book.dropped_ms = book.drops + 1, now_ms
         return
     book.drops = 0

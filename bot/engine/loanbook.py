@@ -67,8 +67,8 @@ class LoanBook:
     """When the standing order was last carried out, or began to run."""
     refused: PaymentRefused | None = None
     refused_ms: int = 0
-    is_sweeping: bool = False
-    """Gains were asked for because of the LTV, and have not been repaid yet."""
+    holds_gains: bool = False
+    """Gains that were asked for because of the LTV have come, and have not been repaid yet."""
     realise_asked_ms: int | None = None
     """When profit was last asked for, and none has come since."""
     compared_ms: int | None = None

@@ -190,7 +190,7 @@ def _realise(state: State, wish: Wish, around: cashier.Surroundings, now_ms: int
     rules, ticker = state.config.loan, state.market.ticker
     if wish.trigger in (Trigger.PROFIT, Trigger.TOP_UP) or rules.dry_run or state.realise_wanted is not None:
         return None
-    if wish.trigger is Trigger.LTV and not rules.sweep:
+    if not wish.realises or (wish.trigger is Trigger.LTV and not rules.sweep):
         return None
     if state.hedge is not None or ticker is None or not state.is_settled:
         return None

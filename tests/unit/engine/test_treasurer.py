@@ -27,7 +27,7 @@ from bot.domain.legs import Act
 from bot.domain.loan import Fate, LoanReading, RepayRow, Structure
 from bot.domain.orders import Verdict
 from bot.domain.thoughts import BreakerMoved
-from bot.engine import hedging, ltv, outlook, treasurer
+from bot.engine import hedging, loan, ltv, outlook, treasurer
 from bot.engine.cashier import Wish
 from bot.engine.config import LoanRules
 from bot.strategy.pipeline import ORIGINAL_POLICY
@@ -70,11 +70,12 @@ class LoanDesk(Desk):
         return self.diary.of(*kinds)
 
     def realised(self, cash: str, share: str | None = None) -> None:
-        """The hedge is home and reports cash."""
+        """The hedge is home and reports cash, to whoever asked for it."""
+        wanted = self.state.realise_wanted
         if (hedge := self.state.hedge) is not None:
             self.engine.fold(hedging.ended(self.state, hedge, self.now_ms, reached=True, reason="home"), self.now_ms)
         record = ProfitRealised(
-            cycle=1, decision=1, action="realise", why="", amount_usdt=D(share or cash), realised_usdt=D(cash),
+            cycle=1, decision=1, action="realise", why=wanted.why if wanted else "", amount_usdt=D(share or cash), realised_usdt=D(cash),
             costs_usdt=D(0), pnl_usdt=D(cash), price=D(99990),
         )  # fmt: skip
         self.engine.fold(record, self.now_ms)
@@ -212,7 +213,69 @@ def test_a_sweep_does_not_wait_for_gains_that_cannot_come():
     (plan,) = desk.told(PaymentPlanned)
     assert D("299.990001") == plan.amount
     assert 120_000 <= desk.now_ms - begun_ms < 135_000
-    assert desk.state.loan.is_sweeping
+    assert loan.is_sweeping(desk.state)
+
+
+@pytest.mark.parametrize("end", ["it lapsed", "nothing gained enough", "paused"])
+def test_a_sweep_that_brought_no_cash_is_over(end: str):
+    """Asked for at 60 %, and nothing came of it. At 57 %, where no sweep begins, none goes on either: fees would be paid for no need."""
+    desk = LoanDesk()
+    desk.state.profit.tried_ms = desk.now_ms + 7_200_000  # no round trip can be begun
+    desk.fall()
+    assert 1 == len(desk.told(RealiseWanted))
+    if end == "nothing gained enough":
+        desk.realised("0")
+    if end == "paused":
+        desk.hear(OperatorAsked(verb=Verb.PAUSE, reason="a look", who="operator"))
+        desk.hear(OperatorAsked(verb=Verb.RESUME, reason="seen", who="operator"))
+    until_ms = desk.now_ms + desk.state.config.rehedge_every_ms + 300_000
+    while desk.now_ms < until_ms:
+        desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+        desk.read_loan()
+        desk.fall("105000", seconds=10)
+
+    assert desk.state.realise_wanted is None
+    assert 1 == len(desk.told(RealiseWanted))
+    assert not loan.is_sweeping(desk.state)
+
+
+def test_a_sweep_that_brought_too_little_pays_that_and_is_over():
+    """300 came of 2,715, and the price came back to 57 %: they are repaid, and nothing more is realised where no sweep begins."""
+    desk = LoanDesk()
+    desk.fall()
+    desk.realised("300", share="0")
+    for _ in range(60):
+        desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+        desk.read_loan(principal=D(16200) - desk.state.loan.paid_to_date)
+        desk.fall("105000", seconds=10)
+        if (payment := desk.state.loan.open) is not None:
+            deed = "TransferCoin" if payment.step.value == "moving" else "RepayDebt"
+            done = MoneyAnswered(payment=1, deed=deed, fate=Fate.DONE, verdict=Verdict.ACCEPTED, code=0, reason="")
+            desk.hear(done)
+
+    assert [D("299.990001")] == [plan.amount for plan in desk.told(PaymentPlanned)]
+    assert D("299.990001") == desk.state.loan.paid_to_date
+    assert 1 == len(desk.told(RealiseWanted))
+
+
+def test_gains_whose_payment_came_to_nothing_are_still_the_loans():
+    """Realised at 60 %, the transfer refused, the price a little back: they are repaid all the same, and only once."""
+    desk = LoanDesk()
+    desk.fall()
+    desk.realised("2715")
+    desk.read_loan()
+    desk.fall()
+    desk.hear(MoneyAnswered(payment=1, deed="TransferCoin", verdict=Verdict.REFUSED, code=131001, reason="busy"))
+    for _ in range(4):
+        desk.fall("101500", seconds=10)  # no reading yet, and the fall is forgotten
+    for _ in range(20):
+        desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+        desk.read_loan()
+        desk.fall("101500", seconds=10)
+
+    assert [1, 2] == [plan.number for plan in desk.told(PaymentPlanned)]
+    assert desk.told(PaymentPlanned)[1].amount > 2300
+    assert not loan.is_sweeping(desk.state)
 
 
 def test_from_critical_on_what_is_there_is_paid_at_once():
