@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from bot.domain.commands import (
 from bot.domain.events import ExecutionSeen, OperatorAsked, OrderSeen, Verb
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce
+from bot.domain.thoughts import BreakerMoved
 from bot.engine import taking
 from bot.engine.config import ProfitAction, ProfitRules
 from bot.engine.engine import Engine
@@ -204,6 +206,26 @@ def test_only_as_much_as_is_wanted() -> None:
     assert (D(500), D("18.20")) == (realising.gain_usdt, realising.cost_usdt)
 
 
+@pytest.mark.parametrize(
+    ("hand", "tripped", "act"),
+    [({"side": "Buy", "closed_qty": D("0.1")}, False, Act.GROW), ({"side": "Sell"}, True, Act.SHRINK)],
+    ids=["too small", "too large, and nothing may grow"],
+)
+def test_a_hedge_that_is_not_right_is_put_right_before_cash_comes_of_it(
+    hand: dict[str, Any], tripped: bool, act: Act
+) -> None:
+    """Somebody wants cash while another hand trades 0.1 of the short: what the strategy may mend it mends first."""
+    desk = a_hedged_desk(long="0", short="0.27")
+    desk.pulse(1, price="112000")
+    if tripped:
+        desk.engine.fold(BreakerMoved(name="drawdown", tripped=True, reason="half is lost"), desk.now_ms)
+        desk.pulse(0, price="112000")
+    desk.engine.fold(RealiseWanted(why="LTV sweep", need_usdt=D(500)), desk.now_ms)
+    desk.hear(ExecutionSeen(execution=an_execution("hand", qty="0.1", exec_ms=desk.now_ms, **hand)))
+
+    assert ([(Leg.SHORT, act)], []) == ([(order.leg, order.act) for order in desk.orders], desk.diary.of(Realising))
+
+
 def test_nothing_to_realise_is_an_answer() -> None:
     """Who asks is told that there is nothing, and no order is sent."""
     desk = a_hedged_desk()
@@ -244,9 +266,11 @@ def test_close_returns_to_spot_down_to_the_loans_floor() -> None:
 
     assert [(Leg.LONG, Act.SHRINK), (Leg.SHORT, Act.SHRINK)] == legs
     assert D("0.070") < floor < D("0.080")
-    sent = len(desk.orders)
-    desk.pulse(600, price="111500")
-    assert sent == len(desk.orders)
+    sent = len(legs)
+    for _ in range(60):  # ten minutes in which it sees everything, and could send
+        desk.pulse(10, price="111500")
+        read(desk)
+    assert (sent, Mode.TRADING) == (len(desk.orders), desk.state.mode)
 
     desk.pulse(3_100, price="111500")
     read(desk)
