@@ -1,0 +1,86 @@
+"""One hedge in motion: how long it waits, how much it asks for, and what is remembered of it."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+from bot.domain.commands import HedgeEnded
+from bot.domain.events import OrderAnswered, OrderSeen, Ticked
+from bot.domain.legs import Act, Leg
+from bot.domain.orders import Verdict
+from tests.unit.engine.desk import Desk, a_row
+from tests.unit.engine.test_taking import a_hedged_desk as a_desk_with_gains
+from tests.unit.engine.test_taking import fill, prices
+
+
+def misses(desk: Desk) -> None:
+    """The newest order found nobody."""
+    desk.hear(OrderSeen(order=a_row(desk.orders[-1], "Cancelled")))
+
+
+def refuses(desk: Desk) -> None:
+    """The venue turns the newest order down."""
+    link = desk.orders[-1].order_link_id
+    desk.hear(OrderAnswered(order_link_id=link, verdict=Verdict.REFUSED, code=110007, reason="not enough"))
+
+
+def test_after_an_order_that_filled_nothing_the_market_is_given_a_moment() -> None:
+    """A whole second, whatever the prices do meanwhile; after one that filled, none."""
+    desk = Desk()
+    desk.start()
+    misses(desk)
+    sent = [len(desk.orders)]
+    for seconds in (0.5, 0.499, 0.001):
+        desk.pulse(seconds)
+        sent.append(len(desk.orders))
+    desk.fill(desk.orders[-1])
+
+    assert [1, 1, 1, 2, 3] == [*sent, len(desk.orders)]
+
+
+def test_between_the_halves_of_a_round_trip_only_a_new_price_is_waited_for() -> None:
+    """The leg is closed, and its return found nobody: what stands open is exposure, so the next price is answered at once."""
+    desk = a_desk_with_gains()
+    prices(desk, "110000", "111900")
+    fill(desk, "111900")
+    misses(desk)
+    sent = len(desk.orders)
+    desk.now_ms += 900
+    desk.hear(Ticked())
+    assert sent == len(desk.orders)
+
+    desk.pulse(0.01, price="111901")
+    assert (sent + 1, Leg.SHORT, Act.GROW) == (len(desk.orders), desk.orders[-1].leg, desk.orders[-1].act)
+
+
+def test_only_growth_that_was_turned_down_is_tried_at_half_the_size() -> None:
+    """An account that cannot carry all of a leg carries a part; what is to be closed is asked for whole, as often as it takes."""
+    desk = Desk()
+    desk.start()
+    refuses(desk)
+    desk.pulse(2)
+    shrinks = [order.qty for order in desk.orders]
+    desk.fill(desk.orders[-1])
+    refuses(desk)
+    desk.pulse(2)
+
+    assert [D("0.162"), D("0.162")] == shrinks
+    assert [D("0.108"), D("0.054")] == [order.qty for order in desk.orders[2:]]
+
+
+def test_what_traded_is_remembered_and_what_could_not_is_not_tried_again_at_once() -> None:
+    """The hedge that filled is in the list that people read; the one that found nobody a dozen times is not, and the next one waits."""
+    hedged, lonely = Desk(), Desk()
+    hedged.start()
+    hedged.fill(hedged.orders[-1])
+    hedged.fill(hedged.orders[-1])
+    hedged.pulse(1)
+    lonely.start()
+    while not lonely.diary.of(HedgeEnded):
+        misses(lonely)
+        lonely.pulse(2)
+    lonely.pulse(2)
+
+    assert [D("0.270")] == [ended.filled for ended in hedged.state.executed]
+    (ended,) = lonely.diary.of(HedgeEnded)
+    assert (12, True, []) == (len(lonely.orders), ended.turned_away, list(lonely.state.executed))
