@@ -1,0 +1,92 @@
+"""What is asked of the venue's books and from when on, and what a person is told of the answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal as D
+
+from bot.domain.account import CashRow, ExecKind
+from bot.domain.commands import FundingAdopted, Note
+from bot.domain.events import ExecutionSeen, OrderSeen
+from bot.domain.legs import Leg
+from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.test_cashbook import a_settlement
+
+DAY_MS = 86_400_000
+
+
+def a_quiet_desk() -> Desk:
+    """The seed book as it is hedged; nothing to do. A read may lag by twenty seconds."""
+    desk = Desk(a_config(patience=replace(a_config().patience, lease_ms=20_000)))
+    desk.start(reading=a_reading("0.051", "0.321", cash=()))
+    return desk
+
+
+def read(desk: Desk, *rows: CashRow, seconds: float = 10) -> None:
+    """Time passes, and the account is read where that is asked for: it agrees, and the log shows these rows."""
+    desk.pulse(seconds)
+    if desk.state.readings.asked_ms is not None:
+        legs = desk.state.ledger.legs
+        desk.answer_reading(a_reading(str(legs[Leg.LONG].qty), str(legs[Leg.SHORT].qty), cash=rows))
+
+
+def told(desk: Desk, kind: str) -> list[str]:
+    return [note.text for note in desk.diary.of(Note) if note.kind == kind]
+
+
+def test_the_past_is_asked_for_with_an_overlap_and_once_an_hour_from_a_day_back() -> None:
+    """A row may be listed hours late, so one question an hour reaches far; every other only as far as a read may lag."""
+    desk = a_quiet_desk()
+    reach: list[tuple[int, int]] = []
+    for _ in range(365):
+        desk.pulse(10)
+        asked = desk.questions[-1]
+        reach.append((desk.now_ms - asked.executions_since_ms, desk.now_ms - asked.cash_since_ms))
+        desk.answer_reading(a_reading("0.051", "0.321", cash=()))
+
+    deep = [number for number, (executions, cash) in enumerate(reach) if executions >= DAY_MS and cash >= DAY_MS]
+    assert [359] == deep, "an hour after the first look, and not again"
+    assert {(70_000, 90_000)} == set(reach[1:359] + reach[360:])
+
+
+def test_what_our_own_orders_do_is_no_difference() -> None:
+    """Fills of ours, funding and coin that was traded are told to nobody; a hand's trade of the perp is."""
+    desk = Desk()
+    desk.start()
+    desk.fill(desk.orders[-1])
+    desk.fill(desk.orders[-1])
+    desk.hear(ExecutionSeen(execution=an_execution("funding", kind=ExecKind.FUNDING)))
+    desk.hear(ExecutionSeen(execution=an_execution("coin", category="spot")))
+    assert [] == desk.diary.of(Note)
+
+    desk.hear(ExecutionSeen(execution=an_execution("hand", qty="0.1")))
+    assert ["a trade of another hand: 0.1 BTC of the long leg at 116000 (grow)"] == told(desk, "foreign trade")
+
+
+def test_a_settlement_that_only_the_log_shows_is_believed_when_no_execution_comes() -> None:
+    """Five dollars were charged and no execution tells: after its time the log is believed, once, and a person is told both figures."""
+    desk = a_quiet_desk()
+    read(desk, a_settlement("s1", "-5", "Sell", at_ms=desk.now_ms + 5_000))
+    while not desk.diary.of(FundingAdopted):
+        read(desk)
+    read(desk)
+
+    (adopted,) = desk.diary.of(FundingAdopted)
+    assert (Leg.SHORT, D(-5), D(0)) == (adopted.leg, adopted.funding, adopted.was)
+    (text,) = told(desk, "funding untold")
+    assert "short leg at 07:00 UTC: the log says -5 USDT, executions +0; the log is believed" in text
+
+
+def test_a_price_that_the_venue_moved_is_told_when_the_order_has_ended() -> None:
+    """Beyond the band a price is moved in silence: one word when all is over, none while it stands or where it stood as sent."""
+    desk = Desk()
+    desk.start()
+    order = desk.orders[-1]
+    moved = order.limit_price + D(50)
+    desk.hear(OrderSeen(order=a_row(order, "New", price=moved)))
+    assert [] == told(desk, "order repriced")
+
+    desk.hear(OrderSeen(order=a_row(order, "Cancelled", price=moved)))
+    desk.pulse(2)
+    desk.hear(OrderSeen(order=a_row(desk.orders[-1], "Cancelled", price=desk.orders[-1].limit_price)))
+    assert 1 == len(told(desk, "order repriced"))
