@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal as D
 
-from bot.domain.account import CashRow, ExecKind
-from bot.domain.commands import FundingAdopted, Note
-from bot.domain.events import ExecutionSeen, OrderSeen
+from bot.domain.account import CashKind, CashRow, ExecKind
+from bot.domain.commands import FundingAdopted, Note, SeekOrder
+from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen
 from bot.domain.legs import Leg
+from bot.domain.orders import Verdict
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.test_cashbook import a_row as a_money_row
 from tests.unit.engine.test_cashbook import a_settlement
 
 DAY_MS = 86_400_000
@@ -67,14 +69,39 @@ def test_a_settlement_that_only_the_log_shows_is_believed_when_no_execution_come
     """Five dollars were charged and no execution tells: after its time the log is believed, once, and a person is told both figures."""
     desk = a_quiet_desk()
     read(desk, a_settlement("s1", "-5", "Sell", at_ms=desk.now_ms + 5_000))
-    while not desk.diary.of(FundingAdopted):
-        read(desk)
-    read(desk)
+    for _ in range(250):
+        read(desk, seconds=60)
 
     (adopted,) = desk.diary.of(FundingAdopted)
     assert (Leg.SHORT, D(-5), D(0)) == (adopted.leg, adopted.funding, adopted.was)
     (text,) = told(desk, "funding untold")
     assert "short leg at 07:00 UTC: the log says -5 USDT, executions +0; the log is believed" in text
+
+
+def test_an_order_that_nobody_can_tell_of_is_told_to_a_person_once() -> None:
+    """Asked for again and again without an end: at the eleventh question somebody should look, and need not be told again."""
+    desk = Desk()
+    desk.start()
+    link = desk.orders[-1].order_link_id
+    desk.hear(OrderAnswered(order_link_id=link, verdict=Verdict.UNKNOWN, code=None, reason="no answer"))
+    for _ in range(30):
+        desk.pulse(2.5)
+
+    assert 11 < sum(isinstance(command, SeekOrder) for command in desk.sent)
+    (text,) = told(desk, "order unresolved")
+    assert f"{link} (shrink long 0.162) is unknown for 25 s; no other order is sent until it is known" == text
+
+
+def test_money_that_a_hand_moved_is_told_with_its_kind_and_where() -> None:
+    """A transfer has no contract; a correction of one names it."""
+    desk = a_quiet_desk()
+    left = a_money_row("t1", "-250", kind=CashKind.TRANSFER, raw_kind="TRANSFER_OUT")
+    read(desk, left, replace(left, row_id="t2", kind=CashKind.UNKNOWN, raw_kind="FIX", change=D(3), symbol="BTCUSDT"))
+
+    assert [
+        "money moved by another hand: TRANSFER_OUT changed USDT by -250",
+        "money moved by another hand: FIX in BTCUSDT changed USDT by +3",
+    ] == told(desk, "money moved")
 
 
 def test_a_price_that_the_venue_moved_is_told_when_the_order_has_ended() -> None:
