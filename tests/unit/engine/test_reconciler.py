@@ -6,13 +6,14 @@ from dataclasses import replace
 from decimal import Decimal as D
 
 from bot.domain.account import CashKind, CashRow, ExecKind
-from bot.domain.commands import FundingAdopted, Note, SeekOrder
+from bot.domain.commands import FundingAdopted, Mode, Note, SeekOrder
 from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen
 from bot.domain.legs import Leg
 from bot.domain.orders import Verdict
-from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_reading, a_row, an_execution
 from tests.unit.engine.test_cashbook import a_row as a_money_row
-from tests.unit.engine.test_cashbook import a_settlement
+from tests.unit.engine.test_cashbook import a_settlement, holding
+from tests.unit.engine.test_resting import chasing, opened
 
 DAY_MS = 86_400_000
 
@@ -39,10 +40,12 @@ def told(desk: Desk, kind: str) -> list[str]:
 def test_the_past_is_asked_for_with_an_overlap_and_once_an_hour_from_a_day_back() -> None:
     """A row may be listed hours late, so one question an hour reaches far; every other only as far as a read may lag."""
     desk = a_quiet_desk()
+    assert NOW_MS - DAY_MS == desk.questions[0].cash_since_ms
     reach: list[tuple[int, int]] = []
     for _ in range(365):
         desk.pulse(10)
         asked = desk.questions[-1]
+        assert asked.cash_since_ms is not None
         reach.append((desk.now_ms - asked.executions_since_ms, desk.now_ms - asked.cash_since_ms))
         desk.answer_reading(a_reading("0.051", "0.321", cash=()))
 
@@ -109,6 +112,7 @@ def test_a_price_that_the_venue_moved_is_told_when_the_order_has_ended() -> None
     desk = Desk()
     desk.start()
     order = desk.orders[-1]
+    assert order.limit_price is not None
     moved = order.limit_price + D(50)
     desk.hear(OrderSeen(order=a_row(order, "New", price=moved)))
     assert [] == told(desk, "order repriced")
@@ -116,4 +120,52 @@ def test_a_price_that_the_venue_moved_is_told_when_the_order_has_ended() -> None
     desk.hear(OrderSeen(order=a_row(order, "Cancelled", price=moved)))
     desk.pulse(2)
     desk.hear(OrderSeen(order=a_row(desk.orders[-1], "Cancelled", price=desk.orders[-1].limit_price)))
-    assert 1 == len(told(desk, "order repriced"))
+    (text,) = told(desk, "order repriced")
+    assert f"{order.order_link_id} was sent at {order.limit_price} and stood at {moved}" in text
+
+
+def test_a_reading_while_an_order_is_on_its_way_proves_nothing() -> None:
+    """It may be from before or after what the order does: legs that moved meanwhile are no disagreement, and blind nobody."""
+    desk = Desk()
+    desk.start()
+    desk.pulse(1)
+    desk.accept(desk.orders[-1])
+    desk.answer_reading(a_reading("0.051", "0.213"))
+
+    assert (0, Mode.TRADING) == (desk.state.readings.disagreements, desk.state.mode)
+
+
+def test_what_is_taken_over_is_told_with_both_figures_and_for_how_long_it_stood() -> None:
+    """A leg that no execution explains, and a wallet that no row does: a person can check either against the exchange."""
+    desk = a_quiet_desk()
+    row = a_money_row("t1", "100", at_ms=desk.now_ms)
+    for long, usdt in [("0.051", "1000")] * 6 + [("0.151", "1250")] * 9:
+        desk.pulse(10)
+        reading = a_reading(long, "0.321", cash=(row,) if usdt == "1250" else (), wallet=holding(usdt))
+        if desk.state.readings.asked_ms is not None:
+            desk.answer_reading(reading)
+
+    assert ["unexplained legs", "wallet unexplained"] == [note.kind for note in desk.diary.of(Note)]
+    legs, cash = (note.text.partition(": ")[2] for note in desk.diary.of(Note))
+    assert legs == (
+        "the venue holds long 0.151 / short 0.321, our books said long 0.051 / short 0.321, for 20 s; the venue is believed"
+    )
+    assert cash == (
+        "USDT in the wallet is 1250, the log explains 1100, a difference of +150 unexplained for 20 s; the wallet is believed"
+    )
+
+
+def test_an_order_that_rests_is_quiet_on_purpose() -> None:
+    """What takes is asked after when five seconds have brought no word; what stands on the book when twenty have."""
+    taking, (resting, order) = Desk(), chasing()
+    taking.start()
+    taking.accept(taking.orders[-1])
+    opened(resting, order)
+    waits = []
+    for desk in (taking, resting):
+        since_ms = desk.now_ms
+        while not any(isinstance(command, SeekOrder) for command in desk.sent) and desk.now_ms < since_ms + 60_000:
+            desk.pulse(0.5)
+        waits.append(desk.now_ms - since_ms)
+
+    assert [5_500, 20_500] == waits
