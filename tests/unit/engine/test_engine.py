@@ -193,12 +193,14 @@ def test_no_answer_is_not_a_refusal() -> None:
     assert len(desk.orders) == 1
     assert desk.diary.of(OrderAbsent) == []
 
-    desk.pulse(4)
+    desk.pulse(2.5)
+    desk.now_ms += 1_500
     desk.hear(nowhere)  # heard after the lease, but asked for before its end
-    desk.pulse(3)
-    desk.hear(nowhere)
-    desk.pulse(3)
-    desk.hear(nowhere)
+    assert 0 == desk.state.blotter.orders[lost.order_link_id].negatives
+    for _ in range(2):
+        desk.pulse(3)
+        desk.hear(nowhere)
+    assert 2 == desk.state.blotter.orders[lost.order_link_id].negatives
     assert desk.diary.of(OrderAbsent) == []  # the legs have not agreed since the lease ended
     desk.hear(ReadFailed(what="ReadAccount", reason="the answer before the lease is lost"))
     desk.pulse(3)

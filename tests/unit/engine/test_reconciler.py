@@ -6,11 +6,11 @@ from dataclasses import replace
 from decimal import Decimal as D
 
 from bot.domain.account import CashKind, CashRow, ExecKind
-from bot.domain.commands import FundingAdopted, Mode, Note, SeekOrder
+from bot.domain.commands import FundingAdopted, Mode, Note, ReadHistory, SeekOrder
 from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen
 from bot.domain.legs import Leg
 from bot.domain.orders import Verdict
-from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.desk import NOW_MS, Desk, a_config, a_history, a_reading, a_row, an_execution
 from tests.unit.engine.test_cashbook import a_row as a_money_row
 from tests.unit.engine.test_cashbook import a_settlement, holding
 from tests.unit.engine.test_resting import chasing, opened
@@ -54,6 +54,19 @@ def test_the_past_is_asked_for_with_an_overlap_and_once_an_hour_from_a_day_back(
     assert {(70_000, 90_000)} == set(reach[1:359] + reach[360:])
 
 
+def test_candles_are_asked_for_once_and_the_filters_every_hour() -> None:
+    """Two windows of volatility and a bar more, at the start; after that only the contract, whose filters change while it trades."""
+    desk = a_quiet_desk()
+    desk.hear(a_history())
+    begun = len(desk.sent)
+    desk.pulse(3_599.999)
+    early = [question for question in desk.sent[begun:] if isinstance(question, ReadHistory)]
+    desk.pulse(0.001)
+
+    first, *_, last = (question for question in desk.sent if isinstance(question, ReadHistory))
+    assert ([], (577, 21), (0, 0)) == (early, (first.bars, first.funding_points), (last.bars, last.funding_points))
+
+
 def test_what_our_own_orders_do_is_no_difference() -> None:
     """Fills of ours, funding and coin that was traded are told to nobody; a hand's trade of the perp is."""
     desk = Desk()
@@ -87,10 +100,10 @@ def test_an_order_that_nobody_can_tell_of_is_told_to_a_person_once() -> None:
     desk.start()
     link = desk.orders[-1].order_link_id
     desk.hear(OrderAnswered(order_link_id=link, verdict=Verdict.UNKNOWN, code=None, reason="no answer"))
-    for _ in range(30):
-        desk.pulse(2.5)
+    for _ in range(60):
+        desk.pulse(0.5)
 
-    assert 11 < sum(isinstance(command, SeekOrder) for command in desk.sent)
+    assert 13 == sum(isinstance(command, SeekOrder) for command in desk.sent), "no sooner than after two seconds"
     (text,) = told(desk, "order unresolved")
     assert f"{link} (shrink long 0.162) is unknown for 25 s; no other order is sent until it is known" == text
 
@@ -139,8 +152,8 @@ def test_what_is_taken_over_is_told_with_both_figures_and_for_how_long_it_stood(
     """A leg that no execution explains, and a wallet that no row does: a person can check either against the exchange."""
     desk = a_quiet_desk()
     row = a_money_row("t1", "100", at_ms=desk.now_ms)
-    for long, usdt in [("0.051", "1000")] * 6 + [("0.151", "1250")] * 9:
-        desk.pulse(10)
+    for long, usdt in [("0.051", "1000")] * 12 + [("0.151", "1250")] * 8:
+        desk.pulse(5)
         reading = a_reading(long, "0.321", cash=(row,) if usdt == "1250" else (), wallet=holding(usdt))
         if desk.state.readings.asked_ms is not None:
             desk.answer_reading(reading)
