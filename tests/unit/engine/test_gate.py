@@ -81,10 +81,11 @@ def test_an_ordinary_growth_is_capped_ten_basis_points_off_the_bid() -> None:
 
 def test_a_blind_feed_still_lets_delta_shrink_at_market() -> None:
     """Stale data must never keep a person exposed; the venue bounds the slippage where we cannot."""
-    order = admit(SHRINK_LONG, around(permission=MODES[Mode.BLIND], mode="BLIND", ticker_fresh=False))
+    old = a_ticker(bid_qty=D("0.06"), ask_qty=D("0.06"))
+    order = admit(SHRINK_LONG, around(permission=MODES[Mode.BLIND], mode="BLIND", ticker=old, ticker_fresh=False))
 
     assert isinstance(order, PlaceOrder)
-    assert order.limit_price is None
+    assert (None, D("0.162")) == (order.limit_price, order.qty), "nor is it cut to what stood at an old touch"
 
 
 def test_a_shrinking_leg_that_grows_delta_counts_as_growth() -> None:
@@ -106,11 +107,16 @@ def test_more_than_one_order_may_be_is_left_for_the_next() -> None:
 
 
 def test_the_last_step_before_the_leg_limit_is_taken_in_part() -> None:
-    """A limit bounds a leg; it does not leave the leg short of it."""
-    answer = admit(GROW_SHORT, around(leg_qty=D("0.95"), may_grow_by=D("0.03")))
+    """A limit bounds a leg; it does not leave the leg short of it, be it by the smallest order. Beyond it the refusal says how far."""
+    part, least, refused = (
+        admit(GROW_SHORT, around(leg_qty=D(leg), may_grow_by=D("0.03"))) for leg in ("0.95", "0.969", "0.9695")
+    )
 
-    assert isinstance(answer, PlaceOrder)
-    assert D("0.02") == answer.qty
+    assert isinstance(part, PlaceOrder)
+    assert isinstance(least, PlaceOrder)
+    assert (D("0.02"), D("0.001")) == (part.qty, least.qty)
+    assert isinstance(refused, Refusal)
+    assert "the leg could reach 1.1075, above the limit of 1" == refused.reason
 
 
 @pytest.mark.parametrize(("shown", "qty"), [("0.06", "0.06"), ("0.002", "0.05"), ("3", "0.108")])

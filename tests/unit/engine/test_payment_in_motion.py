@@ -14,6 +14,7 @@ from bot.domain.commands import (
     Note,
     PaymentEnded,
     PaymentPlanned,
+    PaymentRefused,
     RealiseWanted,
     RepayDebt,
     SeekRepayment,
@@ -22,11 +23,13 @@ from bot.domain.commands import (
     Trigger,
 )
 from bot.domain.events import LoanRead, MoneyAnswered, OperatorAsked, RepaymentSought, Stopping, TransferSought, Verb
+from bot.domain.legs import Leg
 from bot.domain.loan import Fate, LoanReading, Structure
 from bot.domain.orders import Verdict
 from bot.engine import treasurer
 from bot.engine.cashier import Wish
 from bot.engine.config import LoanRules
+from bot.strategy import risk
 from tests.unit.engine.desk import Desk, a_config, a_reading
 from tests.unit.engine.test_treasurer import LoanDesk
 
@@ -93,12 +96,14 @@ def test_what_became_of_it_is_asked_until_the_books_prove_it(
     assert {SeekTransfer if deed == "TransferCoin" else SeekRepayment} == kinds
     assert {2} == {later - sooner for sooner, later in pairwise(asked)}
     (absent,) = desk.told(DeedAbsent)
-    assert (deed, True) == (absent.deed, lost_s < (desk.now_ms - left_ms) / 1000 <= lost_s + 8)
+    assert (deed, True) == (absent.deed, lost_s < (desk.now_ms - left_ms) / 1000 <= lost_s + 5)
     beat(desk)
     assert [(D(0), "dropped")] == [(ended.paid, ended.step) for ended in desk.told(PaymentEnded)]
     unresolved = [note.text for note in desk.told(Note) if note.kind == "repayment unresolved"]
     assert (lost_s // 40) == len(unresolved), "at every twentieth question"
-    assert all("USDT is " + absent.proof.rpartition("it was ")[2] in text for text in unresolved)
+    state = absent.proof.rpartition("it was ")[2]
+    for seconds, text in zip((40, 80, 120), unresolved, strict=False):
+        assert f"USDT is {state} for {seconds} s; nothing else is paid" in text
 
 
 def test_an_answer_is_waited_for_before_the_books_are_asked() -> None:
@@ -117,6 +122,8 @@ def test_after_a_payment_that_came_to_nothing_the_next_one_waits_and_waits_twice
     for _ in range(2):
         answer(desk, "TransferCoin", Verdict.REFUSED)
         dropped_ms, sent = desk.now_ms, len(desk.told(PaymentPlanned))
+        why = treasurer.surroundings(desk.state, Wish(trigger=Trigger.LTV, why="", usdt=D(1)), desk.now_ms)
+        assert f"the next is tried {4 * (len(waits) + 1)} s after the last" in why.refused_lately
         repay(desk)
         while len(desk.told(PaymentPlanned)) == sent and len(waits) < 20:
             beat(desk, 0.5)
@@ -185,3 +192,90 @@ def test_a_standing_order_pays_what_is_there_and_realises_nothing_first() -> Non
 
     assert [(Trigger.SCHEDULE, True)] == [(plan.trigger, plan.amount < 300) for plan in desk.told(PaymentPlanned)]
     assert [] == desk.told(RealiseWanted)
+
+
+def test_a_reading_that_shows_the_payment_is_planned_on_at_once() -> None:
+    """The debt has fallen by what was paid: nobody waits for a lease to end before more is repaid."""
+    desk = LoanDesk()
+    repay(desk)
+    answer(desk, "TransferCoin", Verdict.ACCEPTED, Fate.DONE)
+    answer(desk, "RepayDebt", Verdict.ACCEPTED, Fate.DONE)
+    repay(desk)
+    for _ in range(3):
+        beat(desk)
+        desk.read_loan(principal=D(15700))
+    desk.pulse(1)
+
+    assert [D(16200), D(15700)] == [plan.debt_before for plan in desk.told(PaymentPlanned)]
+
+
+def test_who_presses_keeps_less_of_the_margin() -> None:
+    """Ordinarily the short must survive a rise and stay calm; from CRITICAL on the loan comes first, and a rung more is borne."""
+    desk = LoanDesk(keep_rise=0.1)
+    ordinary, pressing = (
+        treasurer.surroundings(desk.state, Wish(trigger=Trigger.LTV, why="", usdt=D(1), urgent=urgent), desk.now_ms)
+        for urgent in (False, True)
+    )
+    book = (8_000.0, 150.0, 0.27, 116_000.0, 0.00555)
+
+    assert risk.spare_cash_usdt(*book, 0.1, 0.3) == ordinary.spare
+    assert risk.spare_cash_usdt(*book, 0.0, 0.5) == pressing.spare
+
+
+def test_gains_are_asked_for_when_the_hedge_in_motion_has_ended() -> None:
+    """Its targets would not mean what they mean: the sweep waits until the leg stands where it was meant to."""
+    desk = LoanDesk(short="0.135")
+    desk.state.profit.tried_ms = desk.now_ms + 600_000  # no round trip begins meanwhile
+    (order,) = desk.orders
+    desk.fall()
+    assert [] == desk.told(RealiseWanted)
+
+    desk.fill(order)
+    desk.fall()
+    desk.fall()
+    assert 1 == len(desk.told(RealiseWanted))
+
+
+def test_gains_that_did_not_come_are_not_asked_for_all_the_time() -> None:
+    """A round trip brought nothing: for as long as a hedge may take nobody asks again, nor complains of cash that was asked for."""
+    desk = LoanDesk()
+    desk.state.profit.tried_ms = desk.now_ms + 600_000
+    desk.fall()
+    desk.fall()
+    assert [] == desk.told(PaymentRefused)
+    desk.realised("0")
+    begun_ms = desk.now_ms
+    while len(desk.told(RealiseWanted)) < 2 and desk.now_ms < begun_ms + 200_000:
+        desk.fall(seconds=0.5)
+        if desk.state.readings.asked_ms is not None:
+            desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+        desk.read_loan()
+    desk.fall()
+
+    assert 117_000 <= desk.now_ms - begun_ms <= 121_000
+    assert 2 == len(desk.told(RealiseWanted))
+
+
+def test_a_gain_below_the_smallest_payment_is_left_where_it_is() -> None:
+    """The short has won thirty dollars: they would pay for nothing but the fees of realising them."""
+    desk = LoanDesk()
+    desk.state.ledger.legs[Leg.SHORT].entry_price = D(100_100)
+    desk.fall()
+
+    assert [] == desk.told(RealiseWanted)
+    assert ["cash"] == [refused.rule for refused in desk.told(PaymentRefused)]
+
+
+def test_nothing_is_paid_on_a_debt_that_was_read_too_long_ago() -> None:
+    """The price is of now and the debt is not: who asks is heard when the loan has been read."""
+    desk = LoanDesk()
+    for _ in range(desk.state.config.loan.stale_ms // 1000 + 1):
+        desk.pulse(1)
+        if desk.state.readings.asked_ms is not None:
+            desk.answer_reading(a_reading("0", "0.27", wallet=desk.wallet))
+    repay(desk)
+    assert [] == desk.told(PaymentPlanned)
+
+    desk.read_loan()
+    desk.pulse(1)
+    assert 1 == len(desk.told(PaymentPlanned))
