@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal as D
 
-from bot.domain.commands import HedgeEnded
+import pytest
+
+from bot.domain.commands import HedgeEnded, Mode, PlaceOrder
 from bot.domain.events import OrderAnswered, OrderSeen, Ticked
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import Verdict
+from bot.engine import gate, hedging
+from bot.engine.motion import Hedge
 from tests.unit.engine.desk import Desk, a_row
 from tests.unit.engine.test_taking import a_hedged_desk as a_desk_with_gains
 from tests.unit.engine.test_taking import fill, prices
@@ -83,4 +87,34 @@ def test_what_traded_is_remembered_and_what_could_not_is_not_tried_again_at_once
 
     assert [D("0.270")] == [ended.filled for ended in hedged.state.executed]
     (ended,) = lonely.diary.of(HedgeEnded)
+    assert 22_000 <= ended.took_ms <= 26_000
     assert (12, True, []) == (len(lonely.orders), ended.turned_away, list(lonely.state.executed))
+
+
+@pytest.mark.parametrize(("mode", "first"), [(Mode.TRADING, Leg.SHORT), (Mode.BLIND, Leg.LONG)])
+def test_of_two_legs_that_shrink_the_favoured_goes_first_unless_nothing_may_grow(mode: Mode, first: Leg) -> None:
+    """Too much coin stands open: while trading either order will do; where the other half may be forbidden, delta comes first."""
+    desk = Desk()
+    desk.start()
+    misses(desk)
+    desk.state.mode = mode
+    less = {Leg.LONG: D("0.1"), Leg.SHORT: D("0.1")}
+    hedge = Hedge(decision=99, targets=less, first_leg=Leg.SHORT, spot=D("0.27"), started_ms=desk.now_ms)
+
+    (order,) = hedging.next_order(desk.state, hedge, desk.now_ms)
+    assert isinstance(order, PlaceOrder)
+    assert (first, Act.SHRINK) == (order.leg, order.act)
+
+
+def test_the_gate_is_told_how_many_orders_a_minute_and_a_day_have_seen() -> None:
+    """A limit that counted nothing would stop no runaway."""
+    desk = Desk()
+    desk.start()
+    misses(desk)
+    wish = gate.Wish(decision=1, leg=Leg.LONG, act=Act.SHRINK, qty=D("0.1"))
+    seen = []
+    for later_ms in (59_999, 60_000, 86_399_999, 86_400_000):
+        around = hedging.surroundings(desk.state, wish, desk.now_ms + later_ms)
+        seen.append((around.sent_last_minute, around.sent_last_day))
+
+    assert [(1, 1), (0, 1), (0, 1), (0, 0)] == seen

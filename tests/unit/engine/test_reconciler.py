@@ -182,3 +182,16 @@ def test_an_order_that_rests_is_quiet_on_purpose() -> None:
         waits.append(desk.now_ms - since_ms)
 
     assert [5_500, 20_500] == waits
+
+
+def test_an_order_of_another_hand_is_told_with_its_price() -> None:
+    """It stands on the book beside ours: what it is, once, though every reading shows it."""
+    desk = Desk()
+    desk.start()
+    row = a_row(desk.orders[-1], "New", order_id="hand", order_link_id="", price=D(90_000))
+    desk.fill(desk.orders[-1])
+    desk.fill(desk.orders[-1])
+    for _ in range(2):
+        desk.answer_reading(a_reading("0.051", "0.321", open_orders=(row,)))
+
+    assert ["an order of another hand: Sell 0.162 at 90000, New"] == told(desk, "foreign order")
