@@ -1,4 +1,4 @@
-# HedgeLock in a container: one process, not root, nothing to write to but /data and a small /tmp.
+# HedgeLock in a container: one daemon, not root, nothing to write to but /data and a small /tmp.
 #   docker build -t hedgelock .
 #   docker run --rm -it --network host --read-only --tmpfs /tmp -v hedgelock:/data hedgelock
 # Without a setting it runs in paper mode. The dashboard listens on 127.0.0.1:8009 of whatever network the container is given;
@@ -33,7 +33,7 @@ EXPOSE 8009 9096
 STOPSIGNAL SIGTERM
 # The second port, whose line is its own: whatever crowds the dashboard, this is answered. Where there is none (0), the dashboard's.
 HEALTHCHECK --interval=30s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-c", "import os, urllib.request as web; port = lambda name, usual: os.environ.get('HEDGELOCK__WEB__' + name, '') or usual; side = port('METRICS_PORT', '9096'); web.urlopen('http://127.0.0.1:' + (port('PORT', '8009') if side == '0' else side) + '/health', timeout=2)"]
-# Process 1 is the daemon itself: it takes SIGTERM and has no children to bury (paper mode's venue dies with it). docker run --init, or
+# Process 1 is the daemon itself: it takes SIGTERM and buries its own children (the dashboard's process, paper mode's venue). docker run --init, or
 # init: true in compose, puts a tini in front, which costs nothing and buries whatever a `docker exec` leaves behind.
 ENTRYPOINT ["python", "-m", "bot"]
 CMD ["run"]

@@ -169,6 +169,13 @@ def test_whoever_runs_it_bounds_its_memory_and_starts_it_again():
     assert all("memory" in each["resources"]["limits"] for each in pod["containers"])
 
 
+def test_systemd_leaves_the_dashboards_process_to_the_daemon():
+    """A stop is told to the daemon alone, and the end of the process that is to go first where memory runs out does not stop the daemon."""
+    unit = (ROOT / "config/systemd/hedgelock.service").read_text().splitlines()
+
+    assert {"KillMode=mixed", "OOMPolicy=continue"} <= set(unit)
+
+
 def test_the_kubernetes_example_never_runs_two():
     """One replica, replaced by hand only; not root, nothing to write to but its data."""
     spec = yaml.safe_load((ROOT / "config/kubernetes/hedgelock.yaml").read_text(encoding="utf-8"))["spec"]
