@@ -328,23 +328,34 @@ async def test_it_is_ours_whatever_lies_where_the_daemon_was_started(tmp_path: P
         await engine.wait()
 
 
-async def test_it_goes_with_its_engine(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_it_goes_with_its_engine(tmp_path: Path, hangs: bool) -> None:
     """SIGKILL of the engine's process: no window is left over an engine that is gone, and the address is free for the next."""
     engine, port, window = await an_engine(tmp_path, ROOT)
     assert 200 == await health(port)
     os.kill(window, signal.SIGTERM)  # a supervisor's word to all of them: it stays until the engine goes
     await asyncio.sleep(0.3)
     assert told(window, "cmdline")
+    if hangs:
+        os.kill(window, signal.SIGSTOP)
 
     engine.kill()
     await engine.wait()
 
     await until(
-        lambda: not told(window, "cmdline"), within_s=5
-    )  # of one that nobody has buried yet nothing is told either
+        lambda: not told(window, "cmdline") and is_free(port), within_s=5
+    )  # of one nobody has buried nothing is told
+
+
+def is_free(port: int) -> bool:
+    """True where another engine may listen there."""
     with socket.socket() as next_one:
         next_one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        next_one.bind(("127.0.0.1", port))
+        try:
+            next_one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @asynccontextmanager
