@@ -43,8 +43,9 @@ def a_year(engines: Engines, bars: int) -> b.Tape:
     high = np.round(np.maximum(open_, close) * (1 + wick[0]), 1)
     low = np.round(np.minimum(open_, close) * (1 - wick[1]), 1)
     sigma = engines.sigma_series(at_ms, close, MINUTE_MS, 5 * MINUTE_MS, 288, 72, 720.0)
+    targets = engines.target_series(at_ms, close, MINUTE_MS, 5 * MINUTE_MS, 288, 72)
     regimes = engines.funding_regimes(settle, rates, hours, 0.15)
-    return b.Tape(at_ms, open_, high, low, close, sigma, settle, rates, hours, regimes, MINUTE_MS)
+    return b.Tape(at_ms, open_, high, low, close, sigma, targets, settle, rates, hours, regimes, MINUTE_MS)
 
 
 def a_plan(minutes: int) -> policies.Plan:

@@ -49,6 +49,8 @@ class Tape(NamedTuple):
     close: Floats
     sigma: Floats
     """Regime sigma per 24 h known when the bar opens; NaN before enough bars."""
+    target_sigma: Floats
+    """What profit targets are made of, the same way."""
     settle_ms: Ints
     settle_rate: Floats
     """Fraction of notional; positive: longs pay shorts."""

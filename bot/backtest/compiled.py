@@ -1,6 +1,6 @@
 """The kernel, compiled: the very functions of `strategy` and of this room, handed to Numba unchanged.
 
-`run`, `sigma_series` and `funding_regimes` are here in both speeds; `plain` ones step in a debugger. Machine code is kept on disk under a
+`run` and the series of the past are here in both speeds; `plain` ones step in a debugger. Machine code is kept on disk under a
 name made of the sources, because Numba's own cache does not notice a change in a function that another file holds.
 """
 
@@ -28,17 +28,19 @@ _OURS = ("account", "chores", "deeds", "series", "kernel")
 
 
 class Engines:
-    """The three entry points at one speed."""
+    """The entry points at one speed: the kernel's loop, and what it reads of the past."""
 
-    def __init__(self, run: Callable[..., Any], sigma_series: Callable[..., Any], regimes: Callable[..., Any]) -> None:
-        self.run, self.sigma_series, self.funding_regimes = run, sigma_series, regimes
+    def __init__(self, speed: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+        from bot.backtest import kernel, series
+
+        self.run = speed(kernel.run)
+        self.sigma_series, self.target_series = speed(series.sigma_series), speed(series.target_series)
+        self.funding_regimes = speed(series.funding_regimes)
 
 
 def plain() -> Engines:
     """The same loop, interpreted: some hundred times slower, and every line can be stopped at."""
-    from bot.backtest import kernel, series
-
-    return Engines(kernel.run, series.sigma_series, series.funding_regimes)
+    return Engines(lambda function: function)
 
 
 @cache
@@ -49,10 +51,7 @@ def compiled() -> Engines:
     numba.config.CACHE_DIR = str(_cache_folder(numba.__version__))
     for function in _functions():
         extending.register_jitable(forceinline=True)(function)  # or wide tuples are copied at every call
-    from bot.backtest import kernel, series
-
-    jit = numba.njit(cache=True, nogil=True)
-    return Engines(jit(kernel.run), jit(series.sigma_series), jit(series.funding_regimes))
+    return Engines(numba.njit(cache=True, nogil=True))
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -287,6 +287,7 @@ def tape_of(history: History, volatility: Volatility, normal_apr: float, engines
     sigma = engines.sigma_series(
         at_ms, contiguous["close"], history.bar_ms, sampling_ms, window, least, volatility.half_life_hours * 60.0
     )
+    target_sigma = engines.target_series(at_ms, contiguous["close"], history.bar_ms, sampling_ms, window, least)
     settle_ms = np.ascontiguousarray(history.settle_ms, dtype=np.int64)
     rates, hours = (
         np.ascontiguousarray(column, dtype=np.float64) for column in (history.settle_rate, history.settle_hours)
@@ -299,6 +300,7 @@ def tape_of(history: History, volatility: Volatility, normal_apr: float, engines
         contiguous["low"],
         contiguous["close"],
         sigma,
+        target_sigma,
         settle_ms,
         rates,
         hours,

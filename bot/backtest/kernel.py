@@ -186,7 +186,7 @@ def think(
     if rules.last_resort == 1 and memory.ltv_level >= ladder.EMERGENCY:
         deeds.sell_spot(f, n, rules, log)
     if rules.profit == 1:
-        cycle = deeds.take_profit(f, n, rules, cycle, sigma, log)
+        cycle = deeds.take_profit(f, n, rules, cycle, tape.target_sigma[i], log)
         deeds.pay_share(f, n, rules, policy)
     account.note_gap(f, n, rules)
     return memory, cycle

@@ -1,4 +1,5 @@
-"""What the strategy reads of the past, worked out once per tape: regime sigma per bar, funding regime per settlement.
+"""What the strategy reads of the past, worked out once per tape: per bar the sigma of the regime and that of profit targets, per settlement
+the funding regime.
 
 The same streaming functions as the live engine's market book, in the same order, so that both see the same figures.
 """
@@ -12,7 +13,7 @@ import numpy as np
 from bot.backtest.book import Floats, Ints
 from bot.strategy import funding, streaming, volatility
 
-__all__ = ["funding_regimes", "sigma_series"]
+__all__ = ["funding_regimes", "sigma_series", "target_series"]
 
 REGIME_FALL_RATIO, REGIME_CONFIRMATIONS, REGIME_DWELL_MS = 0.8, 2, 0
 
@@ -31,11 +32,9 @@ def sigma_series(
     held, seen, last_close, last_ms, known = 0, 0, math.nan, 0, math.nan
     for i in range(count):
         sigma[i] = known
-        end_ms = at_ms[i] + bar_ms
-        next_ms = at_ms[i + 1] if i + 1 < count else end_ms
-        if end_ms // sampling_ms == (end_ms - bar_ms) // sampling_ms and next_ms == end_ms:
-            continue  # inside a sampling interval
-        start_ms = (end_ms - 1) // sampling_ms * sampling_ms
+        if not ends_candle(at_ms, i, bar_ms, sampling_ms):
+            continue
+        start_ms = candle_ms(at_ms, i, bar_ms, sampling_ms)
         seen += 1
         if not math.isnan(last_close):
             term, span = volatility.square_return(last_close, close[i]), (start_ms - last_ms) / 60_000.0
@@ -57,6 +56,54 @@ def sigma_series(
                     known = streaming.ewma_sigma_24h(smooth)
         last_close, last_ms = close[i], start_ms
     return sigma
+
+
+LEAST_RETURNS = 3
+
+
+def target_series(at_ms: Ints, close: Floats, bar_ms: int, sampling_ms: int, window: int, least: int) -> Floats:
+    """The sigma per 24 h that profit targets are made of, known at the opening of each bar: of the window's returns, unsmoothed, and no
+    spike pushes it up. NaN below `least` returns."""
+    count = len(at_ms)
+    sigma, returns, starts = np.full(count, math.nan), np.zeros(count), np.zeros(count, dtype=np.int64)
+    candles, last_close, known = 0, math.nan, math.nan
+    for i in range(count):
+        sigma[i] = known
+        if not ends_candle(at_ms, i, bar_ms, sampling_ms):
+            continue
+        starts[candles] = candle_ms(at_ms, i, bar_ms, sampling_ms)
+        if candles > 0:
+            returns[candles] = math.log(close[i] / last_close)
+        last_close = close[i]
+        candles += 1
+        held = min(candles - 1, window)
+        if held >= max(LEAST_RETURNS, least):
+            known = target_sigma(returns, starts, candles - held, candles)
+    return sigma
+
+
+def target_sigma(returns: Floats, starts: Ints, first: int, last: int) -> float:
+    """Of returns first <= k < last, each from the candle before it."""
+    squares, pairs, count = 0.0, 0.0, last - first
+    for k in range(first, last):
+        squares += returns[k] * returns[k]
+        if k > first:
+            pairs += volatility.bipower_term(returns[k - 1], returns[k])
+    minutes = (starts[last - 1] - starts[first - 1]) / 60_000.0
+    realised = volatility.sigma_24h(squares, minutes)
+    return volatility.target_sigma_24h(realised, volatility.sigma_24h(pairs * count / (count - 1), minutes))
+
+
+def ends_candle(at_ms: Ints, i: int, bar_ms: int, sampling_ms: int) -> bool:
+    """Whether a sampling interval ends with bar `i`, or a gap of the tape follows it."""
+    end_ms = at_ms[i] + bar_ms
+    next_ms = at_ms[i + 1] if i + 1 < len(at_ms) else end_ms
+    return bool(end_ms // sampling_ms != (end_ms - bar_ms) // sampling_ms or next_ms != end_ms)
+
+
+def candle_ms(at_ms: Ints, i: int, bar_ms: int, sampling_ms: int) -> int:
+    """When the sampling interval began in which bar `i` ends."""
+    return int((at_ms[i] + bar_ms - 1) // sampling_ms * sampling_ms)
 
 
 def resum(terms: Floats, minutes: Floats, held: int, window: int) -> streaming.Running:

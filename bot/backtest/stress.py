@@ -173,7 +173,8 @@ def _made(engines: Engines, shape: Shape, price: float, normal_apr: float) -> Sc
     rates = np.array([shape.rate((t - start_ms) / DAY_MS) for t in settle_ms])
     hours = np.full(len(settle_ms), 8.0)
     sigma = engines.sigma_series(at_ms, closes, STEP_MS, STEP_MS, 96, 24, 720.0)
-    calm = np.where(np.isnan(sigma), 0.015, sigma)
+    for_targets = engines.target_series(at_ms, closes, STEP_MS, STEP_MS, 96, 24)
+    calm, calm_targets = (np.where(np.isnan(known), 0.015, known) for known in (sigma, for_targets))
     regimes = engines.funding_regimes(settle_ms, rates, hours, normal_apr)
     tape = b.Tape(
         at_ms,
@@ -182,6 +183,7 @@ def _made(engines: Engines, shape: Shape, price: float, normal_apr: float) -> Sc
         np.minimum(opens, closes),
         closes,
         calm,
+        calm_targets,
         settle_ms,
         rates,
         hours,

@@ -42,6 +42,7 @@ def rebased(tape: b.Tape, span: b.Span, price: float, *, history: int = 0) -> tu
         low=low,
         close=c,
         sigma=np.ascontiguousarray(tape.sigma[part]),
+        target_sigma=np.ascontiguousarray(tape.target_sigma[part]),
     ), b.Span(span.first - begins, span.last - begins)
 
 

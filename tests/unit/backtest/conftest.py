@@ -29,6 +29,7 @@ def engines():
         fcntl.flock(lock, fcntl.LOCK_EX)
         made, tape = compiled(), of_prices([100_000.0] * 3)
         made.sigma_series(tape.at_ms, tape.close, tape.bar_ms, tape.bar_ms, 24, 6, 720.0)
+        made.target_series(tape.at_ms, tape.close, tape.bar_ms, tape.bar_ms, 24, 6)
         made.funding_regimes(tape.settle_ms, tape.settle_rate, tape.settle_hours, 0.15)
         book = policies.opening(spot_btc=0.27, loan_usdt=16_200)
         play(made, tape, whole(tape), book, policies.comparison(0.27)[0])

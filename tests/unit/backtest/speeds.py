@@ -20,8 +20,8 @@ RULES = policies.RULES._replace(
 UNIFIED = RULES._replace(structure=b.UTA, sweep=0)
 LADDER = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
 COVERAGE = LADDER._replace(hedge_mode=decision.COVERAGE)
-STOP = {"profit": 1, "profit_k": 99.0}
-"""Profit by the trailing stop alone: targets are made of another sigma here and there."""
+TAKING = {"profit": 1}
+"""Profit by the trailing stop and by targets."""
 
 
 def static(target_btc):

@@ -30,6 +30,7 @@ def of_prices(closes, *, bar_ms=HOUR_MS, rate=0.0001, sigma=0.025, wick=0.0):
         np.minimum(opens, closes) * (1 - wick),
         closes,
         np.full(len(closes), sigma),
+        np.full(len(closes), sigma),
         settle,
         np.full(len(settle), rate),
         np.full(len(settle), 8.0),
@@ -68,8 +69,9 @@ def a_crash_tape(engines, *, rising=False):
     rates, hours = np.full(len(settle), 0.0001), np.full(len(settle), 8.0)
     o, h, low, c = (np.ascontiguousarray(column) for column in prices)
     sigma = engines.sigma_series(at_ms, c, crashes.MINUTE_MS, 5 * crashes.MINUTE_MS, 288, 72, 720.0)
+    targets = engines.target_series(at_ms, c, crashes.MINUTE_MS, 5 * crashes.MINUTE_MS, 288, 72)
     regimes = engines.funding_regimes(settle, rates, hours, 0.15)
-    tape = b.Tape(at_ms, o, h, low, c, sigma, settle, rates, hours, regimes, crashes.MINUTE_MS)
+    tape = b.Tape(at_ms, o, h, low, c, sigma, targets, settle, rates, hours, regimes, crashes.MINUTE_MS)
     return tape, b.Span(crashes.HISTORY_BARS, len(at_ms))
 
 

@@ -33,8 +33,9 @@ def a_tape(engines, seed, bars, sigma_24h=0.06):
     grid = {name: np.round(getattr(raw, name), 1) for name in ("open", "high", "low", "close")}
     rates = np.round(raw.settle_rate, 8)
     sigma = engines.sigma_series(raw.at_ms, grid["close"], FIVE_MINUTES_MS, FIVE_MINUTES_MS, 288, 72, 720.0)
+    targets = engines.target_series(raw.at_ms, grid["close"], FIVE_MINUTES_MS, FIVE_MINUTES_MS, 288, 72)
     regimes = engines.funding_regimes(raw.settle_ms, rates, raw.settle_hours, 0.15)
-    return raw._replace(**grid, sigma=sigma, settle_rate=rates, settle_regime=regimes)
+    return raw._replace(**grid, sigma=sigma, target_sigma=targets, settle_rate=rates, settle_regime=regimes)
 
 
 def both(engines, tape, policy):
@@ -89,7 +90,7 @@ def test_both_speeds_take_profit_and_repay_alike(engines, seed, rate):
     venue's five minutes of each hour, and shares out what was earned in all, received funding included; the kernel what was realised.
     """
     book = policies.opening(spot_btc=0.27, loan_usdt=10_000, short_btc=0.27)
-    rules = RULES._replace(profit=1, profit_k=99.0)  # the stop alone: targets are made of another sigma here and there
+    rules = RULES._replace(profit=1)
     policy = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
     tape = a_tape(engines, seed, 288, sigma_24h=0.08)
     tape = tape._replace(
@@ -138,7 +139,7 @@ def test_an_order_on_its_way_meets_the_tick_it_arrives_at(engines):
     """Half a second late on ticks of 75 seconds: each order is filled at the price and the time of the tick after the one that asked for
     it, and what it brought is repaid. At the price before it, latency would cost nothing; dated before it, no repayment would be found."""
     book = policies.opening(spot_btc=0.27, loan_usdt=10_000, short_btc=0.27)
-    rules = RULES._replace(profit=1, profit_k=99.0)
+    rules = RULES._replace(profit=1)
     policy = pipeline.DEFAULT_POLICY._replace(min_interval_ms=0)
     tape = a_tape(engines, 8, 144, sigma_24h=0.08)
     span, config = b.Span(WARM, len(tape.at_ms)), replay.same_subset(a_config(), policy, rules)

@@ -9,10 +9,12 @@ from bot.domain.loan import Purse
 from bot.domain.thoughts import BreakerMoved
 from bot.review.replay import difference, retake
 from tests.unit.backtest.speeds import (
+    COVERAGE,
     LADDER,
     LOAN_USDT,
     RULES,
-    STOP,
+    TAKING,
+    UNIFIED,
     agree,
     both,
     hedges_of,
@@ -117,7 +119,7 @@ def test_the_page_tells_what_was_done_and_why(engines):
 def test_insurance_sweeps_and_profit_at_once_are_played_alike(engines):
     """All three rules along the crashes: a hundred and forty hedges, each at the same tick to the same legs; each sweep and each taking at
     the same tick; a sweep ends the profit's cycle and is its share. The residue in the debt is a cent a payment."""
-    fast, lived, full = both(engines, static(0.27), RULES._replace(**STOP), short=0.0, change=unlimited)
+    fast, lived, full = both(engines, static(0.27), RULES._replace(**TAKING), short=0.0, change=unlimited)
 
     kernel, engine = hedges_of(fast, lived)
     assert len(kernel) > 130
@@ -158,3 +160,55 @@ def test_the_breaker_of_the_day_is_where_both_speeds_part(engines):
     assert parted > 35
     assert full.figures["max_ltv"] > fast.figures["max_ltv"] + 0.05, "what may not grow does not protect"
     assert full.counts["sweeps"] >= 30, "the defence goes on"
+
+
+BARE = {
+    "fully hedged": static(0.0),
+    "insured": static(0.27),
+    "coverage": COVERAGE,
+}
+
+
+@pytest.mark.parametrize("rising", [False, True], ids=["crash", "rally"])
+@pytest.mark.parametrize("name", BARE)
+def test_an_account_without_usdt_is_played_alike(engines, name, rising):
+    """A unified account whose only margin is the coin, profit by stop and target: 116,000 to 45,000, and the mirror image."""
+    rules = UNIFIED._replace(**TAKING)
+    fast, lived, full = both(engines, BARE[name], rules, change=unlimited, short=0.0, cash=0.0, rising=rising)
+
+    kernel, engine = hedges_of(fast, lived)
+    assert kernel == engine
+    assert len(kernel) > 0
+    assert moments(fast) == moments(full)
+    assert (fast.survived, fast.counts["turned_away"]) == (full.survived, 0)
+    assert fast.equity[-1] == pytest.approx(full.equity[-1], abs=0.5)
+    assert fast.figures["debt"] == pytest.approx(full.figures["debt"], abs=0.5)
+
+
+def test_both_speeds_part_where_free_margin_does_not_carry_a_hedge(engines):
+    """A loan whose perps have 3,000 USDT: thirty-four hedges alike. The next the kernel makes as large as free margin carries, the engine
+    half as large as it was turned away, again and again, until rejects trip the breaker."""
+    fast, lived, full = both(engines, static(0.27), change=unlimited, short=0.0, cash=3_000.0)
+
+    kernel, engine = hedges_of(fast, lived)
+    parted = next(place for place, pair in enumerate(zip(kernel, engine, strict=False)) if pair[0] != pair[1])
+    (turned_ms, name), *_ = [(at_ms, it.name) for it, at_ms in lived.diary.records if isinstance(it, BreakerMoved)]
+    assert 34 == parted
+    assert "rejects" == name
+    assert kernel[parted - 1][0] < turned_ms
+    assert fast.counts["turned_away"] > 0
+    assert fast.equity[-1] == pytest.approx(5_891.0, abs=10.0)
+    assert full.equity[-1] == pytest.approx(3_587.0, abs=10.0)
+
+
+def test_only_the_kernel_sells_the_coin(engines):
+    """The last resort, nothing swept: the kernel sells twice at 85 % and keeps a tenth of the coin; the engine has no words for that, and
+    the lender sells all of it."""
+    fast, _, full = both(engines, static(0.0), RULES._replace(sweep=0, last_resort=1))
+
+    told = [row for row in words.log_rows(fast) if row[1] == "spot sold"]
+    assert ["0.183 BTC", "0.059 BTC"] == [row[6] for row in told]
+    assert ["liquidated"] == [row[1] for row in words.log_rows(full)]
+    assert (fast.survived, full.survived) == (True, False)
+    assert fast.equity[-1] == pytest.approx(24_724.6, abs=1.0)
+    assert full.equity[-1] == pytest.approx(24_410.9, abs=1.0)

@@ -7,7 +7,7 @@ from tests.unit.backtest.speeds import (
     COVERAGE,
     LADDER,
     RULES,
-    STOP,
+    TAKING,
     UNIFIED,
     both,
     hedges_of,
@@ -27,8 +27,8 @@ WINDOWS = {
 INSURED = static(0.27)
 CASES = {
     "insured": (INSURED, UNIFIED, {"short": 0.0, "cash": 0.0}),
-    "insured, with profit": (INSURED, UNIFIED._replace(**STOP), {"short": 0.0, "cash": 0.0}),
-    "two legs, with profit": (LADDER, UNIFIED._replace(**STOP), {"long": 0.213, "short": 0.213, "cash": 0.0}),
+    "insured, with profit": (INSURED, UNIFIED._replace(**TAKING), {"short": 0.0, "cash": 0.0}),
+    "two legs, with profit": (LADDER, UNIFIED._replace(**TAKING), {"long": 0.213, "short": 0.213, "cash": 0.0}),
     "coverage": (COVERAGE, UNIFIED, {"short": 0.0, "cash": 0.0}),
     "a loan, insured and swept": (INSURED, RULES, {"short": 0.0, "cash": 20_000.0}),
     "a loan, fully hedged and swept": (static(0.0), RULES, {}),
