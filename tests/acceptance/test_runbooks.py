@@ -77,7 +77,7 @@ def _run(command: str, home: Path, known: dict[str, str]) -> subprocess.Complete
         [*starts.get(words[0], words[:1]), *words[1:]],
         cwd=home,
         env=environment(known),
-        input="flatten paper\n",
+        input=f"{words[1] if words[1:] else 'flatten'} paper\n",  # the phrase that an emergency asks for
         capture_output=True,
         text=True,
         timeout=120,
