@@ -101,8 +101,9 @@ class Watch:
         """
         try:
             with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S) as answer:
-                return float(json.load(answer)["seen_ago_s"])
+                said = json.load(answer)
+                return float(said.get("seen_ago_s", 0.0))  # a daemon from before its window tells by answering at all
         except HTTPError as error:
             return inf if error.code == 503 else 0.0  # 503 here: the loop has been held up beyond every deadline
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, AttributeError, TypeError):
             return inf

@@ -46,7 +46,7 @@ class Listener:
             self._application(routes, posts or {}),
             access_log=None,
             logger=_http_log,
-            handler_cancellation=True,  # every handler only reads: nobody works on an answer that nobody hears
+            handler_cancellation=True,  # nobody works on an answer that nobody hears; a verb that was passed on is done all the same
             keepalive_timeout=_IDLE_S,
             shutdown_timeout=_LEAVE_WITHIN_S,
         )

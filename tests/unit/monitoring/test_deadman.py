@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import httpx
 import pytest
@@ -89,6 +91,48 @@ def test_silence_with_a_position_on_is_acted_upon(on: int, acts: bool, tmp_path:
 
     latch.close("freeze by kill_switch.py: silent")
     assert not watch.look()
+
+
+HEARD = [
+    # what /health/live answers, and whether five seconds of silence have passed
+    ("just seen", 200, b'{"status": "ok", "seen_ago_s": 0.3}', False),
+    ("seen long ago", 200, b'{"status": "ok", "seen_ago_s": 6.0}', True),
+    ("from before the window", 200, b'{"status": "ok"}', False),
+    ("no number", 200, b'{"seen_ago_s": ""}', True),
+    ("a list", 200, b"[]", True),
+    ("no JSON", 200, b"<html>", True),
+    ("held up", 503, b'{"status": "unwell", "seen_ago_s": 12.0}', True),
+    ("a token is needed", 401, b"", False),
+]
+
+
+@pytest.mark.parametrize(("name", "status", "body", "acts"), HEARD, ids=[case[0] for case in HEARD])
+def test_what_counts_as_a_word_of_the_engine(name: str, status: int, body: bytes, acts: bool, tmp_path: Path) -> None:
+    """The window's answer is not the engine's: it tells how long ago that was seen."""
+
+    class Window(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Window) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        watch = Watch(
+            f"http://127.0.0.1:{server.server_port}/",
+            Latch(tmp_path / "journal.sqlite"),
+            verb="freeze",
+            silence_s=5.0,
+            tell=lambda _: None,
+            kill=lambda *words: int("--dry-run" in words),
+        )
+        watch._heard_s -= 6.0  # nothing was heard for six seconds before this look
+
+        assert acts is watch.look()
+        server.shutdown()
 
 
 def test_a_kill_that_did_not_end_well_is_tried_again_although_it_closed_the_latch(tmp_path: Path) -> None:
