@@ -34,6 +34,8 @@ from tests.unit.engine.desk import NOW_MS
 from tests.unit.exchange.frames import delta, snapshot
 
 TOPIC, LAST = "tickers.BTCUSDT", "116077.7"
+FROM_MS = NOW_MS + 60_000
+"""Later than any price that the hedged desk has seen: an older one is dropped unheard, and costs next to nothing."""
 A_PULSE_EVERY = 5
 ROUNDS = 3
 
@@ -41,9 +43,9 @@ ROUNDS = 3
 async def push(frames: int) -> None:
     """Serve whoever subscribes to the ticker: an answer, a snapshot, the deltas."""
     texts = [
-        delta(NOW_MS + n, lastPrice=f"{116_000 + n % 50}.0", markPrice=f"{116_000 + n % 50}.1") for n in range(frames)
+        delta(FROM_MS + n, lastPrice=f"{116_000 + n % 50}.0", markPrice=f"{116_000 + n % 50}.1") for n in range(frames)
     ]
-    texts.append(delta(NOW_MS + frames, lastPrice=LAST))
+    texts.append(delta(FROM_MS + frames, lastPrice=LAST))
 
     async def talk(connection: ServerConnection) -> None:
         while (said := await _heard(connection)) is not None:
@@ -57,7 +59,7 @@ async def push(frames: int) -> None:
             }
             await connection.send(json.dumps(answer))
             if TOPIC in asked.get("args", ()):
-                await connection.send(snapshot(NOW_MS - 1))
+                await connection.send(snapshot(FROM_MS - 1))
                 for text in texts:
                     await connection.send(text)
 
@@ -192,7 +194,9 @@ def compare(frames: int) -> None:
         spent: dict[str, list[float]] = {name: [] for name in READERS}
         for _ in range(ROUNDS):
             for name, taken in spent.items():
-                run = subprocess.run([*command, "--read", name, url], capture_output=True, text=True, check=True)
+                run = subprocess.run(
+                    [*command, "--read", name, url], capture_output=True, text=True, check=True, timeout=60
+                )
                 taken.append(float(run.stdout.split()[-1]) / frames * 1e6)
     finally:
         server.kill()
