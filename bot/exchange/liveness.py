@@ -73,6 +73,11 @@ class Liveness:
         """Every topic answered for, and heard from where data is due."""
         return self.fault is None and all(topic.healthy for topic in self._topics.values())
 
+    @property
+    def is_due(self) -> bool:
+        """Something cannot wait for the next look at the clock."""
+        return bool(self._out) or self.fault is not None
+
     def connected(self, now_s: float) -> None:
         """A new connection: nothing that was heard on an earlier one counts."""
         self.fault = None

@@ -58,6 +58,10 @@ class MarketStream:
         return self._desk.liveness.fault
 
     @property
+    def is_due(self) -> bool:
+        return self._desk.liveness.is_due
+
+    @property
     def foreign(self) -> int:
         """Rows of other symbols, ever."""
         return self._desk.foreign

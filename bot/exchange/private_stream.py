@@ -71,6 +71,10 @@ class PrivateStream:
         return self._desk.liveness.fault
 
     @property
+    def is_due(self) -> bool:
+        return self._desk.liveness.is_due
+
+    @property
     def foreign(self) -> int:
         """Rows of other symbols and categories, ever."""
         return self._desk.foreign

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 from ssl import SSLContext
 
@@ -150,24 +151,26 @@ async def _converse(
 ) -> None:
     """Hand in what arrives and send what is due. Ends only by raising: the stream's fault, or the connection's end.
 
-    Nothing here waits but for the socket (a slow reader would trade on old prices), and a pulse of silence is looked at like a frame.
+    Nothing here waits but for the socket: a slow reader would trade on old prices.
     """
     while True:
-        text = await _next_frame(connection, patience.pulse_s)
-        if text is not None:
-            _hand_in(inbox, _heard(stream, text, now_s()))
+        await _listen(connection, stream, inbox, within_s=patience.pulse_s, now_s=now_s)
         await _send(connection, stream.tick(now_s()), patience)
         if stream.fault is not None:
             raise _Dropped(stream.fault)
 
 
-async def _next_frame(connection: ClientConnection, within_s: float) -> str | bytes | None:
-    """The next frame, or None when none came in time. Giving up a wait loses no frame."""
-    try:
+async def _listen(
+    connection: ClientConnection, stream: Stream, inbox: Inbox, *, within_s: float, now_s: Callable[[], float]
+) -> None:
+    """Hand in what arrives until the pulse, or until the stream must act at once. Giving up a wait loses no frame.
+
+    One deadline for all frames of a pulse: one for each frame would cost more than reading it.
+    """
+    with suppress(TimeoutError):
         async with asyncio.timeout(within_s):
-            return await connection.recv()
-    except TimeoutError:
-        return None
+            while not stream.is_due:
+                _hand_in(inbox, _heard(stream, await connection.recv(), now_s()))
 
 
 async def _send(connection: ClientConnection, frames: list[str], patience: Patience) -> None:

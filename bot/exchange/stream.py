@@ -27,6 +27,11 @@ class Stream(Protocol):
         """Why the connection must be dropped; None while it need not be."""
         ...
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `tick` is to be called now, not on the next pulse: a frame waits to leave, or there is a fault."""
+        ...
+
     def connected(self, now_s: float) -> list[str]:
         """A connection is open; returns the first frames to send."""
         ...
@@ -36,7 +41,7 @@ class Stream(Protocol):
         ...
 
     def tick(self, now_s: float) -> list[str]:
-        """Time passed, or a frame was received; returns frames to send."""
+        """Time passed, or the stream is due; returns frames to send."""
         ...
 
     def disconnected(self, reason: str) -> list[Event]:

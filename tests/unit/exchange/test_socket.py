@@ -83,8 +83,13 @@ class Side:
                 await self.say(pong_public)
 
 
-def a_market() -> MarketStream:
-    return MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=QUICK)
+def a_market(kind: type[MarketStream] = MarketStream) -> MarketStream:
+    return kind(symbol="BTCUSDT", bar_minutes=5, patience=QUICK)
+
+
+def a_private_stream() -> PrivateStream:
+    credentials = Credentials(api_key=KEY, api_secret=SECRET)
+    return PrivateStream(symbol="BTCUSDT", credentials=credentials, server_ms=lambda: NOW_MS, patience=QUICK)
 
 
 @asynccontextmanager
@@ -194,6 +199,97 @@ async def test_whatever_the_venue_does_the_stream_says_down_and_comes_back(does:
     assert any(word in down.reason for word in why.split("|")), down.reason
 
 
+SELDOM = replace(QUICK, pulse_s=30.0)
+"""Deadlines are looked at so seldom that whoever waits for it is late."""
+
+
+async def test_a_fault_that_a_frame_brings_is_not_left_for_the_pulse() -> None:
+    async with driven(refuse_a_topic, behave, patience=SELDOM) as box, asyncio.timeout(10):
+        down = await box.wait_for(ChannelChanged)
+
+    assert "refused" in down.reason
+
+
+async def test_what_a_frame_calls_for_is_said_before_the_pulse() -> None:
+    """The private stream asks for its topics as soon as it is known."""
+
+    async def consent(side: Side) -> None:
+        await side.consent(5)
+        await side.answer_pings()
+
+    async with driven(consent, stream=a_private_stream(), patience=SELDOM) as box, asyncio.timeout(10):
+        assert (await box.wait_for(ChannelChanged)).up
+
+
+POURED = kline(NOW_MS - NOW_MS % 300_000, confirm=False)
+
+
+async def pour_without_tickers(side: Side) -> None:
+    await side.consent()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(side.answer_pings())
+        await pour(side, POURED)
+
+
+async def pour_without_pongs(side: Side) -> None:
+    await side.consent()
+    await pour(side, snapshot(), POURED)
+
+
+async def pour(side: Side, *frames: str) -> None:
+    """Much quicker than the pulse."""
+    while True:
+        await side.say(*frames)
+        await asyncio.sleep(0.001)
+
+
+POURS = [(pour_without_tickers, "tickers.BTCUSDT silent"), (pour_without_pongs, "no pong")]
+
+
+@pytest.mark.parametrize(("talk", "why"), POURS, ids=["no tickers", "no pongs"])
+async def test_deadlines_are_kept_however_much_arrives(talk: Talk, why: str) -> None:
+    async with driven(talk, behave) as box, asyncio.timeout(10):
+        down = await box.wait_for(ChannelChanged, where=lambda event: not event.up)
+
+    assert why in down.reason
+
+
+async def test_the_pulse_costs_no_frame() -> None:
+    """Thousands of pulses fall on thousands of frames: each arrives, once, in order."""
+    moments = range(NOW_MS, NOW_MS + 5_000)
+
+    async def count(side: Side) -> None:
+        await side.consent()
+        for number, at_ms in enumerate(moments):
+            await side.say(snapshot(ts=at_ms))
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+        await side.answer_pings()
+
+    async with driven(count, patience=replace(QUICK, pulse_s=0.0001)) as box:
+        await box.wait_for(TickerSeen, len(moments))
+
+    assert list(moments) == [seen.at_ms for seen in box.of(TickerSeen)]
+
+
+async def test_a_venue_that_takes_nothing_is_dropped() -> None:
+    """It sends prices, so it is not silent; but nothing that we say would reach it."""
+
+    class Talkative(MarketStream):
+        def tick(self, now_s: float) -> list[str]:
+            return [*super().tick(now_s), "x" * 1_000_000]
+
+    async def listen_to_nothing(side: Side) -> None:
+        await side.consent()
+        side.connection.transport.pause_reading()
+        await pour(side, snapshot(), POURED)
+
+    async with driven(listen_to_nothing, stream=a_market(Talkative)) as box, asyncio.timeout(10):
+        down = await box.wait_for(ChannelChanged, where=lambda event: not event.up)
+
+    assert "timed out" in down.reason
+
+
 async def test_a_venue_that_is_away_is_tried_until_it_is_back() -> None:
     """Twenty refusals are one piece of news, and the next attempt counts."""
 
@@ -255,32 +351,19 @@ async def test_a_redirect_to_another_host_is_not_followed() -> None:
 async def test_a_frame_that_breaks_its_reader_costs_one_frame() -> None:
     """A mistake of ours in reading must not cost the feed; the evidence is kept."""
 
-    class Fragile:
+    class Fragile(MarketStream):
         """A stream with a mistake in it."""
-
-        def __init__(self) -> None:
-            self._whole = a_market()
-            self.channel, self.fault = Channel.PUBLIC, None
-
-        def connected(self, now_s: float) -> list[str]:
-            return self._whole.connected(now_s)
 
         def receive(self, text: str | bytes, now_s: float) -> list[Event]:
             if "poison" in str(text):
                 raise ZeroDivisionError
-            return self._whole.receive(text, now_s)
-
-        def tick(self, now_s: float) -> list[str]:
-            return self._whole.tick(now_s)
-
-        def disconnected(self, reason: str) -> list[Event]:
-            return self._whole.disconnected(reason)
+            return super().receive(text, now_s)
 
     async def poison(side: Side) -> None:
         await side.say('{"poison":1}')
         await side.behave()
 
-    async with driven(poison, stream=Fragile()) as box:
+    async with driven(poison, stream=a_market(Fragile)) as box:
         await box.wait_for(ChannelChanged)
 
     assert [("poison frame", '{"poison":1}')] == [(bad.kind, bad.sample) for bad in box.of(BadInput)]
@@ -301,9 +384,7 @@ async def test_the_private_stream_subscribes_only_after_it_is_known() -> None:
             await side.say(ack(side.heard[-1]))
         await side.answer_pings()
 
-    credentials = Credentials(api_key=KEY, api_secret=SECRET)
-    private = PrivateStream(symbol="BTCUSDT", credentials=credentials, server_ms=lambda: NOW_MS, patience=QUICK)
-    async with driven(slow, stream=private) as box:
+    async with driven(slow, stream=a_private_stream()) as box:
         up = await box.wait_for(ChannelChanged)
 
     assert ["auth", "known", "subscribe", "subscribe", "subscribe", "subscribe"] == order
@@ -319,10 +400,8 @@ async def test_no_log_line_holds_the_key_or_a_signature(caplog: pytest.LogCaptur
         await side.say(ack(side.heard[-1], ok=False, said="no"))
         await side.connection.wait_closed()
 
-    credentials = Credentials(api_key=KEY, api_secret=SECRET)
-    private = PrivateStream(symbol="BTCUSDT", credentials=credentials, server_ms=lambda: NOW_MS, patience=QUICK)
     with caplog.at_level(logging.DEBUG):
-        async with driven(refuse, stream=private) as box:
+        async with driven(refuse, stream=a_private_stream()) as box:
             down = await box.wait_for(ChannelChanged)
 
     assert [] == [word for word in (KEY, SECRET, *signatures) if word in caplog.text + down.reason]
