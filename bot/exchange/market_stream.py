@@ -13,8 +13,9 @@ The rules of the file:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -45,7 +46,7 @@ class MarketStream:
             self._kline_topic: patience.stale_kline_ms / 1000,
         }
         self._desk = Desk(Channel.PUBLIC, Liveness(topics, patience), patience)
-        self._merged: TickerWire | None = None
+        self._picture: _Picture | None = None
         self._last_ts_ms = 0
         self._last_bar_ms = 0
 
@@ -67,7 +68,7 @@ class MarketStream:
         return self._desk.foreign
 
     def connected(self, now_s: float) -> list[str]:
-        self._merged, self._last_ts_ms = None, 0
+        self._picture, self._last_ts_ms = None, 0
         self._desk.liveness.connected(now_s)
         self._desk.liveness.subscribe(now_s)
         return self._desk.liveness.to_send()
@@ -112,13 +113,13 @@ class MarketStream:
             return None
         if frame.ts < self._last_ts_ms - FAR_BACK_MS:
             raise BadRow("ticker out of order", f"{frame.ts} after {self._last_ts_ms}")
-        if frame.type == "snapshot":
-            self._merged = wire
-        elif self._merged is None:
+        is_whole = frame.type == "snapshot"
+        if is_whole:
+            self._picture = _Picture()
+        elif self._picture is None:
             return None
-        else:
-            self._merged = _merged(self._merged, wire)
-        seen = _plausible(self._merged, frame.ts)
+        self._picture.hear(wire, is_whole=is_whole)
+        seen = self._picture.seen(frame.ts)
         self._last_ts_ms = max(self._last_ts_ms, frame.ts)
         return seen
 
@@ -135,50 +136,66 @@ class MarketStream:
         return BarClosed(bar=seen)
 
 
-def _merged(before: TickerWire, delta: TickerWire) -> TickerWire:
-    changes = {name: value for name in _FIELDS if (value := getattr(delta, name)) is not None}
-    return msgspec.structs.replace(before, **changes)
+class _Picture:
+    """A ticker as far as the venue has told it. What cannot be read is remembered too, until the venue says something else."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, Any] = {}
+        self._wrong: dict[str, str] = {}
+
+    def hear(self, wire: TickerWire, *, is_whole: bool) -> None:
+        """Take in what `wire` says; if it is whole, what it leaves out is unknown, else unchanged."""
+        for fact, name, field, read in _READERS:
+            raw = getattr(wire, name)
+            if raw is None and not is_whole:
+                continue
+            try:
+                self._facts[fact] = read(raw, field)
+                self._wrong.pop(fact, None)
+            except BadNumber as error:
+                self._wrong[fact] = str(error)
+
+    def seen(self, ts_ms: int) -> TickerSeen:
+        """The ticker as a domain value. Raises BadRow with a kind that says what was wrong."""
+        try:
+            self._facts["at_ms"] = millis(ts_ms, "ts")
+        except BadNumber as error:
+            raise BadRow("bad price", str(error)) from None
+        if self._wrong:
+            raise BadRow("bad price", ", ".join(self._wrong.values()))
+        seen = msgspec.convert(self._facts, TickerSeen)  # twice as fast as by its own __init__
+        if seen.at_ms == 0:
+            raise BadRow("ticker", "no time")
+        if seen.bid > seen.ask:
+            raise BadRow("crossed book", f"bid {seen.bid} above ask {seen.ask}")
+        if abs(seen.last - seen.mark) > FAR_FROM_MARK * seen.mark:
+            raise BadRow("price far from mark", f"last {seen.last}, mark {seen.mark}")
+        return seen
 
 
-_FIELDS = TickerWire.__struct_fields__
-
-
-def _plausible(wire: TickerWire, ts_ms: int) -> TickerSeen:
-    """The ticker as a domain value. Raises BadRow with a kind that says what was wrong."""
-    try:
-        seen = TickerSeen(
-            at_ms=millis(ts_ms, "ts"),
-            last=_price(wire.last_price, "lastPrice"),
-            mark=_price(wire.mark_price, "markPrice"),
-            index=_price(wire.index_price, "indexPrice"),
-            bid=_price(wire.bid1_price, "bid1Price"),
-            ask=_price(wire.ask1_price, "ask1Price"),
-            funding_rate=_amount(wire.funding_rate, "fundingRate"),
-            next_funding_ms=millis(wire.next_funding_time or "", "nextFundingTime") or None,
-            funding_interval_h=_whole_hours(wire.funding_interval_hour),
-            bid_qty=_amount(wire.bid1_size, "bid1Size"),
-            ask_qty=_amount(wire.ask1_size, "ask1Size"),
-        )
-    except BadNumber as error:
-        raise BadRow("bad price", str(error)) from None
-    if seen.at_ms == 0:
-        raise BadRow("ticker", "no time")
-    if seen.bid > seen.ask:
-        raise BadRow("crossed book", f"bid {seen.bid} above ask {seen.ask}")
-    if abs(seen.last - seen.mark) > FAR_FROM_MARK * seen.mark:
-        raise BadRow("price far from mark", f"last {seen.last}, mark {seen.mark}")
-    return seen
-
-
-# A delta changes few of these texts: what was a number a moment ago is not read again.
-_price, _amount = lru_cache(64)(positive), lru_cache(64)(maybe_amount)
-
-
-@lru_cache(4)
-def _whole_hours(raw: str | None) -> int | None:
-    hours = maybe_amount(raw, "fundingIntervalHour")
+def _whole_hours(raw: str | None, field: str) -> int | None:
+    hours = maybe_amount(raw, field)
     if hours is None:
         return None
     if hours != int(hours) or not 1 <= hours <= 24:
-        raise BadNumber(f"fundingIntervalHour: {raw!r} is not a whole number of hours")
+        raise BadNumber(f"{field}: {raw!r} is not a whole number of hours")
     return int(hours)
+
+
+def _moment(raw: str | None, field: str) -> int | None:
+    return millis(raw, field) or None
+
+
+_READERS: tuple[tuple[str, str, str, Callable[[str | None, str], object]], ...] = (
+    # in TickerSeen     in TickerWire            at Bybit
+    ("last", "last_price", "lastPrice", positive),
+    ("mark", "mark_price", "markPrice", positive),
+    ("index", "index_price", "indexPrice", positive),
+    ("bid", "bid1_price", "bid1Price", positive),
+    ("ask", "ask1_price", "ask1Price", positive),
+    ("funding_rate", "funding_rate", "fundingRate", maybe_amount),
+    ("next_funding_ms", "next_funding_time", "nextFundingTime", _moment),
+    ("funding_interval_h", "funding_interval_hour", "fundingIntervalHour", _whole_hours),
+    ("bid_qty", "bid1_size", "bid1Size", maybe_amount),
+    ("ask_qty", "ask1_size", "ask1Size", maybe_amount),
+)

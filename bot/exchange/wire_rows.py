@@ -55,17 +55,17 @@ T = TypeVar("T")
 _DECODERS: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
-def decode(raw: bytes | msgspec.Raw, shape: type[T], kind: str, *, strict: bool = False) -> T:
+def decode(raw: str | bytes | msgspec.Raw, shape: type[T], kind: str, *, strict: bool = False) -> T:
     """JSON to `shape`; raises BadRow(kind) for anything else. Decoders are made once per shape.
 
     Unless `strict`, an index or a flag may come as text ("1", "true"): losing a row over that would lose what it says. Text is never made
     of a number: its digits might be lost already.
     """
-    decoder = _DECODERS.get(shape)
+    decoder: msgspec.json.Decoder[T] | None = _DECODERS.get(shape)
     if decoder is None:
         decoder = _DECODERS[shape] = msgspec.json.Decoder(shape, strict=strict)
     try:
-        return cast(T, decoder.decode(raw))
+        return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRow(kind, str(error)[:SAMPLE_CHARS]) from None
 

@@ -38,7 +38,7 @@ class Frame(msgspec.Struct):
 
 def frame(text: str | bytes) -> Frame:
     """Raises BadRow("frame")."""
-    return decode(text.encode() if isinstance(text, str) else text, Frame, "frame")
+    return decode(text, Frame, "frame")
 
 
 def rows(data: msgspec.Raw, kind: str) -> list[msgspec.Raw]:

@@ -154,6 +154,36 @@ def test_an_implausible_price_is_remembered_until_it_changes() -> None:
     assert isinstance(mended[0], TickerSeen)
 
 
+def test_an_unreadable_price_is_remembered_until_it_changes() -> None:
+    """No older price stands in for it, whatever else the venue says meanwhile."""
+    stream = a_live_stream()
+    heard(stream, snapshot())
+
+    events = heard(
+        stream,
+        delta(lastPrice="about 116000", bid1Price="115990.0"),
+        delta(ask1Price="116010.0"),
+        delta(lastPrice="116000.1"),
+    )
+
+    assert ["bad price", "bad price"] == [event.kind for event in events if isinstance(event, BadInput)]
+    assert [(D("115990.0"), D("116010.0"), D("116000.1"))] == [
+        (event.bid, event.ask, event.last) for event in events if isinstance(event, TickerSeen)
+    ]
+
+
+def test_a_snapshot_forgets_what_it_does_not_say() -> None:
+    """A price that it leaves out is unknown, and not the one before."""
+    stream = a_live_stream()
+    heard(stream, snapshot())
+    bare = json.loads(snapshot(ts=NOW_MS + 100))
+    del bare["data"]["markPrice"]
+
+    (event,) = heard(stream, json.dumps(bare))
+
+    assert "bad price" == event.kind  # type: ignore[union-attr]
+
+
 def test_a_candle_is_news_once_and_only_when_closed() -> None:
     stream = a_live_stream()
 
