@@ -39,7 +39,9 @@ class Inbox:
     def put(self, event: Event) -> None:
         """Take an event in, without waiting."""
         if isinstance(event, TickerSeen):
-            self._ticker = event
+            is_awaited, self._ticker = self._ticker is not None, event
+            if is_awaited:  # who waits knows when: a newer price in an older one's place need not wake him
+                return
         elif len(self._facts) >= self._bound:
             self._overflowed += 1
         else:

@@ -52,6 +52,22 @@ async def test_prices_are_handed_on_at_their_own_pace() -> None:
     assert await inbox.next() == Ticked()
 
 
+async def test_who_waits_is_given_the_newest_price_at_its_time() -> None:
+    """The first one at once; later ones when their time has come, however many came meanwhile."""
+    inbox = Inbox(ticker_every_s=0.05)
+    waiting = asyncio.ensure_future(inbox.next())
+    await asyncio.sleep(0)
+    inbox.put(a_ticker("1"))
+    assert await asyncio.wait_for(waiting, 1) == a_ticker("1")
+
+    waiting = asyncio.ensure_future(inbox.next())
+    for price in ("2", "3", "4"):
+        await asyncio.sleep(0)
+        inbox.put(a_ticker(price))
+
+    assert await asyncio.wait_for(waiting, 1) == a_ticker("4")
+
+
 async def test_what_does_not_fit_is_counted_and_said_first() -> None:
     """An overflow is a fact too: the engine reads everything again."""
     inbox = Inbox(bound=2)
