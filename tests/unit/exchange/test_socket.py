@@ -243,12 +243,16 @@ async def pour(side: Side, *frames: str) -> None:
         await asyncio.sleep(0.001)
 
 
-POURS = [(pour_without_tickers, "tickers.BTCUSDT silent"), (pour_without_pongs, "no pong")]
+POURS = [
+    (pour_without_tickers, replace(QUICK, pulse_s=0.2, ping_every_s=60.0), "tickers.BTCUSDT silent"),
+    (pour_without_pongs, replace(QUICK, pulse_s=0.2, stale_ticker_ms=60_000), "no pong"),
+]
 
 
-@pytest.mark.parametrize(("talk", "why"), POURS, ids=["no tickers", "no pongs"])
-async def test_deadlines_are_kept_however_much_arrives(talk: Talk, why: str) -> None:
-    async with driven(talk, behave) as box, asyncio.timeout(10):
+@pytest.mark.parametrize(("talk", "patience", "why"), POURS, ids=["no tickers", "no pongs"])
+async def test_deadlines_are_kept_however_much_arrives(talk: Talk, patience: Patience, why: str) -> None:
+    stream = MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=patience)
+    async with driven(talk, stream=stream, patience=patience) as box, asyncio.timeout(10):
         down = await box.wait_for(ChannelChanged, where=lambda event: not event.up)
 
     assert why in down.reason
