@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bot.domain.events import Bar
 from bot.strategy import volatility
 
-__all__ = ["NAMES", "Estimates", "for_targets", "of"]
+__all__ = ["NAMES", "Estimates", "for_targets", "makes_sense", "of"]
 
 NAMES = ("realised", "parkinson", "garman-klass", "rogers-satchell", "yang-zhang", "bipower", "medrv")
 _MINUTE_MS = 60_000
@@ -37,7 +37,7 @@ class _Candles(NamedTuple):
 
 def of(window: Iterable[Bar], minutes: int, min_bars: int) -> Estimates:
     """The estimates of a window of bars of `minutes` each, oldest first; all NaN for `min_bars` bars or fewer."""
-    bars = [bar for bar in window if _is_sane(bar)]
+    bars = [bar for bar in window if makes_sense(bar)]
     if len(bars) <= max(_LEAST_BARS, min_bars):
         return Estimates(dict.fromkeys(NAMES, math.nan), math.nan, math.nan)
     candles = _candles(bars)
@@ -59,14 +59,15 @@ def of(window: Iterable[Bar], minutes: int, min_bars: int) -> Estimates:
     return Estimates(sigmas, volatility.jump_share(realised, bipower), for_targets)
 
 
-def for_targets(window: Iterable[Bar], min_bars: int) -> float:
-    """The sigma for profit targets alone, which the engine asks for at every bar; the rest is for people."""
-    bars = [bar for bar in window if _is_sane(bar)]
-    if len(bars) <= max(_LEAST_BARS, min_bars):
+def for_targets(closes: Sequence[tuple[int, float]], min_bars: int) -> float:
+    """The sigma for profit targets alone, which the engine asks for at every bar; the rest is for people. `closes`: (start in ms, close) of
+    the window's bars that make sense."""
+    if len(closes) <= max(_LEAST_BARS, min_bars):
         return math.nan
-    closes, span = [float(bar.close) for bar in bars], _minutes_of(bars)
-    realised, bipower = volatility.realized_variance(closes), volatility.bipower_variance(closes)
-    return volatility.target_sigma_24h(volatility.sigma_24h(realised, span), volatility.sigma_24h(bipower, span))
+    minutes = (closes[-1][0] - closes[0][0]) / _MINUTE_MS
+    variances = volatility.realized_and_bipower([close for _, close in closes])
+    realised, bipower = (volatility.sigma_24h(variance, minutes) for variance in variances)
+    return volatility.target_sigma_24h(realised, bipower)
 
 
 def _minutes_of(bars: Sequence[Bar]) -> float:
@@ -91,5 +92,6 @@ def _candles(bars: Sequence[Bar]) -> _Candles:
     )
 
 
-def _is_sane(bar: Bar) -> bool:
+def makes_sense(bar: Bar) -> bool:
+    """Whether the range holds what it should."""
     return 0 < bar.low <= min(bar.open, bar.close) and bar.high >= max(bar.open, bar.close)

@@ -48,6 +48,8 @@ class MarketBook:
     """Bars are missing: they are to be read again from REST."""
     window_bars: deque[Bar] = field(default_factory=deque)
     """The bars of the window, and the one before it."""
+    _closes: deque[tuple[int, float]] = field(default_factory=deque)
+    """(start, close) of those of them that make sense."""
     funding: deque[FundingPoint] = field(default_factory=lambda: deque(maxlen=_KEPT_FUNDING))
     funding_regime: rates.RegimeState = rates.NO_REGIME
     _highs: deque[tuple[int, float]] = field(default_factory=deque)
@@ -129,14 +131,19 @@ class MarketBook:
         self.bars += 1
         self._sigma = self._for_targets = None
         self.window_bars.append(bar)
+        if estimators.makes_sense(bar):
+            self._closes.append((bar.start_ms, float(bar.close)))
         if len(self.window_bars) > self.window.bars + 1:
             self.window_bars.popleft()
+            while self._closes and self._closes[0][0] < self.window_bars[0].start_ms:
+                self._closes.popleft()
 
     def load(self, bars: tuple[Bar, ...], funding: tuple[FundingPoint, ...]) -> None:
         """Begin anew from history, oldest first."""
         self.last_bar, self.bars = None, 0
         self._terms.clear()
         self.window_bars.clear()
+        self._closes.clear()
         self._estimated = self._sigma = self._for_targets = self._settled = None
         self._sum, self._smoothed = streaming.EMPTY_RUNNING, streaming.EMPTY_EWMA
         for bar in bars:
@@ -221,7 +228,7 @@ class MarketBook:
     def sigma_for_targets(self) -> float:
         """The sigma that profit targets are made of; reckoned once for each bar. NaN unknown."""
         if self._for_targets is None:
-            self._for_targets = estimators.for_targets(self.window_bars, self.window.min_bars)
+            self._for_targets = estimators.for_targets(self._closes, self.window.min_bars)
         return self._for_targets
 
     def average_apr(self, hours: float) -> float:

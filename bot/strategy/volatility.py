@@ -202,6 +202,20 @@ def bipower_variance(closes: Sequence[float]) -> float:
     return total * n / (n - 1)
 
 
+def realized_and_bipower(closes: Sequence[float]) -> tuple[float, float]:
+    """`realized_variance` and `bipower_variance` of the same closes, to the last bit, with each logarithm taken once."""
+    n = len(closes) - 1
+    if n < 2:
+        return realized_variance(closes), math.nan
+    squares, pairs, before = 0.0, 0.0, 0.0
+    for i in range(1, n + 1):
+        r = math.log(closes[i] / closes[i - 1])
+        squares += r * r
+        pairs += 0.5 * math.pi * abs(before) * abs(r)
+        before = r
+    return squares, pairs * n / (n - 1)
+
+
 def median_variance(closes: Sequence[float]) -> float:
     """n / (n - 2) x sum of median terms: more jump-robust still. NaN below three returns."""
     n = len(closes) - 1

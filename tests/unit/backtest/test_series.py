@@ -25,7 +25,8 @@ def test_targets_are_made_of_the_sigma_that_the_engine_makes_them_of(engines):
 
     candles, spiked = [], 0
     for i, opens_ms in enumerate(at_ms):
-        theirs = estimators.for_targets(candles[-WINDOW - 1 :], LEAST)
+        window = [(candle.start_ms, float(candle.close)) for candle in candles[-WINDOW - 1 :]]
+        theirs = estimators.for_targets(window, LEAST)
         assert series[i] == pytest.approx(theirs, rel=1e-9, nan_ok=True)
         spiked += not math.isnan(theirs) and theirs < estimators.of(candles[-WINDOW - 1 :], 5, LEAST).sigmas["realised"]
         ends_ms = int(opens_ms) + MINUTE_MS

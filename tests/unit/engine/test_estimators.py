@@ -38,7 +38,9 @@ def test_the_sigma_for_targets_alone_is_the_one_that_is_shown(least: int) -> Non
     """The engine does not wait for the figures that only people read, and gets the very same one."""
     window = (*SIX_HOURS, replace(SIX_HOURS[1], start_ms=9 * 3_600_000, low=D(0)))
 
-    assert repr(estimators.for_targets(window, least)) == repr(estimators.of(window, 60, least).for_targets)
+    closes = [(bar.start_ms, float(bar.close)) for bar in window if estimators.makes_sense(bar)]
+
+    assert repr(estimators.for_targets(closes, least)) == repr(estimators.of(window, 60, least).for_targets)
 
 
 def test_a_bar_without_sense_is_left_out() -> None:

@@ -192,3 +192,10 @@ def test_gap_class(minutes, kind):
 def test_price_sanity(price, reference, sane):
     """A tick a fifth off the mark is not a price."""
     assert sane == vol.price_is_sane(price, reference, 0.20)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, len(C)])
+def test_both_variances_in_one_pass_are_the_very_same(count):
+    """The engine takes each logarithm once."""
+    closes = C[:count]
+    assert repr(vol.realized_and_bipower(closes)) == repr((vol.realized_variance(closes), vol.bipower_variance(closes)))
