@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 from bot.backtest import book as b
 
-__all__ = ["Balance"]
+__all__ = ["Balance", "band_of"]
+
+
+def band_of(ltv: float) -> int:
+    """The place of an LTV in `book.LTV_BANDS`."""
+    return int(ltv >= 0.50) + int(ltv >= 0.65) + int(ltv >= 0.75) + int(ltv >= 0.85)
 
 
 class Balance(NamedTuple):

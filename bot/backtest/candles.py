@@ -9,11 +9,12 @@ import numpy as np
 
 from bot.backtest import book as b
 from bot.backtest import chores
-from bot.domain.events import Bar, FundingPoint
+from bot.domain.events import Bar, FundingPoint, TickerSeen
 
 __all__ = ["Candles"]
 
 MINUTE_MS = 60_000
+TENTH = Decimal("0.1")
 
 
 class Candles:
@@ -36,8 +37,8 @@ class Candles:
         start_ms = (int(tape.at_ms[i]) + tape.bar_ms - 1) // self.length_ms * self.length_ms
         first = int(np.searchsorted(tape.at_ms, start_ms))
         part = slice(first, i + 1)
-        prices = (tape.open[first], tape.high[part].max(), tape.low[part].min(), tape.close[i])
-        o, h, low, c = (Decimal(repr(float(price))) for price in prices)
+        highest, lowest = max(tape.high[part].tolist()), min(tape.low[part].tolist())
+        o, h, low, c = (Decimal(repr(float(price))) for price in (tape.open[first], highest, lowest, tape.close[i]))
         return Bar(
             start_ms=start_ms,
             minutes=self.length_ms // MINUTE_MS,
@@ -73,6 +74,22 @@ class Candles:
         if not times:
             return None, 8
         return (times[place] if place < len(times) else None), hours[min(place, len(hours) - 1)]
+
+    def ticker(self, price: Decimal, at_ms: int, *, rate: Decimal, next_ms: int) -> TickerSeen:
+        """What is shown at this price and moment. `rate` and `next_ms` of funding are for a tape that knows no settlement after it."""
+        known_ms, hours = self.next_settlement(at_ms)
+        running = self.running_rate(at_ms)
+        return TickerSeen(
+            at_ms=at_ms,
+            last=price,
+            mark=price,
+            index=price,
+            bid=price - TENTH,
+            ask=price + TENTH,
+            funding_rate=rate if running is None else running,
+            next_funding_ms=next_ms if known_ms is None else known_ms,
+            funding_interval_h=hours,
+        )
 
     def running_rate(self, now_ms: int) -> Decimal | None:
         """The rate in force from this tick on; at the last one before a settlement it is exactly what will settle."""

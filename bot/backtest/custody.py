@@ -60,7 +60,7 @@ class Custody:
         self._read = self._seen = 0
         self._paid = self._repaid = self._added = Decimal(0)
         self._held = (-1, (0.0, 0.0, 0.0, 0.0, 0.0))
-        """The venue's revision, and what is held since: coin, legs, cash, debt."""
+        """The venue's revision, and what is held since."""
 
     @property
     def is_liquidated(self) -> bool:
@@ -68,13 +68,18 @@ class Custody:
         held = self._account.loans.collateral if self.structure == b.LOAN else None
         return (self._account.purses["BTC"].balance if held is None else held["BTC"]) < self._spot
 
-    def balance(self, at_ms: int, margin: Margin | None = None) -> Balance:
-        """Everything held and owed now. `margin` where the caller has it already."""
-        venue = self.venue
-        if self._held[0] != venue.revision:
-            self._held = venue.revision, self._holding()
-        unrealised = (margin or venue.margin(ACCOUNT)).usdt.upl
-        return Balance(at_ms, float(venue.state.market.mark), *self._held[1], float(unrealised), self.structure)
+    def balance(self, at_ms: int, margin: Margin | None = None, price: Decimal | None = None) -> Balance:
+        """Everything held and owed now, or were this the price. `margin` where the caller has it already."""
+        unrealised = (margin or self.venue.margin(ACCOUNT, price)).usdt.upl
+        mark = self.venue.state.market.mark if price is None else price
+        return Balance(at_ms, float(mark), *self.held, float(unrealised), self.structure)
+
+    @property
+    def held(self) -> tuple[float, float, float, float, float]:
+        """Coin, long leg, short leg, cash and debt: what no price changes."""
+        if self._held[0] != self.venue.revision:
+            self._held = self.venue.revision, self._holding()
+        return self._held[1]
 
     def _holding(self) -> tuple[float, float, float, float, float]:
         account = self._account

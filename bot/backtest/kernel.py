@@ -83,6 +83,14 @@ def tick_price(tape: b.Tape, i: int, k: int, rises: bool) -> float:
     return float(tape.low[i] if (k == 1) == rises else tape.high[i])
 
 
+def tick_prices(tape: b.Tape, first: int, count: int) -> b.Floats:
+    """The prices of `count` ticks in a row, tick k of bar i being number TICKS * i + k."""
+    bars = slice(first // TICKS, (first + count - 1) // TICKS + 1)
+    o, h, low, c = tape.open[bars], tape.high[bars], tape.low[bars], tape.close[bars]
+    ticks = np.stack((o, np.where(c >= o, low, h), np.where(c >= o, h, low), c), axis=1)
+    return ticks.reshape(-1)[first % TICKS :][:count]
+
+
 def recent_fall(tape: b.Tape, i: int, now_ms: int, first_ms: int) -> float:
     """How far the price at this moment of bar i stands below the highest tick of the half minute before it (0.02 = 2 %)."""
     tick_ms = tape.bar_ms // TICKS

@@ -9,13 +9,13 @@ from decimal import Decimal
 import numpy as np
 
 from bot.backtest import book as b
-from bot.backtest.balance import Balance
+from bot.backtest.balance import Balance, band_of
 from bot.backtest.chronicle import Chronicle
 from bot.backtest.outcome import Outcome
 from bot.backtest.policies import Plan
 
 from bot.domain.commands import Decided, Outcome as Verdict  # isort: skip
-from bot.domain.events import TickerSeen, WalletSeen
+from bot.domain.events import BarClosed, TickerSeen, WalletSeen
 from bot.domain.records import Record
 
 __all__ = ["Faults", "Lived", "MemoryDiary"]
@@ -43,6 +43,8 @@ class MemoryDiary:
         self.records: list[tuple[Record, int]] = []
         self.decisions: list[tuple[int, Decided]] = []
         self.chronicle = Chronicle()
+        self.deeds = 0
+        """Records of anything but prices."""
         self._keep, self._count = keep, 0
 
     def append(self, record: Record, now_ms: int) -> int:
@@ -50,6 +52,7 @@ class MemoryDiary:
             self.decisions.append((now_ms, record))
         if not isinstance(record, PRICES):
             self.chronicle.hear(record, now_ms)
+            self.deeds += not isinstance(record, BarClosed)
         if self._keep:
             self.records.append((record, now_ms))
         self._count += 1
@@ -101,16 +104,33 @@ class Lived:
         self.weigh_time(now.at_ms)
         self.ltv, self.mm_rate = now.ltv, mm_rate
         self.diary.chronicle.stand(now, mm_rate)
-        self.max_ltv, self.max_mm_rate = max(self.max_ltv, self.ltv), max(self.max_mm_rate, mm_rate)
+        self.see_highest(now.ltv, mm_rate)
         self.peak = max(self.peak, now.equity)
         if self.peak > 0:
             self.max_drawdown = max(self.max_drawdown, 1.0 - now.equity / self.peak)
+
+    def see_highest(self, ltv: float, mm_rate: float) -> None:
+        """Keep the worst of both ratios."""
+        self.max_ltv, self.max_mm_rate = max(self.max_ltv, ltv), max(self.max_mm_rate, mm_rate)
+
+    def see_path(self, prices: b.Floats, lowest: tuple[Balance, float], highest: tuple[Balance, float]) -> None:
+        """As `see` at each price of a path between two, while nothing else moved: equity is a straight line of the price, and both ratios
+        are worst at an end."""
+        for now, mm_rate in (lowest, highest):
+            self.see_highest(now.ltv, mm_rate)
+        (low, _), (high, _) = lowest, highest
+        slope = (high.equity - low.equity) / (high.price - low.price) if high.price > low.price else 0.0
+        equity = low.equity + slope * (prices - low.price)
+        peaks = np.maximum.accumulate(np.append(self.peak, equity))[1:]
+        self.peak = max(self.peak, low.equity, high.equity)
+        if peaks[0] > 0:
+            self.max_drawdown = max(self.max_drawdown, float(np.max(1.0 - equity / peaks)))
 
     def weigh_time(self, now_ms: int) -> None:
         """Give the time since the last tick to the band of LTV it was spent in, as the kernel does."""
         seconds, self.seen_ms = (now_ms - (self.seen_ms or now_ms)) / 1000.0, now_ms
         if seconds and not math.isnan(ltv := self.ltv):
-            self.in_band_s[int(ltv >= 0.50) + int(ltv >= 0.65) + int(ltv >= 0.75) + int(ltv >= 0.85)] += seconds
+            self.in_band_s[band_of(ltv)] += seconds
 
     def sample(self, now: Balance) -> None:
         """A row in the kernel's columns. Slippage is inside the hedge's price here: a book has no mid to be measured from."""

@@ -1,69 +1,29 @@
 """Full fidelity: the tape through the live engine and the simulated venue, in virtual time, order by order.
 
 The same ticks as the kernel's (open, first extreme, other extreme, close), the same running funding rate; but orders rest, fill in part,
-are refused, and travel for as long as `latency_ms` says. There is no asyncio: the venue and the engine are called in turn. The debt may be
-inside the unified account, or a Crypto Loan beside it.
+are refused, and travel for as long as `latency_ms` says. The debt may be inside the unified account, or a Crypto Loan beside it. Knows the
+order of things along the tape; what happens at one moment is `pair`.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
-from decimal import Decimal
-from itertools import count
-from random import Random
-from typing import Any
+
+import numpy as np
 
 from bot.backtest import book as b
-from bot.backtest import kernel, lender, shore
-from bot.backtest.candles import Candles
-from bot.backtest.custody import ACCOUNT, Custody, venue_rules
-from bot.backtest.lived import Faults, Lived, MemoryDiary
-from bot.backtest.subset import same_subset, stretched
-from bot.domain.account import ExecKind
-from bot.domain.commands import (
-    CancelOrder,
-    Command,
-    PlaceOrder,
-    ReadAccount,
-    ReadHistory,
-    ReadLoan,
-    RepayDebt,
-    SeekOrder,
-    SeekRepayment,
-    SeekTransfer,
-    TransferCoin,
-)
-from bot.domain.events import (
-    AccountRead,
-    BarClosed,
-    Channel,
-    ChannelChanged,
-    Event,
-    ExecutionSeen,
-    HistoryRead,
-    LoanRead,
-    OrderAnswered,
-    OrderSeen,
-    ReadFailed,
-    Started,
-    Ticked,
-    TickerSeen,
-    WalletSeen,
-)
-from bot.domain.orders import Verdict
+from bot.backtest import kernel
+from bot.backtest.ease import Foresight
+from bot.backtest.lived import Faults, Lived
+from bot.backtest.pair import Pair
+from bot.backtest.subset import same_subset
+from bot.domain.events import BarClosed, Channel, ChannelChanged, Started
 from bot.engine.config import EngineConfig
-from bot.engine.engine import Engine
-from bot.simulator.venue import Fate, Tick, Venue
+from bot.strategy import ladder
 
 __all__ = ["live", "same_subset"]
 
-TENTH = Decimal("0.1")
-VOLUME = Decimal(1000)
-"""BTC between two ticks: a resting order that the price reaches is filled."""
 CALM = Faults()
-MOST_ROUNDS = 60
-"""Pulses that one tick may lead to while orders are in motion; more would be a loop."""
 
 
 def live(
@@ -75,253 +35,143 @@ def live(
     *,
     faults: Faults = CALM,
     keep: bool = True,
+    every_tick: bool = False,
     done: Callable[[], None] = lambda: None,
 ) -> Lived:
     """Play a span of the tape through engine and venue. `done` is called after each bar.
 
-    The engine's patience with the plant is stretched to the tape's ticks: between two of them nothing can arrive.
+    The engine's patience with the plant is stretched to the tape's ticks: between two of them nothing can arrive. Ticks at which neither
+    it nor the venue would do anything are passed over, unless `every_tick`: what is recorded is the same, but for the prices themselves.
     """
-    return _World(tape, span, opening, rules, config, faults, keep).run(done)
+    pair = Pair(tape, span, opening, rules, config, faults, keep)
+    return _Run(tape, span, rules, pair, every_tick=every_tick).through(done)
 
 
-class _World:
-    """An engine, a venue, and the moments between them."""
+class _Run:
+    """A pair on its way along the tape, and the ticks that it passes over."""
 
-    def __init__(
-        self,
-        tape: b.Tape,
-        span: b.Span,
-        opening: b.Opening,
-        rules: b.Rules,
-        config: EngineConfig,
-        faults: Faults,
-        keep: bool,
-    ) -> None:
-        self.tape, self.span, self.opening, self.rules, self.faults = tape, span, opening, rules, faults
-        self.tick_ms = tape.bar_ms // kernel.TICKS
-        self.now = int(tape.at_ms[span.first])
-        self.diary = MemoryDiary(keep=keep)
-        self.engine = Engine(stretched(config, self.tick_ms, tape.bar_ms), self.diary)
-        self.rng = Random(faults.seed)
-        self._due: list[tuple[int, int, Callable[[], None]]] = []
-        self._numbers = count()
-        self._moved = True
-        self._ended: int | None = None
+    def __init__(self, tape: b.Tape, span: b.Span, rules: b.Rules, pair: Pair, *, every_tick: bool) -> None:
+        self.tape, self.span, self.pair, self.lived = tape, span, pair, pair.lived
+        self.tick_ms, self.sample_ms = tape.bar_ms // kernel.TICKS, rules.sample_every_ms
+        self.next_sample = pair.now // self.sample_ms * self.sample_ms
+        self.foresight = Foresight(pair.engine, pair.venue, pair.custody, pair.ticker, self.tick_ms, never=every_tick)
+        self.passed: list[int] = []
+        """Numbers of the ticks that were passed over since the last one that was played: tick k of bar i is TICKS * i + k."""
+        self.ended: int | None = None
         """The bar that has just closed a candle."""
-        self.candles = Candles(tape, config.volatility.minutes)
-        self._open_venue()
-        self.lived = Lived(diary=self.diary, first=self.custody.balance(self.now))
 
-    def _open_venue(self) -> None:
-        rules = venue_rules(self.rules)
-        self.venue = Venue(seed=self.faults.seed, now_ms=self.now - 1, rules=rules)
-        self.price = float(self.tape.open[self.span.first])
-        self.venue.step(self._tick(self.price, self.now - 1))
-        self.custody = Custody(self.venue, self.opening, self.rules)
-
-    def _tick(self, price: float, at_ms: int) -> Tick:
-        last = Decimal(repr(price)).quantize(TENTH)
-        return Tick(
-            at_ms=at_ms,
-            last=last,
-            mark=last,
-            index=last,
-            volume=VOLUME,
-            funding_rate=self.candles.running_rate(at_ms),
-        )
-
-    # -- time ------------------------------------------------------------------------------------------------------------
-
-    def run(self, done: Callable[[], None]) -> Lived:
+    def through(self, done: Callable[[], None]) -> Lived:
         """The whole span."""
+        pair, lived = self.pair, self.lived
         self._start()
-        next_sample = self.now // self.rules.sample_every_ms * self.rules.sample_every_ms
         for i in range(self.span.first, self.span.last):
-            rises = bool(self.tape.close[i] >= self.tape.open[i])
-            for k in range(kernel.TICKS):
-                self.now = int(self.tape.at_ms[i]) + k * self.tick_ms
-                self.price = kernel.tick_price(self.tape, i, k, rises)
-                self._pass_tick()
-                if self.now >= next_sample:
-                    self.lived.sample(self.custody.balance(self.now))
-                    next_sample = (self.now // self.rules.sample_every_ms + 1) * self.rules.sample_every_ms
-                if self.lived.died_ms is not None:
-                    break
-            self._ended = i if self.candles.closes_one(i) else None
+            self._play_bar(i)
+            self.ended = i if pair.candles.closes_one(i) else None
             done()
-            if self.lived.died_ms is not None:
+            if lived.died_ms is not None:
                 break
+        if self.passed:
+            self._come_back()
+            lived.see(*pair.weighed(pair.price))
         end_ms = int(self.tape.at_ms[self.span.last - 1]) + self.tape.bar_ms
-        if self.lived.died_ms is None:
-            self.venue.advance(end_ms - 1)
-            self.lived.interest = self.custody.interest()
-            self.lived.weigh_time(end_ms)
-        self.lived.sample(self.custody.balance(end_ms if self.lived.died_ms is None else self.now))
-        self.lived.mode = self.engine.state.mode.value
-        return self.lived
+        if lived.died_ms is None:
+            pair.venue.advance(end_ms - 1)
+            lived.interest = pair.custody.interest()
+            lived.weigh_time(end_ms)
+        lived.sample(pair.custody.balance(end_ms if lived.died_ms is None else pair.now))
+        lived.mode = pair.engine.state.mode.value
+        return lived
 
     def _start(self) -> None:
-        self.hear(Started(run="bt", version="0", mode="paper", settings_hash=""))
+        self.pair.hear(Started(run="bt", version="0", mode="paper", settings_hash=""))
         for channel in Channel:
-            self.hear(ChannelChanged(channel=channel, up=True, reason="connected"))
+            self.pair.hear(ChannelChanged(channel=channel, up=True, reason="connected"))
 
-    def _pass_tick(self) -> None:
-        self.lived.ticks += 1
-        tick = self._tick(self.price, self.now)
-        self.venue.step(tick)
-        self.hear(self._ticker(tick))
-        self._watch()
-        self._do_what_is_due()
-        if self._ended is not None:
-            ended, self._ended = self._ended, None
-            self.hear(BarClosed(bar=self.candles.ending_with(ended)))
-        self._deliver()
-        for _ in range(MOST_ROUNDS):
-            if not self.hear(Ticked()) and not self._busy():
+    def _play_bar(self, i: int) -> None:
+        """The four ticks of a bar. One that stands still is played: the engine minds that, be it for long."""
+        tape, first, first_ms = self.tape, kernel.TICKS * i, int(self.tape.at_ms[i])
+        moves, rises = tape.low[i] < tape.high[i], bool(tape.close[i] >= tape.open[i])
+        last_ms = first_ms + (kernel.TICKS - 1) * self.tick_ms
+        if moves and self._passes_over(tape.low[i], tape.high[i], first_ms, last_ms):
+            self.passed += range(first, first + kernel.TICKS)
+            return
+        for k in range(kernel.TICKS):
+            price, at_ms = kernel.tick_price(tape, i, k, rises), first_ms + k * self.tick_ms
+            if moves and self._passes_over(price, price, at_ms, at_ms):
+                self.passed.append(first + k)
+                continue
+            self._come_back()
+            self.pair.stand_at(price, at_ms)
+            if moves and self._passes_again():
+                self.passed.append(first + k)
+                continue
+            self._play_tick()
+            if self.lived.died_ms is not None:
                 break
 
-    def _do_what_is_due(self) -> None:
-        """What was on its way. It meets this tick: the venue stands at its price and its time, and whatever it dates is dated now."""
-        while self._due and self._due[0][0] <= self.now:
-            heapq.heappop(self._due)[2]()
+    def _play_tick(self) -> None:
+        """What the engine hears of the tick at which the venue stands, and what follows."""
+        pair = self.pair
+        self.lived.ticks += 1
+        pair.hear_ticker(pair.price, pair.now)
+        pair.watch()
+        pair.do_what_is_due()
+        if self.ended is not None:
+            ended, self.ended = self.ended, None
+            pair.hear(BarClosed(bar=pair.candles.ending_with(ended)))
+        pair.come_to_rest()
+        self._sample()
+        self.foresight.look(pair.now, pair.diary.deeds)
 
-    def _busy(self) -> bool:
-        """Whether another pulse at this moment can lead to something: an order was answered and the next may follow."""
-        moved, self._moved = self._moved, False
-        return moved
+    def _sample(self) -> None:
+        """A row of figures, if one is due."""
+        if self.pair.now >= self.next_sample:
+            self.lived.sample(self.pair.custody.balance(self.pair.now))
+            self.next_sample = (self.pair.now // self.sample_ms + 1) * self.sample_ms
 
-    def _ticker(self, tick: Tick) -> TickerSeen:
-        next_ms, hours = self.candles.next_settlement(self.now)
-        market = self.venue.state.market
-        return TickerSeen(
-            at_ms=self.now,
-            last=tick.last,
-            mark=tick.mark,
-            index=tick.index,
-            bid=tick.last - TENTH,
-            ask=tick.last + TENTH,
-            funding_rate=market.funding_rate,
-            next_funding_ms=market.next_funding_ms if next_ms is None else next_ms,
-            funding_interval_h=hours,
-        )
+    # -- what is passed over ---------------------------------------------------------------------------------------------
 
-    # -- the engine ------------------------------------------------------------------------------------------------------
+    def _passes_over(self, low: float, high: float, first_ms: int, last_ms: int) -> bool:
+        """Whether nothing comes of the ticks between these prices and moments."""
+        if self.pair.is_waiting or last_ms >= self.next_sample or not self.foresight.holds(low, high, last_ms):
+            return False
+        return self._learns(first_ms)
 
-    def hear(self, event: Event) -> bool:
-        """One event for the engine, and what follows; whether anything did."""
-        commands = self.engine.turn(event, self.now)
-        for command in commands:
-            self._carry_out(command)
-        return bool(commands)
+    def _passes_again(self) -> bool:
+        """Whether the tick at which the venue stands is nothing to the engine: a sample, or clockwork that has touched nothing of ours."""
+        pair = self.pair
+        if (
+            pair.is_waiting
+            or not pair.venue.is_silent
+            or not self.foresight.outlasts(pair.price, pair.now, pair.diary.deeds)
+        ):
+            return False
+        if not self._learns(pair.now):
+            return False
+        self.lived.see(*pair.weighed(pair.price))
+        self._sample()
+        return True
 
-    def _carry_out(self, command: Command) -> None:
-        self._moved = True
-        match command:
-            case PlaceOrder() if self.faults.latency_ms:
-                self._later(self.faults.latency_ms, lambda: self._place(command))
-            case PlaceOrder():
-                self._place(command)
-            case CancelOrder():
-                params = {**shore.LINEAR, "orderLinkId": command.order_link_id}
-                self.venue.request(ACCOUNT, "POST", "/v5/order/cancel", params)
-                self._deliver()
-            case ReadAccount():
-                reading = shore.reading_of(self.venue, ACCOUNT, self.now, command)
-                self.hear(AccountRead(reading=reading, facts=shore.FACTS if command.with_facts else None))
-            case ReadHistory():
-                self.hear(self._history(command))
-            case SeekOrder():
-                self.hear(shore.sought_of(self.venue, ACCOUNT, command))
-            case ReadLoan():
-                # A payment takes no time here, so what is read at its moment is read after it; live a reading comes later by itself.
-                owed = lender.loan_of(self.venue, ACCOUNT, command.structure, self.now + 1)
-                self.hear(LoanRead(reading=owed))
-            case TransferCoin():
-                self.hear(lender.move(self.venue, ACCOUNT, command))
-                self._deliver()
-            case RepayDebt():
-                self.hear(lender.repay(self.venue, ACCOUNT, command))
-                self._deliver()
-            case SeekTransfer():
-                self.hear(lender.transfer_of(self.venue, ACCOUNT, command))
-            case SeekRepayment():
-                self.hear(lender.repayments_of(self.venue, ACCOUNT, command))
-            case _:
-                self.hear(ReadFailed(what=type(command).__name__, reason="not played in a backtest"))
+    def _learns(self, at_ms: int) -> bool:
+        """Learn the bar that has closed before this moment, if one has; whether nothing comes of it."""
+        if self.ended is None:
+            return True
+        ended, self.ended = self.ended, None
+        self.pair.engine.learn(BarClosed(bar=self.pair.candles.ending_with(ended)), at_ms)
+        return self.foresight.holds_bar()
 
-    def _later(self, after_ms: int, thing: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (self.now + after_ms, next(self._numbers), thing))
-
-    def _place(self, order: PlaceOrder) -> None:
-        self.lived.orders += 1
-        draw = self.rng.random()
-        if draw < self.faults.partial:
-            self.venue.doom(ACCOUNT, Fate(kind="partial", share=Decimal("0.5"), reason="EC_NoImmediateQtyToFill"))
-        elif draw < self.faults.partial + self.faults.reject:
-            self.venue.doom(ACCOUNT, Fate(kind="reject", reason="EC_Others"))
-        reply = self.venue.request(ACCOUNT, "POST", "/v5/order/create", shore.order_params(order))
-        accepted = reply.ret_code == 0
-        self.hear(
-            OrderAnswered(
-                order_link_id=order.order_link_id,
-                verdict=Verdict.ACCEPTED if accepted else Verdict.REFUSED,
-                code=reply.ret_code,
-                reason=reply.ret_msg,
-                order_id=str((reply.result or {}).get("orderId", "")),
-            )
-        )
-        self._deliver()
-
-    def _history(self, command: ReadHistory) -> HistoryRead:
-        """What lies before this moment on the tape."""
-        return HistoryRead(
-            instrument=shore.instrument_of(self.venue),
-            bars=self.candles.before(self.now, command.bars),
-            funding=self.candles.settled(self.now, command.funding_points),
-        )
-
-    # -- the venue -------------------------------------------------------------------------------------------------------
-
-    def _deliver(self) -> None:
-        """What the venue said on the private streams, in order."""
-        for push in self.venue.drain():
-            if push.account is None:
-                continue
-            for row in push.rows:
-                if push.topic == "execution":
-                    self._filled(shore.execution_of(row))
-                elif push.topic == "order":
-                    self.hear(OrderSeen(order=shore.order_row_of(row)))
-                elif push.topic == "wallet":
-                    # As it is now: what was pushed between two ticks was made at the price before this one.
-                    self.hear(WalletSeen(wallet=shore.wallet_at(self.venue.margin(ACCOUNT))))
-
-    def _filled(self, execution: Any) -> None:
-        self._moved = True
-        lived = self.lived
-        if execution.kind.moves_legs:
-            value = float(execution.qty * execution.price)
-            lived.fills += 1
-            lived.traded += execution.qty * execution.price * (1 if execution.side == "Sell" else -1)
-            lived.fees += execution.fee
-            lived.turnover += value
-            lived.maker += value if execution.is_maker else 0.0
-            if execution.kind is ExecKind.BUST and self.now not in lived.busts:
-                lived.busts.add(self.now)
-                self.diary.chronicle.perps_closed(self.now)
-        elif execution.kind is ExecKind.FUNDING:
-            lived.received += max(Decimal(0), -execution.fee)
-            lived.paid += max(Decimal(0), execution.fee)
-        self.hear(ExecutionSeen(execution=execution))
-
-    def _watch(self) -> None:
-        """The wallet moves with every price although the venue only pushes it on changes; live it is read every few seconds."""
-        margin, lived = self.venue.margin(ACCOUNT), self.lived
-        wallet = shore.wallet_at(margin)
-        self.hear(WalletSeen(wallet=wallet))
-        lived.interest = self.custody.interest()
-        now = self.custody.balance(self.now, margin)
-        lived.see(now, float(wallet.mm_rate or 0))
-        if lived.died_ms is None and self.custody.is_liquidated:
-            lived.died_ms = self.now
-            self.diary.chronicle.liquidated(self.now, now.equity)
+    def _come_back(self) -> None:
+        """Take up again after ticks that were passed over: their extremes are seen, and the last of them are heard: half a minute, and the
+        last move of the price."""
+        if not self.passed:
+            return
+        pair, passed, self.passed = self.pair, self.passed, []
+        prices = kernel.tick_prices(self.tape, passed[0], len(passed))
+        self.lived.ticks += len(passed)
+        self.lived.see_path(prices, *(pair.weighed(float(price)) for price in (prices.min(), prices.max())))
+        last_move = int(np.max(np.flatnonzero(np.diff(prices)), initial=0))
+        first_heard = max(0, min(last_move, len(passed) - 1 - ladder.FALL_OVER_MS // self.tick_ms))
+        for number, price in zip(passed[first_heard:], prices[first_heard:].tolist(), strict=True):
+            i, k = divmod(number, kernel.TICKS)
+            pair.hear_ticker(price, int(self.tape.at_ms[i]) + k * self.tick_ms)
+        pair.stand_at(pair.price, pair.now)

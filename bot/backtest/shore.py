@@ -33,6 +33,7 @@ __all__ = [
     "execution_of",
     "instrument_of",
     "listed",
+    "mm_rate_at",
     "number",
     "order_params",
     "order_row_of",
@@ -209,8 +210,13 @@ def wallet_at(margin: Margin) -> Wallet:
         initial_margin=booked(margin.im),
         maintenance_margin=booked(margin.mm),
         im_rate=margin.im_rate.quantize(_RATE),
-        mm_rate=margin.mm_rate.quantize(_RATE),
+        mm_rate=mm_rate_at(margin),
     )
+
+
+def mm_rate_at(margin: Margin) -> Decimal:
+    """The maintenance margin rate as the wallet shows it."""
+    return margin.mm_rate.quantize(_RATE)
 
 
 def _coin_of(coin: CoinMargin) -> Coin:

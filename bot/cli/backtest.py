@@ -82,6 +82,9 @@ def backtest(
     partial: Annotated[float, typer.Option(min=0, max=1, help="full: share of orders that are filled by half")] = 0.0,
     reject: Annotated[float, typer.Option(min=0, max=1, help="full: share of orders that the venue turns down")] = 0.0,
     seed: Annotated[int, typer.Option(help="full: of the dice for these")] = 1,
+    every_tick: Annotated[
+        bool, typer.Option("--every-tick", help="full: pass over no tick, though nothing can come of it; ends the same")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Uncompiled, for a debugger")] = False,
     html: Html = Path("var/backtest.html"),
     csv: Csv = None,
@@ -93,13 +96,10 @@ def backtest(
     Without --since the latest year is played. Prices are scaled so that the stretch begins at --price.
     """
     with told():
-        from bot.backtest import report, study
-        from bot.backtest.outcome import play
+        from bot.backtest import report
         from bot.cli import past
 
-        faults = {"seed": seed, "partial": partial, "reject": reject, "latency_ms": latency}
-        if fidelity is not Fidelity.FULL and (latency or partial or reject):
-            raise ValueError("--latency, --partial and --reject are for orders: say --fidelity full")
+        faults = _faults(fidelity, seed, partial, reject, latency, every_tick=every_tick)
         room = _enter(env_file, past.Asked(
             spot_btc=spot, loan_usdt=loan, price=price, structure=structure, cash_usdt=cash, long_btc=long, short_btc=short,
             loan_apr=apr, since=since, until=until, files=data or (), bar_minutes=bar, decide_minutes=every,
@@ -107,10 +107,9 @@ def backtest(
         ))  # fmt: skip
         plan = _plan(room, policy)
         if fidelity is Fidelity.FULL:
-            run = _lived(room, plan, faults, env_file, quiet=as_json)
+            run = _lived(room, plan, faults, env_file, every_tick=every_tick, quiet=as_json)
         else:
-            tape, span = study.rebased(room.tape, _span(room), room.price)
-            run = play(room.engines, tape, span, room.opening, plan)
+            run = _played(room, plan)
         if csv is not None:
             report.write_csv(csv, [run])
         if as_json:
@@ -254,7 +253,27 @@ def _enter(env_file: Path | None, asked: Any) -> Room:
     return past.enter(launch.load_or_fail(env_file).settings, asked)
 
 
-def _lived(room: Room, plan: Any, faults: dict[str, Any], env_file: Path | None, *, quiet: bool) -> Any:
+def _faults(
+    fidelity: Fidelity, seed: int, partial: float, reject: float, latency_ms: int, *, every_tick: bool
+) -> dict[str, Any]:
+    """The misfortunes asked for. Raises ValueError where there are no orders to suffer them."""
+    if fidelity is not Fidelity.FULL and (latency_ms or partial or reject or every_tick):
+        raise ValueError("--latency, --partial, --reject and --every-tick need orders: say --fidelity full")
+    return {"seed": seed, "partial": partial, "reject": reject, "latency_ms": latency_ms}
+
+
+def _played(room: Room, plan: Any) -> Any:
+    """The stretch through the kernel."""
+    from bot.backtest import study
+    from bot.backtest.outcome import play
+
+    tape, span = study.rebased(room.tape, _span(room), room.price)
+    return play(room.engines, tape, span, room.opening, plan)
+
+
+def _lived(
+    room: Room, plan: Any, faults: dict[str, Any], env_file: Path | None, *, every_tick: bool, quiet: bool
+) -> Any:
     """The stretch through the live engine and the simulated venue."""
     from bot.backtest import replay, study, subset
     from bot.backtest.lived import Faults
@@ -268,7 +287,15 @@ def _lived(room: Room, plan: Any, faults: dict[str, Any], env_file: Path | None,
     tape, span = study.rebased(room.tape, _span(room), room.price, history=before)
     with counting("bars", span.last - span.first, quiet=quiet) as done:
         lived = replay.live(
-            tape, span, room.opening, plan.rules, config, faults=Faults(**faults), keep=False, done=done
+            tape,
+            span,
+            room.opening,
+            plan.rules,
+            config,
+            faults=Faults(**faults),
+            keep=False,
+            every_tick=every_tick,
+            done=done,
         )
     return lived.outcome(plan, room.opening, span.last - span.first)
 

@@ -109,6 +109,10 @@ class Engine:
                 return tuple(self._without_disk(commands, str(failed), now_ms))
         return tuple(commands)
 
+    def learn(self, event: Event, now_ms: int) -> None:
+        """Take an event in without a thought about it: for who knows already that none would follow."""
+        self._take(event, now_ms)
+
     def recover(self, record: Record, now_ms: int) -> None:
         """Fold one record of the journal, written by an earlier run at `now_ms`."""
         try:
@@ -226,6 +230,13 @@ class Engine:
             yield from treasurer.carry_on(state, now_ms)
         elif state.asked_to_repay is not None:
             yield from treasurer.turn_away(state)
+
+    def rests(self, now_ms: int) -> bool:
+        """Whether a pulse at `now_ms` would lead to nothing. Asking changes nothing."""
+        try:
+            return next(self.think(Ticked(), now_ms), None) is None
+        except Broken:
+            return False
 
     # ---------------------------------------------------------------------------------------------------- fold
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bot.domain.events import Bar, FundingPoint, TickerSeen
@@ -111,6 +113,24 @@ class MarketBook:
     def dated_from(self, at_ms: int) -> int:
         """From when on the venue may have dated what happened at our `at_ms` or later: by whichever clock is behind."""
         return min(at_ms, self.venue_ms(at_ms))
+
+    @contextmanager
+    def as_if(
+        self, ticker: TickerSeen, now_ms: int, *, highest: float, sigma: float, sigma_for_targets: float | None
+    ) -> Iterator[None]:
+        """What if: inside, this ticker has just come, that mark is the highest of the half minute before it, and the bars have those sigmas
+        (None: what they have). Nothing is to be folded meanwhile."""
+        known, mark = (self.ticker, self.ticker_seen_ms, self.moved_ms, self._highs, self._sigma), float(ticker.mark)
+        for_targets = self._for_targets
+        self.ticker, self.ticker_seen_ms, self.moved_ms = ticker, now_ms, now_ms
+        self._highs = deque(((now_ms, max(highest, mark, *(high for _, high in self._highs))), (now_ms, mark)))
+        self._sigma, self._for_targets = sigma, sigma_for_targets
+        try:
+            yield
+        finally:
+            self.ticker, self.ticker_seen_ms, self.moved_ms, self._highs, self._sigma = known
+            if sigma_for_targets is not None:
+                self._for_targets = for_targets
 
     def see_bar(self, bar: Bar) -> None:
         """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap, one without sense is dropped."""
@@ -230,6 +250,11 @@ class MarketBook:
         if self._for_targets is None:
             self._for_targets = estimators.for_targets(self._closes, self.window.min_bars)
         return self._for_targets
+
+    @property
+    def targets_were_asked_for(self) -> bool:
+        """Whether anybody wanted `sigma_for_targets` since the last bar."""
+        return self._for_targets is not None
 
     def average_apr(self, hours: float) -> float:
         """Time-weighted APR of the settlements of the last `hours`; NaN while none is known."""

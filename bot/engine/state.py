@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -287,6 +289,17 @@ class State:
         if (coin := wallet.coin(self.config.coin)) is not None:
             least = self.instrument.qty_step if self.instrument else ZERO
             self.holding.see(coin.equity, now_ms, least=least, believed_after_ms=self.config.patience.lease_ms)
+
+    @contextmanager
+    def as_if(self, wallet: Wallet, now_ms: int) -> Iterator[None]:
+        """What if: inside, this wallet has just come. Nothing is to be folded meanwhile."""
+        known = self.wallet, self.wallet_ms, self.wallet_legs, self.wallet_mark
+        self.wallet, self.wallet_ms, self.wallet_legs = wallet, now_ms, self.ledger.gross
+        self.wallet_mark = self.market.ticker.mark if self.market.ticker else None
+        try:
+            yield
+        finally:
+            self.wallet, self.wallet_ms, self.wallet_legs, self.wallet_mark = known
 
     def adopt_legs(self, record: LegsAdopted) -> None:
         """The venue's legs are ours; the wallet of the same reading is of them."""

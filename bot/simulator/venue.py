@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 from bot.simulator import (
     calm,
@@ -32,12 +33,12 @@ from bot.simulator import (
 )  # fmt: skip
 from bot.simulator.figures import MONEY, ZERO, booked
 from bot.simulator.instruments import COINS, Contract
-from bot.simulator.margin import Exposure, Margin, exposure_of, prices_of
+from bot.simulator.margin import Exposure, Margin, Prices, exposure_of, prices_of
 from bot.simulator.params import Ask, Refusal, Reply
 from bot.simulator.rules import VenueRules
 from bot.simulator.state import Account, Fate, Mint, Push, State
 
-__all__ = ["PRIVATE_PATHS", "PUBLIC_PATHS", "Fate", "Push", "Reply", "Tick", "Venue", "VenueRules"]
+__all__ = ["PRIVATE_PATHS", "PUBLIC_PATHS", "Calm", "Fate", "Push", "Reply", "Tick", "Venue", "VenueRules"]
 
 _ROUTES = (
     desk_orders.ROUTES
@@ -69,6 +70,14 @@ class Tick:
     volume: Decimal = ZERO
     """BTC traded since the previous tick."""
     funding_rate: Decimal | None = None
+
+
+class Calm(NamedTuple):
+    """Open bounds of every price and of the clock."""
+
+    low: float
+    high: float
+    until_ms: int
 
 
 class Venue:
@@ -241,14 +250,28 @@ class Venue:
             except Refusal as refusal:
                 return refusal.reply()
 
-    def margin(self, account: str) -> Margin:
-        """The account's margin now, as figures: for those who are in the same process and need no rows."""
+    @property
+    def calm(self) -> Calm | None:
+        """How long and between which prices a step will only move the clock, where last, mark and index are one; None: not the next."""
+        box = self._calm
+        if box is None or self.state.taken:
+            return None
+        low, high = max(box.last_low, box.mark_low, box.index_low), min(box.last_high, box.mark_high, box.index_high)
+        return Calm(float(low), float(high), box.until_ms)
+
+    def margin(self, account: str, price: Decimal | None = None) -> Margin:
+        """The account's margin now, or were `price` mark and index, as figures: for those who are in the same process and need no rows."""
         with localcontext(MONEY):
             revision, exposure = self._exposures.get(account, (-1, None))
             if exposure is None or revision != self.revision:
                 exposure = exposure_of(self.state.accounts[account], self.state.rules)
                 self._exposures[account] = self.revision, exposure
-            return exposure.at(prices_of(self.state.market))
+            return exposure.at(prices_of(self.state.market) if price is None else Prices(price, price))
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether there is no message to drain."""
+        return not self.state.outbox
 
     def drain(self) -> list[Push]:
         """Messages since the last call, in order."""

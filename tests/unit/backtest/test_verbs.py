@@ -242,9 +242,11 @@ def test_full_fidelity_bears_the_misfortunes_that_are_asked_for():
         for more in ((), ("--partial", 0.5, "--reject", 0.2, "--latency", 400, "--seed", 3))
     )
 
+    assert calm == json.loads(call(*words, *full, "--every-tick").stdout)["runs"][0]
     assert storm["hedges"] >= calm["hedges"] > 0
     assert calm["orders"] < storm["orders"]
     assert (2, True) == (
         call(*words, "--reject", 0.2).exit_code,
         "say --fidelity full" in call(*words, "--reject", 0.2).output,
     )
+    assert "say --fidelity full" in call(*words, "--every-tick").output
