@@ -236,9 +236,10 @@ class Frozen(io.StringIO):
 
     def __init__(self) -> None:
         super().__init__()
-        self.go_on = threading.Event()
+        self.is_held, self.go_on = threading.Event(), threading.Event()
 
     def write(self, text: str) -> int:
+        self.is_held.set()
         self.go_on.wait(10)
         return super().write(text)
 
@@ -247,7 +248,9 @@ def test_a_frozen_terminal_costs_lines_never_time():
     """Whoever logs does not wait; what did not fit is counted when the terminal moves again."""
     stream = Frozen()
     writer = logs._Writer(stream)
-    for number in range(10_500):
+    writer.write("line 0")
+    assert stream.is_held.wait(10)  # the writer's thread may begin after all others were given
+    for number in range(1, 10_500):
         writer.write(f"line {number}")
 
     stream.go_on.set()
