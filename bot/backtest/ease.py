@@ -145,16 +145,13 @@ class Foresight:
 
     def _drawn(self, now_ms: int) -> Ease | None:
         """The box around this moment; None where something is in motion, or would be soon."""
-        state, most = self._engine.state, self._ticks_ahead(now_ms)
-        if (
-            state.hedge is not None
-            or not state.is_settled
-            or most < _WORTH
-            or self._is_due(now_ms + _WORTH * self._tick_ms)
-        ):
+        state, least_ms = self._engine.state, now_ms + _WORTH * self._tick_ms
+        last_ms = now_ms + self._ticks_ahead(now_ms) * self._tick_ms
+        if state.hedge is not None or not state.is_settled or last_ms < least_ms:
             return None
-        last_ms = now_ms + most * self._tick_ms
-        if not now_ms + _WORTH * self._tick_ms < self._until_ms <= last_ms or self._is_due(self._until_ms):
+        if not least_ms < self._until_ms <= last_ms or self._is_due(self._until_ms):
+            if self._is_due(least_ms):
+                return None
             self._until_ms = self._last_at_ease(now_ms, last_ms)
         return self._box(self._until_ms)
 

@@ -113,9 +113,13 @@ class Lived:
         """Keep the worst of both ratios."""
         self.max_ltv, self.max_mm_rate = max(self.max_ltv, ltv), max(self.max_mm_rate, mm_rate)
 
-    def see_path(self, prices: b.Floats, lowest: tuple[Balance, float], highest: tuple[Balance, float]) -> None:
-        """As `see` at each price of a path between two, while nothing else moved: equity is a straight line of the price, and both ratios
-        are worst at an end."""
+    def see_path(
+        self, since_ms: int, prices: b.Floats, lowest: tuple[Balance, float], highest: tuple[Balance, float]
+    ) -> None:
+        """As `see` at each price of a path between two that began at `since_ms`, while nothing else moved and LTV stayed in one band:
+        equity is a straight line of the price, and both ratios are worst at an end."""
+        self.weigh_time(since_ms)
+        self.ltv = lowest[0].ltv
         for now, mm_rate in (lowest, highest):
             self.see_highest(now.ltv, mm_rate)
         (low, _), (high, _) = lowest, highest

@@ -90,11 +90,12 @@ class _Run:
     def _play_bar(self, i: int) -> None:
         """The four ticks of a bar. One that stands still is played: the engine minds that, be it for long."""
         tape, first, first_ms = self.tape, kernel.TICKS * i, int(self.tape.at_ms[i])
-        moves, rises = tape.low[i] < tape.high[i], bool(tape.close[i] >= tape.open[i])
-        last_ms = first_ms + (kernel.TICKS - 1) * self.tick_ms
-        if moves and self._passes_over(tape.low[i], tape.high[i], first_ms, last_ms):
+        low, high = float(tape.low[i]), float(tape.high[i])
+        moves = low < high
+        if moves and self._passes_over(low, high, first_ms, first_ms + (kernel.TICKS - 1) * self.tick_ms):
             self.passed += range(first, first + kernel.TICKS)
             return
+        rises = bool(tape.close[i] >= tape.open[i])
         for k in range(kernel.TICKS):
             price, at_ms = kernel.tick_price(tape, i, k, rises), first_ms + k * self.tick_ms
             if moves and self._passes_over(price, price, at_ms, at_ms):
@@ -120,14 +121,13 @@ class _Run:
             ended, self.ended = self.ended, None
             pair.hear(BarClosed(bar=pair.candles.ending_with(ended)))
         pair.come_to_rest()
-        self._sample()
+        if pair.now >= self.next_sample:
+            self._sample()
         self.foresight.look(pair.now, pair.diary.deeds)
 
     def _sample(self) -> None:
-        """A row of figures, if one is due."""
-        if self.pair.now >= self.next_sample:
-            self.lived.sample(self.pair.custody.balance(self.pair.now))
-            self.next_sample = (self.pair.now // self.sample_ms + 1) * self.sample_ms
+        self.lived.sample(self.pair.custody.balance(self.pair.now))
+        self.next_sample = (self.pair.now // self.sample_ms + 1) * self.sample_ms
 
     # -- what is passed over ---------------------------------------------------------------------------------------------
 
@@ -148,8 +148,9 @@ class _Run:
             return False
         if not self._learns(pair.now):
             return False
-        self.lived.see(*pair.weighed(pair.price))
-        self._sample()
+        if pair.now >= self.next_sample:
+            self.lived.see(*pair.weighed(pair.price))
+            self._sample()
         return True
 
     def _learns(self, at_ms: int) -> bool:
@@ -168,10 +169,14 @@ class _Run:
         pair, passed, self.passed = self.pair, self.passed, []
         prices = kernel.tick_prices(self.tape, passed[0], len(passed))
         self.lived.ticks += len(passed)
-        self.lived.see_path(prices, *(pair.weighed(float(price)) for price in (prices.min(), prices.max())))
+        ends = (pair.weighed(float(price)) for price in (prices.min(), prices.max()))
+        self.lived.see_path(self._moment(passed[0]), prices, *ends)
         last_move = int(np.max(np.flatnonzero(np.diff(prices)), initial=0))
         first_heard = max(0, min(last_move, len(passed) - 1 - ladder.FALL_OVER_MS // self.tick_ms))
         for number, price in zip(passed[first_heard:], prices[first_heard:].tolist(), strict=True):
-            i, k = divmod(number, kernel.TICKS)
-            pair.hear_ticker(price, int(self.tape.at_ms[i]) + k * self.tick_ms)
+            pair.hear_ticker(price, self._moment(number))
         pair.stand_at(pair.price, pair.now)
+
+    def _moment(self, number: int) -> int:
+        i, k = divmod(number, kernel.TICKS)
+        return int(self.tape.at_ms[i]) + k * self.tick_ms

@@ -43,13 +43,13 @@ class CalmBox:
         setattr(self, name, max(getattr(self, name), price))
 
 
-def draw(state: State, until_ms: int) -> CalmBox:
-    """The box for the present orders, positions and debts."""
+def draw(state: State, until_ms: int, *, wider: bool) -> CalmBox:
+    """The box for the present orders, positions and debts; `wider`: the last one may have been too narrow."""
     box = CalmBox(until_ms)
     for account in state.accounts.values():
         for order in account.orders.values():
             _mind_order(state, box, order)
-        _mind_margin(state, box, account)
+        _mind_margin(state, box, account, wider=wider)
         _mind_loans(state, box, account)
     return box
 
@@ -79,13 +79,13 @@ def _mind_order(state: State, box: CalmBox, order: Order) -> None:
         box.above(source, order.trigger_price + slack)
 
 
-def _mind_margin(state: State, box: CalmBox, account: Account) -> None:
+def _mind_margin(state: State, box: CalmBox, account: Account, *, wider: bool) -> None:
     """Margin less maintenance is a function of mark plus one of index, each concave, so on a box it is least at a corner: the widest box
-    whose four corners are safe is safe inside. The search begins next to where the last one ended; a narrower box is safe as well."""
+    whose four corners are safe is safe inside. The search begins where the last one ended or next to it; a narrower box is safe too."""
     if not state.market.ready or not liquidation.exposed(account):
         return
     market, exposure = state.market, exposure_of(account, state.rules)
-    for number in range(max(0, account.calm_reach - 1), len(_REACH)):
+    for number in range(max(0, account.calm_reach - wider), len(_REACH)):
         reach = _REACH[number]
         marks = (market.mark * (ONE - reach), market.mark * (ONE + reach))
         indexes = (market.index * (ONE - reach), market.index * (ONE + reach))

@@ -202,7 +202,8 @@ class Venue:
             clockwork.run_until(state, tick.at_ms)
             if tick.funding_rate is not None:
                 market.funding_rate = tick.funding_rate
-            self._calm = calm.draw(state, clockwork.next_due_ms(state))
+            was_left = self._calm is None or self._calm.until_ms > tick.at_ms
+            self._calm = calm.draw(state, clockwork.next_due_ms(state), wider=was_left)
 
     def advance(self, now_ms: int) -> None:
         """Time without a price: only what the clock brings."""
