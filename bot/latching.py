@@ -40,7 +40,7 @@ class LatchWatch:
             self._told = file.reason
         elif not engine_says:
             self._told = ""
-        elif self._told != engine_says or not self._latch.was_lifted():
+        elif self._told != engine_says or not self._latch.was_lifted(engine_says):
             self._close(engine_says)
         else:
             self._told = ""
@@ -53,10 +53,10 @@ class LatchWatch:
             await asyncio.sleep(LOOK_S)
 
     def _close(self, words: str) -> None:
-        """The engine is latched and the disk does not know: tell it."""
+        """The engine is latched and the disk does not know: tell it, again and again until it takes it."""
         try:
             self._latch.close(words)
         except JournalFailed as failed:
-            if self._told != words:
-                _log.critical(str(failed))
-        self._told = words
+            _log.critical(str(failed), once="latch not closed")
+        else:
+            self._told = words

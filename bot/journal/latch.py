@@ -11,6 +11,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 
 from bot.domain.clock import wall_ms
@@ -92,12 +93,15 @@ class Latch:
         """Note in the history that it was found closed, or closed here."""
         self._remember({"closed": True, "words": words, "at": _now()})
 
-    def was_lifted(self) -> bool:
-        """Whether the last thing that happened to it, as far as is remembered, is that a person lifted it."""
+    def was_lifted(self, words: str) -> bool:
+        """Whether the last thing that happened to it, as far as is remembered, is that a person lifted it when it had been closed with
+        these words: a lift from before they were said is not theirs."""
         try:
-            last = self._history.read_text(encoding="utf-8").splitlines()[-1]
-            return json.loads(last).get("closed") is False
-        except (OSError, ValueError, IndexError, AttributeError):
+            newest_first = map(json.loads, reversed(self._history.read_text(encoding="utf-8").splitlines()))
+            last = next(newest_first)
+            closings = takewhile(lambda line: line["closed"], newest_first)
+            return last["closed"] is False and words in (last["was"], *(line["words"] for line in closings))
+        except (OSError, ValueError, StopIteration, KeyError, TypeError):
             return False
 
     def _remember(self, facts: dict[str, object]) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.inbox import Inbox
-from bot.journal.latch import Latch
+from bot.journal.latch import NAME, Latch
 from bot.latching import LatchWatch
 from scripts.kill import latch as outside
 from tests.unit.engine.desk import Desk
@@ -31,7 +32,7 @@ def test_it_is_there_or_it_is_not(tmp_path: Path) -> None:
     assert (False, True) == (latch.foreign(), a_latch(tmp_path).foreign())
     latch.lift("operator", "looked")
     assert not latch.state().closed
-    assert latch.was_lifted()
+    assert latch.was_lifted("flatten by operator: enough")
 
 
 def test_what_cannot_be_understood_is_closed(tmp_path: Path) -> None:
@@ -77,3 +78,51 @@ async def test_our_own_emergency_and_its_latch_are_one(tmp_path: Path) -> None:
     watch.look()
 
     assert [] == await heard(inbox)
+
+
+async def test_a_latch_that_the_disk_did_not_take_stays_closed_and_is_tried_again(tmp_path: Path) -> None:
+    """The last that the disk remembers is that an earlier latch was lifted. Taken for this one, it ended the emergency a second after a
+    person had asked for it."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    latch.close("freeze by me: a drill")
+    latch.lift("me", "the drill is over")
+    desk.start()
+    watch = LatchWatch(latch, desk.engine, inbox)
+    draft = latch.path.with_name(f"{NAME}.{os.getpid()}.new")
+    draft.mkdir()  # the disk takes nothing
+
+    desk.hear(OperatorAsked(verb=Verb.FREEZE, reason="now", who="me"))
+    for _ in range(3):
+        watch.look()
+    assert [] == await heard(inbox)
+
+    draft.rmdir()
+    watch.look()
+    assert "freeze by me: now" == latch.state().reason
+    assert [] == await heard(inbox)
+
+
+async def test_a_lift_from_before_does_not_open_a_latch_that_died_on_its_way_to_the_disk(tmp_path: Path) -> None:
+    """The engine latched itself, the journal has it, and the process died before the file was there: the next start closes it."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    latch.close("freeze by me: a drill")
+    latch.lift("me", "the drill is over")
+    desk.state.latched = "another hand traded soon after the latch was lifted"
+
+    LatchWatch(latch, desk.engine, inbox).look()
+
+    assert [] == await heard(inbox)
+    assert latch.state().closed
+
+
+async def test_who_lifts_the_kill_switchs_latch_lifts_ours_beneath_it(tmp_path: Path) -> None:
+    """Frozen by us, then the kill switch wrote its own words over ours while no daemon ran: there is one latch, and a person lifted it."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    latch.close("freeze by me: now")
+    outside.close([latch.path], "flatten", "in earnest")
+    latch.lift("the command line", "looked")
+    desk.state.latched = "freeze by me: now"
+
+    LatchWatch(latch, desk.engine, inbox).look()
+
+    assert [LatchSeen(closed=False, reason="lifted")] == await heard(inbox)
