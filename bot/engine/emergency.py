@@ -24,6 +24,7 @@ __all__ = ["VERBS", "fold_asked", "fold_foreign", "fold_latch", "latch_words", "
 
 VERBS = frozenset({Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN})
 NO_DECISION = 0
+_UNSURE = "our books contradict themselves, and nothing is closed by them: scripts/kill_switch.py reads the venue's own"
 WATCHED_HEDGES = 5
 """After the latch was lifted, another hand's trade closes it again for as long as this many hedges may take (ten minutes)."""
 
@@ -37,19 +38,20 @@ def pursue(
     state: State, emergency: Emergency, now_ms: int
 ) -> Iterator[HedgeEnded | PlaceOrder | EmergencyEnded | Note]:
     """The next step of the emergency being carried out, once the mode has followed."""
+    if state.broken:
+        left = preview(state, Verb.FREEZE).words
+        yield from _ended(emergency, emergency.verb is Verb.FREEZE, f"{_UNSURE}; they say: {left}")
+        return
     if state.mode is not Mode.EMERGENCY:
         return
     if state.hedge is not None:
         yield hedging.ended(state, state.hedge, now_ms, reached=False, reason=emergency.why)
-    if not state.is_settled or (not state.ledger.is_open and emergency.verb is not Verb.FREEZE):
+    if not state.is_settled or not _is_known(state, emergency.verb):
         return
     wish = _wish(state, emergency.verb)
     if wish is None:
-        left = preview(state, emergency.verb)
-        yield EmergencyEnded(verb=emergency.verb.value, done=True, reason=f"left: {left.words}")
-        yield Note(
-            severity="critical", kind="emergency done", text=f"{emergency.verb.value} is done; left: {left.words}"
-        )
+        if emergency.verb is Verb.FREEZE or _agrees(state, emergency):
+            yield from _ended(emergency, True, f"left: {preview(state, emergency.verb).words}")
     elif not _is_pausing(state, now_ms):
         order = gate.admit(wish, hedging.surroundings(state, wish, now_ms))
         if isinstance(order, PlaceOrder):
@@ -90,6 +92,7 @@ def fold_asked(state: State, record: OperatorAsked, now_ms: int) -> None:
     why = latch_words(record.verb.value, record.who, record.reason)
     state.emergency = Emergency(verb=record.verb, why=why, began_ms=now_ms)
     state.latched = why
+    state.readings.want("an emergency", now_ms)
 
 
 def fold_latch(state: State, record: LatchSeen, now_ms: int) -> None:
@@ -112,16 +115,36 @@ def fold_foreign(state: State, execution: Execution) -> None:
         state.latched = "another hand traded soon after the latch was lifted"
 
 
+def _ended(emergency: Emergency, done: bool, what: str) -> Iterator[EmergencyEnded | Note]:
+    """It is over, and a person is told what was left, or that it could not be done."""
+    verb = emergency.verb.value
+    yield EmergencyEnded(verb=verb, done=done, reason=what)
+    kind, so = ("emergency done", "is done") if done else ("emergency failed", "is NOT done")
+    yield Note(severity="critical", kind=kind, text=f"{verb} {so}; {what}")
+
+
+def _is_known(state: State, verb: Verb) -> bool:
+    """Whether it can be told what there is to close: what is unknown is not nothing."""
+    if verb is Verb.NEUTRALISE:
+        return state.delta is not None
+    return verb is Verb.FREEZE or state.ledger.is_open
+
+
+def _agrees(state: State, emergency: Emergency) -> bool:
+    """Whether the venue's own legs, asked for since it began, are those of our books."""
+    return not state.readings.disagreements and state.readings.agreed_asked_ms >= emergency.began_ms
+
+
 def _closing(state: State, verb: Verb) -> dict[Leg, Decimal]:
-    """How much of each leg the verb closes. Neutralise takes from the leg that makes |delta| large, never more than |delta|."""
-    legs = {leg: book.qty for leg, book in state.ledger.legs.items() if book.qty}
-    if verb is Verb.FLATTEN:
-        return legs
-    if verb is Verb.NEUTRALISE and state.delta:
-        leg = Leg.LONG if state.delta > 0 else Leg.SHORT
-        qty = min(legs.get(leg, ZERO), abs(state.delta))
-        return {leg: qty} if state.instrument is None or qty >= state.instrument.min_qty else {}
-    return {}
+    """How much of each leg the verb closes: what is smaller than any order stays. Neutralise takes from the leg that makes |delta| large,
+    never more than |delta|."""
+    held, delta = {leg: book.qty for leg, book in state.ledger.legs.items()}, state.delta or ZERO
+    closing = held if verb is Verb.FLATTEN else {}
+    if verb is Verb.NEUTRALISE:
+        leg = Leg.LONG if delta > 0 else Leg.SHORT
+        closing = {leg: min(held[leg], abs(delta))}
+    least = state.instrument.min_qty if state.instrument is not None else ZERO
+    return {leg: qty for leg, qty in closing.items() if qty and qty >= least}
 
 
 def _wish(state: State, verb: Verb) -> gate.Wish | None:

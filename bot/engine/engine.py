@@ -37,6 +37,7 @@ from bot.domain.events import (
     TickerSeen,
     WalletSeen,
 )
+from bot.domain.legs import Act
 from bot.domain.orders import Verdict
 from bot.domain.ports import Diary
 from bot.domain.records import Record
@@ -161,7 +162,8 @@ class Engine:
             self._take(change, now_ms)
 
     def _without_disk(self, commands: list[Command], problem: str, now_ms: int) -> Iterator[Command]:
-        """What may leave although its intent is not on disk: everything but orders that could add risk. Those are given up here."""
+        """What may leave although its intent is not on disk: everything but orders that could add risk. Those are given up here. What an
+        emergency closes, a person has been told and has confirmed."""
         if not self.state.unwritable:
             failed = JournalSeen(writable=False, reason=problem)
             self._take(failed, now_ms)
@@ -173,7 +175,8 @@ class Engine:
             if isinstance(command, TransferCoin | RepayDebt):
                 self._take(_never_left(command, problem), now_ms)
                 continue
-            if not isinstance(command, PlaceOrder) or gate.shrinks_delta(command, self.state.delta):
+            closes = MODES[self.state.mode].close and isinstance(command, PlaceOrder) and command.act is Act.SHRINK
+            if not isinstance(command, PlaceOrder) or closes or gate.shrinks_delta(command, self.state.delta):
                 yield command
                 continue
             given_up = OrderAnswered(

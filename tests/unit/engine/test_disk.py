@@ -6,7 +6,7 @@ from decimal import Decimal as D
 
 from bot.domain.commands import Mode, ModeChanged, Note
 from bot.domain.errors import JournalFailed
-from bot.domain.events import JournalSeen, OrderAnswered, Started
+from bot.domain.events import JournalSeen, OperatorAsked, OrderAnswered, Started, Verb
 from bot.domain.legs import Act, Leg
 from bot.engine.engine import Engine
 from tests.unit.engine.desk import NOW_MS, Desk, MemoryDiary, a_config, a_reading
@@ -63,6 +63,21 @@ def test_an_order_that_grows_a_leg_never_leaves_and_is_nobodys_riddle() -> None:
         (answer.verdict.value, answer.reason) for answer in desk.diary.of(OrderAnswered)
     ]
     assert [] == list(desk.state.blotter.unsettled())
+
+
+def test_what_a_person_has_confirmed_is_closed_without_a_disk() -> None:
+    """Flatten with a full disk: reduce-only orders leave although they make |delta| larger, which was said before. Given up, they were made
+    anew each second, and the legs stayed."""
+    desk = a_desk_with_a_full_disk()
+    desk.start(reading=a_reading(long="0.051", short="0.321"))
+    desk.hear(OperatorAsked(verb=Verb.FLATTEN, reason="enough", who="operator"))
+    for _ in range(2):
+        desk.accept(desk.orders[-1])
+        desk.fill(desk.orders[-1])
+        desk.pulse(2)
+
+    assert [(Leg.LONG, Act.SHRINK), (Leg.SHORT, Act.SHRINK)] == [(o.leg, o.act) for o in desk.orders]
+    assert [D(0), D(0)] == [book.qty for book in desk.state.ledger.legs.values()]
 
 
 def test_it_is_said_once_and_taken_back_when_the_disk_is_well() -> None:

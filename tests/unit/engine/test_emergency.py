@@ -6,12 +6,14 @@ from decimal import Decimal as D
 
 import pytest
 
+from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note, Outcome, PlaceOrder
 from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
 from bot.domain.thoughts import EmergencyEnded
 from bot.engine import emergency
-from tests.unit.engine.desk import Desk, an_execution
+from bot.engine.config import LoanRules
+from tests.unit.engine.desk import Desk, a_config, a_reading, an_execution
 
 
 def a_hedged_desk() -> Desk:
@@ -38,7 +40,7 @@ def ask(desk: Desk, verb: Verb) -> None:
 
 
 def carry_out(desk: Desk, verb: Verb) -> list[PlaceOrder]:
-    """Ask for the verb, then accept and fill whatever the engine sends; what it sent."""
+    """Ask for the verb, then accept and fill whatever the engine sends, and let the venue agree; what it sent."""
     before = done = len(desk.orders)
     ask(desk, verb)
     for _ in range(20):
@@ -47,6 +49,9 @@ def carry_out(desk: Desk, verb: Verb) -> list[PlaceOrder]:
             desk.fill(desk.orders[done])
             done += 1
         desk.pulse(2)
+    long, short = legs(desk)
+    desk.answer_reading(a_reading(f"{long}", f"{short}"))
+    desk.pulse(2)
     return desk.orders[before:]
 
 
@@ -63,6 +68,70 @@ def test_flatten_closes_both_legs_and_stays_halted() -> None:
     assert "flatten by operator: a drill" == desk.state.why
     assert [True] == [ended.done for ended in desk.diary.of(EmergencyEnded)]
     assert "emergency done" == desk.diary.of(Note)[-1].kind
+
+
+def ended(desk: Desk) -> list[tuple[bool, str]]:
+    """What a person was told of the emergencies that are over."""
+    notes = [note for note in desk.diary.of(Note) if note.kind in ("emergency done", "emergency failed")]
+    return [(over.done, note.kind) for over, note in zip(desk.diary.of(EmergencyEnded), notes, strict=True)]
+
+
+def test_it_is_not_done_before_the_venue_says_so() -> None:
+    """Both legs are closed in our books; no answer of the venue's since a person asked has shown it."""
+    desk = a_hedged_desk()
+    ask(desk, Verb.FLATTEN)
+    for _ in range(2):
+        desk.accept(desk.orders[-1])
+        desk.fill(desk.orders[-1])
+        desk.pulse(2)
+    assert (D(0), D(0)) == legs(desk)
+    assert [] == ended(desk)
+
+    desk.answer_reading(a_reading("0", "0"))
+    desk.pulse(1)
+    assert [(True, "emergency done")] == ended(desk)
+
+
+def test_neutralise_waits_until_delta_is_known() -> None:
+    """A new run has not read yet what is pledged in the loan: nothing to close would be a guess."""
+    desk = Desk(a_config(loan=LoanRules(enabled=True)))
+    desk.start()
+    assert desk.state.delta is None
+
+    ask(desk, Verb.NEUTRALISE)
+    desk.pulse(2)
+    desk.answer_reading(a_reading())
+    desk.pulse(2)
+
+    assert [] == ended(desk)
+    assert Mode.EMERGENCY is desk.state.mode
+
+
+BROKEN = [
+    (Verb.FREEZE, True, "emergency done"),
+    (Verb.FLATTEN, False, "emergency failed"),
+    (Verb.NEUTRALISE, False, "emergency failed"),
+]
+
+
+@pytest.mark.parametrize(("verb", "is_done", "kind"), BROKEN, ids=[c[0].value for c in BROKEN])
+def test_by_broken_books_nothing_is_closed_and_that_is_said(verb: Verb, is_done: bool, kind: str) -> None:
+    """It waited for ever for a mode that could not come, told nobody, and no resume was taken meanwhile."""
+    desk = a_hedged_desk()
+    desk.hear(
+        ExecutionSeen(execution=an_execution("bust", kind=ExecKind.BUST, side="Sell", closed_qty=D("0.01"), qty="0.01"))
+    )
+    desk.pulse(1)
+    assert Mode.HALTED is desk.state.mode
+    before = len(desk.orders)
+
+    ask(desk, verb)
+    desk.pulse(2)
+
+    assert before == len(desk.orders)
+    assert [(is_done, kind)] == ended(desk)
+    assert desk.state.emergency is None
+    assert Mode.HALTED is desk.state.mode
 
 
 def test_freeze_sends_nothing_and_halts() -> None:
