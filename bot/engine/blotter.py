@@ -7,7 +7,7 @@ ended order whose executions have not all arrived is in flight for the differenc
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from bot.domain.account import Execution
@@ -123,6 +123,14 @@ class Blotter:
         ours.hear(signal, now_ms, _why(row))
         ours.reported = max(ours.reported, row.filled_qty)
         self._file(ours)
+
+    def completed(self, execution: Execution) -> Execution:
+        """The execution, with what its order knows of it: a row may leave closedSize blank (Bybit: order/execution, in its example), and by
+        that alone closing a leg reads as growing the other one."""
+        ours = self.orders.get(execution.order_link_id)
+        if ours is None or execution.closed_qty or ours.place.act is not Act.SHRINK or not execution.kind.moves_legs:
+            return execution
+        return replace(execution, closed_qty=execution.qty)
 
     def book(self, execution: Execution) -> None:
         """Count an execution, seen for the first time, towards its order: also after the order has ended."""

@@ -96,7 +96,7 @@ def event(state: State, record: Event, now_ms: int) -> None:
         case BarClosed():
             state.market.see_bar(record.bar)
         case ExecutionSeen():
-            _book(state, record.execution, now_ms)
+            _book(state, state.blotter.completed(record.execution), now_ms)
         case CashSeen():
             state.cash.book(record.row, state.config.symbol)
             breakers.fold_cash(state, record.row)

@@ -7,12 +7,12 @@ from decimal import Decimal as D
 import pytest
 
 from bot.domain.commands import HedgeEnded, Mode, PlaceOrder
-from bot.domain.events import OrderAnswered, OrderSeen, Ticked
+from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen, Ticked
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import Verdict
 from bot.engine import gate, hedging
 from bot.engine.motion import Hedge
-from tests.unit.engine.desk import Desk, a_row
+from tests.unit.engine.desk import Desk, a_row, an_execution
 from tests.unit.engine.test_taking import a_hedged_desk as a_desk_with_gains
 from tests.unit.engine.test_taking import fill, prices
 
@@ -118,3 +118,17 @@ def test_the_gate_is_told_how_many_orders_a_minute_and_a_day_have_seen() -> None
         seen.append((around.sent_last_minute, around.sent_last_day))
 
     assert [(1, 1), (0, 1), (0, 1), (0, 0)] == seen
+
+
+def test_a_fill_whose_row_leaves_closed_size_blank_closes_what_its_order_closes() -> None:
+    """Read by its side alone, a sale that closes the long leg grew the short one; the order went out again, for the leg stood as before."""
+    desk = Desk()
+    desk.start()
+    (order,) = desk.orders
+    assert (Leg.LONG, Act.SHRINK, D("0.162")) == (order.leg, order.act, order.qty)
+
+    desk.hear(ExecutionSeen(execution=an_execution("e1", order, closed_qty=D(0))))
+    desk.hear(OrderSeen(order=a_row(order, "Filled", "0.162")))
+
+    assert [D("0.051"), D("0.213")] == [desk.state.ledger.legs[leg].qty for leg in Leg]
+    assert [(Leg.SHORT, Act.GROW, D("0.108"))] == [(o.leg, o.act, o.qty) for o in desk.orders[1:]]
