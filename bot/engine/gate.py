@@ -139,7 +139,9 @@ def _steps(wish: Wish, around: Surroundings) -> int:
     nothing does not cut a hedge to dust.
     """
     assert around.instrument is not None
-    one_order = min(wish.qty, around.limits.max_order, around.instrument.max_limit_qty)
+    is_market = _price(wish, around) is None
+    most = around.instrument.max_market_qty if is_market else around.instrument.max_limit_qty
+    one_order = min(wish.qty, around.limits.max_order, most)
     if not wish.rests and not around.permission.close and (visible := _visible(wish, around)) is not None:
         one_order = min(one_order, max(visible, LEAST_SLICE))
     if wish.act is Act.GROW:

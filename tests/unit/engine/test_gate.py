@@ -106,6 +106,15 @@ def test_more_than_one_order_may_be_is_left_for_the_next() -> None:
     assert order.qty == D("0.5")
 
 
+def test_a_market_order_is_no_larger_than_the_venue_takes_at_market() -> None:
+    """Its limit for market orders is the smaller one: above it a flatten was refused, and refused again."""
+    narrow = replace(BTCUSDT, max_market_qty=D("0.1"))
+    answer = admit(SHRINK_LONG, around(instrument=narrow, permission=MODES[Mode.EMERGENCY], mode="EMERGENCY"))
+
+    assert isinstance(answer, PlaceOrder)
+    assert (None, D("0.1")) == (answer.limit_price, answer.qty)
+
+
 def test_the_last_step_before_the_leg_limit_is_taken_in_part() -> None:
     """A limit bounds a leg; it does not leave the leg short of it, be it by the smallest order. Beyond it the refusal says how far."""
     part, least, refused = (
