@@ -17,7 +17,7 @@ from bot.domain.orders import TimeInForce
 from bot.engine.config import Limits
 from bot.engine.modes import Permission
 
-__all__ = ["Surroundings", "Wish", "admit", "shrinks_delta", "touch"]
+__all__ = ["Surroundings", "Wish", "admit", "most_at_once", "shrinks_delta", "touch"]
 
 _BP = Decimal(10_000)
 LEAST_SLICE = Decimal("0.05")
@@ -80,6 +80,12 @@ def shrinks_delta(order: Wish | PlaceOrder, delta: Decimal | None) -> bool:
         return False
     change = -order.qty if order.leg is Leg.LONG else order.qty
     return abs(delta + change) < abs(delta)
+
+
+def most_at_once(ticker: TickerSeen, instrument: Instrument, limits: Limits) -> Decimal:
+    """BTC that one order which takes may be, whichever side of the touch it takes."""
+    shown = min((qty for qty in (ticker.bid_qty, ticker.ask_qty) if qty is not None), default=limits.max_order)
+    return instrument.qty(instrument.steps(min(limits.max_order, instrument.max_limit_qty, max(shown, LEAST_SLICE))))
 
 
 def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:

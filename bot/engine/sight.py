@@ -19,6 +19,7 @@ __all__ = [
     "change",
     "facts_of",
     "may_make_a_round_trip",
+    "orders_left_now",
     "remarks",
     "ticker_is_fresh",
 ]
@@ -75,10 +76,13 @@ def may_make_a_round_trip(state: State, now_ms: int) -> bool:
         return False
     if state.instrument is None or state.instrument.status != "Trading":
         return False
-    limits, blotter = state.config.limits, state.blotter
-    left_today = limits.max_orders_per_day - blotter.sent_since(now_ms - _DAY_MS)
-    left_now = limits.max_orders_per_minute - blotter.sent_since(now_ms - _MINUTE_MS)
-    return left_today >= ORDERS_OF_A_ROUND_TRIP and left_now >= 2
+    left_today = state.config.limits.max_orders_per_day - state.blotter.sent_since(now_ms - _DAY_MS)
+    return left_today >= ORDERS_OF_A_ROUND_TRIP and orders_left_now(state, now_ms) >= 2
+
+
+def orders_left_now(state: State, now_ms: int) -> int:
+    """How many orders may still leave before the last minute's first are forgotten."""
+    return state.config.limits.max_orders_per_minute - state.blotter.sent_since(now_ms - _MINUTE_MS)
 
 
 def _not_started(state: State) -> str:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from bot.domain.commands import Decided, Mode, Note, ProfitCycle, ProfitRealised, RealiseWanted, Realising
 from bot.domain.legs import Leg
 from bot.domain.money import ZERO, ceil_to
-from bot.engine import decider, sight
+from bot.engine import decider, gate, sight
 from bot.engine.config import ProfitAction, Style
 from bot.engine.state import Hedge, State
 from bot.strategy import codes, decision, profit
@@ -59,12 +59,13 @@ class Sums(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Where the legs go, and what that brings and costs."""
+    """Where the legs go, what that brings and costs, and how many orders a round trip takes."""
 
     halfway: dict[Leg, Decimal]
     home: dict[Leg, Decimal]
     gain: Decimal
     cost: Decimal
+    orders: int = 0
 
 
 # -- think ----------------------------------------------------------------------------------------------------------------------
@@ -112,6 +113,8 @@ def take(
     if plan is None:
         yield from _ended(state, cycle, sums, why=f"{why}: no leg gains enough to be worth closing")
         return
+    if plan.orders > sight.orders_left_now(state, now_ms):
+        return  # begun now, its second half would have to wait for the next minute
     decided = decider.record(state, inputs, answer, f"take profit: {why}")
     yield decided
     assert state.spot is not None
@@ -133,9 +136,8 @@ def take(
 
 def _has_lapsed(state: State, now_ms: int) -> bool:
     """Whether what was wanted could not be begun for so long that it may no longer be meant."""
-    if state.realise_wanted is None or state.profit.taking is not None:
-        return False
-    return now_ms - state.realise_wanted_ms >= state.config.rehedge_every_ms
+    waits = state.realise_wanted is not None and state.profit.taking is None
+    return waits and now_ms - state.realise_wanted_ms >= state.config.rehedge_every_ms
 
 
 def _lapsed(state: State) -> Note:
@@ -289,7 +291,7 @@ def _fired(state: State, cycle: ProfitCycle, sums: Sums) -> str:
 
 
 def _round_trip(state: State, wanted: RealiseWanted | None) -> Plan | None:
-    """Close the leg that gained most, as far as cash is wanted, and open it again. None where that does not pay for itself."""
+    """Close the leg that gained most, as far as cash is wanted and a minute's orders reach, and open it again. None: it does not pay."""
     ticker, rules, lot, legs = state.market.ticker, state.config.profit, state.instrument, state.ledger.legs
     assert ticker is not None
     assert lot is not None
@@ -298,16 +300,17 @@ def _round_trip(state: State, wanted: RealiseWanted | None) -> Plan | None:
     held, gain = legs[leg].qty, gains[leg]
     if gain <= 0 or held > state.config.limits.max_leg:
         return None  # what is above the limit could not be opened again
-    qty = held
+    one_order = gate.most_at_once(ticker, lot, state.config.limits)
+    qty = min(held, state.config.limits.max_orders_per_minute // 2 * one_order)
     if wanted is not None and wanted.need_usdt is not None:
-        qty = min(held, max(lot.min_qty, ceil_to(wanted.need_usdt * held / gain, lot.qty_step)))
+        qty = min(qty, max(lot.min_qty, ceil_to(wanted.need_usdt * held / gain, lot.qty_step)))
     gain, cost = gain * qty / held, _round_trip_cost(state, qty)
     if qty * ticker.mark < lot.min_notional or gain <= cost:
         return None
     if not profit.pays_for_itself(float(gain), float(cost), rules.gain_round_trips, int(wanted is not None)):
         return None
     home = {one: book.qty for one, book in legs.items()}
-    return Plan(home | {leg: held - qty}, home, gain, cost)
+    return Plan(home | {leg: held - qty}, home, gain, cost, orders=2 * math.ceil(qty / one_order))
 
 
 def _closing(state: State, answer: Decision) -> Plan | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.commands import Mode, Note, ProfitRealised
+from bot.domain.commands import Mode, Note, ProfitRealised, Realising
 from bot.domain.events import Verb
 from bot.domain.legs import Leg
 from bot.engine.config import BreakerLimits
@@ -149,6 +149,42 @@ def test_no_first_half_without_orders_for_the_second(desk: Desk, left: int) -> N
     desk.pass_time(minutes=1)
 
     desk.expect(long="0.051", short="0.321", sent=2 if left == ORDERS_OF_A_ROUND_TRIP else 0)
+
+
+def limit_orders(desk: Desk, **limits: Any) -> None:
+    """The settings were narrowed, and the minute of the hedge is over."""
+    config = desk.state.config
+    desk.state.config = replace(config, limits=replace(config.limits, **limits))
+    desk.pass_time(minutes=1)
+    desk.mark()
+
+
+def test_no_first_half_larger_than_a_minutes_orders_bring_home(desk: Desk) -> None:
+    """Six orders a minute of 0.05 each: three there, three back. Closed whole, the short stood open until the minutes after next."""
+    won(desk)
+    limit_orders(desk, max_order=D("0.05"), max_orders_per_minute=6)
+    desk.operator(Verb.REALISE)
+    desk.pass_time(seconds=10)
+
+    desk.expect(long="0.051", short="0.321", sent=6)
+    assert [D("0.171")] == [taking.short_halfway for taking in desk.world.diary.of(Realising)]
+
+
+def test_no_first_half_before_the_minute_has_room_for_the_second(desk: Desk) -> None:
+    """It takes four orders, and a hedge has just used some of this minute's four: the leg would have stood open until the next."""
+    won(desk)
+    limit_orders(desk, max_order=D("0.17"), max_orders_per_minute=4)
+    desk.venue.sees_the_owner_trade(Leg.LONG, "0.03")
+    desk.pass_time(seconds=10)
+    used = desk.sent
+    assert used > 0
+    desk.operator(Verb.REALISE)
+    desk.pass_time(seconds=20)
+    desk.expect(sent=used, hedged=True)
+
+    desk.pass_time(minutes=1)
+    desk.expect(sent=used + 4, hedged=True)
+    assert 1 == len(realised(desk))
 
 
 def test_no_first_half_above_the_limit_of_a_leg(desk: Desk) -> None:
