@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
-from bot.domain.clock import elapsed_s
+from bot.domain.clock import MarketClock, elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
 from bot.domain.view import BotView
@@ -259,13 +259,21 @@ class Daemon:
         return drive(stream, url, self._inbox, rng=Random(), patience=self._patience, family=family)
 
     def _remember(self) -> None:
-        """Fold what the journal tells; the venue's truth comes later, as on any day."""
-        count = 0
+        """Fold what the journal tells; the venue's truth comes later, as on any day.
+
+        Market time does not go back behind it: on a machine whose clock was put back, all that it remembers would lie ahead.
+        """
+        count = newest_ms = 0
         for record, at_ms in self._journal.recover():
             self._engine.recover(record, at_ms)
-            count += 1
+            count, newest_ms = count + 1, max(newest_ms, at_ms)
         if count:
             _log.info("remembered", records=count, journal=str(self._journal.path))
+        if (behind_ms := newest_ms - self._clock.now_ms()) > 0:
+            self._clock = MarketClock(origin_ms=newest_ms, rate=self._clock.rate)
+            _log.warning(
+                "time goes on from the journal's last record: this machine's clock stands before it", ms=behind_ms
+            )
 
     # ------------------------------------------------------------------------------------------- tasks
 
