@@ -25,6 +25,9 @@ __all__ = ["VERBS", "fold_asked", "fold_foreign", "fold_latch", "latch_words", "
 VERBS = frozenset({Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN})
 NO_DECISION = 0
 _UNSURE = "our books contradict themselves, and nothing is closed by them: scripts/kill_switch.py reads the venue's own"
+_INTERRUPTED = (
+    "the run that carried it out has ended in the middle of it, and this one leaves it to the person who looks"
+)
 WATCHED_HEDGES = 5
 """After the latch was lifted, another hand's trade closes it again for as long as this many hedges may take (ten minutes)."""
 
@@ -38,9 +41,9 @@ def pursue(
     state: State, emergency: Emergency, now_ms: int
 ) -> Iterator[HedgeEnded | PlaceOrder | EmergencyEnded | Note]:
     """The next step of the emergency being carried out, once the mode has followed."""
-    if state.broken:
-        left = preview(state, Verb.FREEZE).words
-        yield from _ended(emergency, emergency.verb is Verb.FREEZE, f"{_UNSURE}; they say: {left}")
+    if hindered := _UNSURE if state.broken else _INTERRUPTED if emergency.began_ms < (state.started_ms or 0) else "":
+        left, is_done = preview(state, Verb.FREEZE).words, emergency.verb is Verb.FREEZE
+        yield from _ended(emergency, is_done, f"left: {left}" if is_done else f"{hindered}; our books say: {left}")
         return
     if state.mode is not Mode.EMERGENCY:
         return

@@ -393,7 +393,6 @@ def _start(state: State, record: Started, now_ms: int) -> None:
     paying.fold_start(state, now_ms)
     state.readings = type(state.readings)()
     state.instrument = state.instrument_ms = state.facts = None
-    state.emergency = None  # its halt outlives the run; what is left of it is for the person who looks
     state.holding.forget()
     state.cash.new_run()
     state.market.forget_freshness()

@@ -21,7 +21,7 @@ FIRST = {
     "loop-lag": "Look at what else this machine does: its CPU, its disk, whether it was suspended.",
     "breaker-tripped": "No leg grows: look at the figure and its limit. To reset all of them: resume, with a reason.",
     "emergency-done": "Look at what is left beside the loan. When it shall trade again: resume, with a reason.",
-    "emergency-failed": "Nothing was closed. Look at the legs on Bybit's own page, or: scripts/kill_switch.py --dry-run",
+    "emergency-failed": "It is not done. Look at the legs on Bybit's own page, or: scripts/kill_switch.py --dry-run",
     "order-unresolved": "Look for the order on Bybit's own page. Not wanted there: scripts/kill_switch.py freeze --yes",
     "repayment-unresolved": "Nothing else is paid until Bybit's books tell. Look at its repayment history; do not pay it again.",
     "liquidated": "Look at the loan before anything else: the coin may be unhedged. Then resume, with a reason.",

@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note, Outcome, PlaceOrder
-from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Verb
+from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Started, Verb
 from bot.domain.legs import Act, Leg
 from bot.domain.thoughts import EmergencyEnded
 from bot.engine import emergency
@@ -132,6 +132,22 @@ def test_by_broken_books_nothing_is_closed_and_that_is_said(verb: Verb, is_done:
     assert [(is_done, kind)] == ended(desk)
     assert desk.state.emergency is None
     assert Mode.HALTED is desk.state.mode
+
+
+def test_a_run_that_ends_in_the_middle_of_it_is_no_flatten() -> None:
+    """HALTED "by flatten" was all that a person read after the restart, and both legs stood."""
+    desk = a_hedged_desk()
+    ask(desk, Verb.FLATTEN)
+    before = len(desk.orders)
+
+    desk.pulse(1)
+    desk.hear(Started(run="r2", version="0", mode="paper", settings_hash=""))
+    desk.pulse(1)
+
+    assert [(False, "emergency failed")] == ended(desk)
+    assert "our books say: long 0.051, short 0.321" in desk.diary.of(Note)[-1].text
+    assert Mode.HALTED is desk.state.mode
+    assert before == len(desk.orders)
 
 
 def test_freeze_sends_nothing_and_halts() -> None:
