@@ -237,10 +237,11 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
         state.readings.want("an execution is missing", now_ms)
     if execution.category == "spot" and execution.symbol == state.config.symbol and state.ledger.is_open:
         state.explain_holding(spot_change_of(execution), now_ms)
-    if not execution.kind.moves_legs or execution.category != "linear":
+    is_ours, is_history = execution.order_link_id in state.blotter.orders, state.ledger.predates(execution)
+    if not execution.kind.moves_legs or execution.category != "linear" or (is_history and not is_ours):
         return
     state.readings.books_moved(now_ms)
-    if execution.order_link_id in state.blotter.orders:
+    if is_ours:
         hedging.fold_filled(state, execution)
         return
     state.readings.want("an execution that is not ours", now_ms)

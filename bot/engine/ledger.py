@@ -73,6 +73,7 @@ class Ledger:
     """Executions that came while the books were closed: adopted legs contain them, or are moved by them."""
     _waiting: list[Execution] = field(default_factory=list)
     """Executions that close more than the leg holds: an earlier one is missing, and they wait for it."""
+    _opened_ms: int = 0
     _adopted_seq: int = -1
     _adopted_ms: int = 0
 
@@ -100,6 +101,10 @@ class Ledger:
         """Whether this execution is already in the books."""
         return execution.exec_id in self._booked or execution.exec_ms <= self._forgotten_ms
 
+    def predates(self, execution: Execution) -> bool:
+        """Whether it happened before the books began, with legs that contain it: history, and nobody's news."""
+        return self.is_open and execution.exec_ms <= self._opened_ms
+
     def adopt(self, record: LegsAdopted) -> None:
         """Take the venue's legs as the truth. Realised profit, fees and funding to date are kept."""
         for leg, qty, entry in (
@@ -110,6 +115,7 @@ class Ledger:
             self.legs[leg].entry_price = entry if qty else None
             self.legs[leg].seq = -1
         self._adopted_seq, self._adopted_ms = record.seq, record.at_ms
+        self._opened_ms = self._opened_ms if self.is_open else record.at_ms
         self.is_open = True
         early, self._early, self._waiting = [*self._waiting, *self._early], [], []
         for execution in early:

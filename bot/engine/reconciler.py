@@ -107,6 +107,7 @@ def difference_of(state: State, execution: Execution) -> Difference | None:
         not execution.kind.moves_legs
         or execution.order_link_id in state.blotter.orders
         or execution.category != "linear"
+        or state.ledger.predates(execution)
     ):
         return None
     return OF_KIND.get(execution.kind, Difference.SETTLED)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal as D
 
+import pytest
+
 from bot.domain.account import CashKind, CashRow, ExecKind
 from bot.domain.commands import FundingAdopted, Mode, Note, ReadHistory, SeekOrder
 from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen
@@ -195,3 +197,21 @@ def test_an_order_of_another_hand_is_told_with_its_price() -> None:
         desk.answer_reading(a_reading("0.051", "0.321", open_orders=(row,)))
 
     assert ["an order of another hand: Sell 0.162 at 90000, New"] == told(desk, "foreign order")
+
+
+@pytest.mark.parametrize("kind", [ExecKind.TRADE, ExecKind.BUST])
+def test_what_happened_before_the_books_began_is_no_news(kind: ExecKind) -> None:
+    """The look a day back, an hour after the first start, finds what the owner traded that morning, or a liquidation: the first reading had
+    it in its legs. It was called another hand's, spoiled the hedge in motion, and a liquidation halted the engine."""
+    desk = Desk()
+    desk.start()
+    assert desk.state.hedge is not None
+    old = an_execution("old", kind=kind, exec_ms=NOW_MS - 3_600_000)
+
+    desk.hear(ExecutionSeen(execution=old))
+    desk.pulse(1)
+
+    assert Mode.TRADING is desk.state.mode
+    assert "" == desk.state.hedge.spoiled
+    assert "" == desk.state.urgent
+    assert [] == desk.diary.of(Note)
