@@ -91,6 +91,8 @@ class Checkers:
         self._private_up_ms: int | None = None
         self._reading: tuple[int, int] = (-1, -1)
         self._marks_seen: deque[Decimal] = deque(maxlen=6)
+        self._mark_heard = world.last_tick.mark
+        """Of the newest ticker that the process has: fills in plenty push it out of those seen."""
         self._funding_before: tuple[Decimal, Decimal] | None = None
         self.foreign_path = ZERO
         self.last_foreign_ms = -(10**15)
@@ -174,7 +176,7 @@ class Checkers:
                 self._fail("I-09 bounds", "a market order that grows")
             return
         price = D(str(params["price"]))
-        marks = [*self._marks_seen, world.last_tick.mark]
+        marks = [*self._marks_seen, self._mark_heard, world.last_tick.mark]
         if price % D("0.1") or all(abs(price - mark) / mark * 10_000 > limits.price_collar_bp for mark in marks):
             self._fail("I-09 bounds", f"price {price} with mark {world.last_tick.mark}")
 
@@ -258,6 +260,7 @@ class Checkers:
             case TickerSeen():
                 self._ticker_heard_ms = self._world.now
                 self._marks_seen.append(record.mark)
+                self._mark_heard = record.mark
             case ExecutionSeen(execution=execution):
                 if execution.category == "linear" and execution.exec_id not in self._true_ids:
                     self._fail("I-05 no phantom fill", f"{execution.exec_id} is not in the venue's books")
