@@ -25,6 +25,7 @@ __all__ = [
     "Wish",
     "admit",
     "affordable",
+    "forbidden",
     "named",
     "next_deed",
     "payable",
@@ -111,6 +112,17 @@ def admit(wish: Wish, around: Surroundings) -> PaymentPlanned | PaymentRefused:
         from_pot=min(around.pot, amount - from_reserve),
         from_reserve=from_reserve,
     )
+
+
+def forbidden(plan: PaymentPlanned, rules: LoanRules, paid_today: Decimal) -> str:
+    """Why a payment that was planned under other settings is not carried on; empty: it is. `paid_today` has it counted in."""
+    if not rules.enabled or rules.structure not in (None, plan.structure):
+        return f"the settings no longer manage the {plan.structure.value}"
+    if rules.dry_run:
+        return "the settings now want a dry run"
+    if plan.amount > rules.repay_max_usdt or paid_today > rules.repay_max_day_usdt:
+        return "it is above the limits that are set now"
+    return ""
 
 
 def payable(wish: Wish, around: Surroundings) -> Decimal:

@@ -229,10 +229,7 @@ class Engine:
             yield from treasurer.questions(state, book.open, now_ms)
         if book.books_debt is not None:
             yield from loan.compare_books(state)
-        if state.config.loan.enabled:
-            yield from treasurer.carry_on(state, now_ms)
-        elif state.asked_to_repay is not None:
-            yield from treasurer.turn_away(state)
+        yield from treasurer.carry_on(state, now_ms)
 
     def rests(self, now_ms: int) -> bool:
         """Whether a pulse at `now_ms` would lead to nothing. Asking changes nothing."""

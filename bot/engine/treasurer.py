@@ -52,7 +52,7 @@ Words = Command | Thought
 
 
 def carry_on(state: State, now_ms: int) -> Iterator[Words]:
-    """The next step of the payment in motion; or the payment that is due now, if there is one. For a loan that is managed."""
+    """The next step of the payment in motion; or the payment that is due now, if there is one and the loan is managed."""
     book = state.loan
     yield from _tell_ends(state)
     payment = book.open
@@ -242,9 +242,7 @@ def _next_step(state: State, payment: Payment, now_ms: int) -> Iterator[Transfer
                 number=payment.plan.number, paid=ZERO, step=payment.step.value, reason="it joined the margin"
             )
         return
-    overdue = now_ms - payment.planned_ms > 3 * state.config.patience.hedge_ms
-    if overdue or state.stopping:
-        reason = f"stopping: {state.stopping}" if state.stopping else "it could not be sent in time"
+    if reason := _why_no_more(state, payment, now_ms):
         yield PaymentEnded(number=payment.plan.number, paid=ZERO, step=payment.step.value, reason=reason)
         return
     if not MODES[state.mode].defend or state.unwritable:
@@ -252,6 +250,15 @@ def _next_step(state: State, payment: Payment, now_ms: int) -> Iterator[Transfer
     if isinstance(deed, RepayDebt) and cashier.window_ends_ms(payment.plan.structure, now_ms) is not None:
         return
     yield deed
+
+
+def _why_no_more(state: State, payment: Payment, now_ms: int) -> str:
+    """Why the next step of a payment is not taken any more; empty: it may be."""
+    if state.stopping:
+        return f"stopping: {state.stopping}"
+    if now_ms - payment.planned_ms > 3 * state.config.patience.hedge_ms:
+        return "it could not be sent in time"
+    return cashier.forbidden(payment.plan, state.config.loan, state.loan.paid_since(now_ms - _DAY_MS))
 
 
 def _tell_ends(state: State) -> Iterator[PaymentEnded | Note]:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from decimal import Decimal as D
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -180,6 +181,31 @@ def test_who_is_told_to_stop_gives_up_what_has_not_left() -> None:
 
     assert [("stopping: SIGTERM", D(0))] == [(ended.reason, ended.paid) for ended in desk.told(PaymentEnded)]
     assert not any(isinstance(command, RepayDebt) for command in desk.sent)
+
+
+CHANGED: list[dict[str, Any]] = [
+    {"dry_run": True},
+    {"enabled": False},
+    {"structure": Structure.NONE},
+    {"structure": Structure.UTA},
+    {"repay_max_usdt": D(400)},
+    {"repay_max_day_usdt": D(400)},
+]
+
+
+@pytest.mark.parametrize("changed", CHANGED, ids=[next(iter(change)) for change in CHANGED])
+def test_a_payment_that_the_settings_no_longer_allow_goes_no_further(changed: dict[str, Any]) -> None:
+    """Planned, the process died, and a person has changed the settings so that it is not paid: the next run paid it all the same."""
+    desk = LoanDesk()
+    repay(desk)
+    config = desk.state.config
+    desk.state.config = replace(config, loan=replace(config.loan, **changed))
+    answer(desk, "TransferCoin", Verdict.ACCEPTED, Fate.DONE)
+    beat(desk)
+
+    assert not any(isinstance(command, RepayDebt) for command in desk.sent)
+    assert [(D(0), "moved")] == [(ended.paid, ended.step) for ended in desk.told(PaymentEnded)]
+    assert desk.state.loan.open is None
 
 
 def test_a_standing_order_pays_what_is_there_and_realises_nothing_first() -> None:
