@@ -3,7 +3,7 @@
 A newer ticker replaces an unread older one, and is handed on before the next fact, or `ticker_every_s` real seconds after the one before:
 nothing is decided on a fact at an older price than is known. Every other fact queues in order.
 The queue has a bound. A fact that does not fit is dropped and counted: the next event read says so, and everything is read from REST before
-anything grows. Losing a fact silently is the one thing that cannot happen.
+anything grows. Losing a fact silently is the one thing that cannot happen. A person's word always fits: nobody would ask for it again.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ import asyncio
 from collections import deque
 
 from bot.domain.clock import elapsed_s
-from bot.domain.events import Event, FactsLost, TickerSeen
+from bot.domain.events import Event, FactsLost, LatchSeen, OperatorAsked, Stopping, TickerSeen
 
 __all__ = ["Inbox"]
+
+_A_PERSONS_WORD = (OperatorAsked, LatchSeen, Stopping)
 
 
 class Inbox:
@@ -42,7 +44,7 @@ class Inbox:
             is_awaited, self._ticker = self._ticker is not None, event
             if is_awaited:  # who waits knows when: a newer price in an older one's place need not wake him
                 return
-        elif len(self._facts) >= self._bound:
+        elif len(self._facts) >= self._bound and not isinstance(event, _A_PERSONS_WORD):
             self._overflowed += 1
         else:
             self._facts.append(event)

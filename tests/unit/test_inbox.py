@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bot.domain.events import FactsLost, Stopping, Ticked
+from bot.domain.events import BadInput, FactsLost, LatchSeen, OperatorAsked, Stopping, Ticked, Verb
 from bot.inbox import Inbox
 from tests.unit.engine.desk import a_ticker
 
@@ -71,8 +71,21 @@ async def test_who_waits_is_given_the_newest_price_at_its_time() -> None:
 async def test_what_does_not_fit_is_counted_and_said_first() -> None:
     """An overflow is a fact too: the engine reads everything again."""
     inbox = Inbox(bound=2)
-    for name in "abcd":
-        inbox.put(Stopping(reason=name))
+    for kind in "abcd":
+        inbox.put(BadInput(kind=kind, sample=""))
 
     assert await inbox.next() == FactsLost(count=2)
-    assert await inbox.next() == Stopping(reason="a")
+    assert await inbox.next() == BadInput(kind="a", sample="")
+
+
+async def test_a_persons_word_is_never_lost() -> None:
+    """Freeze in a flood: the page said "under way", the engine never heard of it, nor of the latch, and traded on."""
+    words = [
+        OperatorAsked(verb=Verb.FREEZE, reason="now", who="me"),
+        LatchSeen(closed=True, reason="freeze by me: now"),
+    ]
+    inbox = Inbox(bound=1)
+    for event in (Ticked(), Ticked(), *words):
+        inbox.put(event)
+
+    assert [FactsLost(count=1), Ticked(), *words] == [await inbox.next() for _ in range(4)]
