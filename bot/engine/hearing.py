@@ -397,4 +397,4 @@ def _start(state: State, record: Started, now_ms: int) -> None:
     state.holding.forget()
     state.cash.new_run()
     state.market.forget_freshness()
-    hedging.fold_started(state, now_ms)
+    hedging.fold_started(state, record.settings_hash, now_ms)

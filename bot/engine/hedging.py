@@ -171,10 +171,14 @@ def _turn_home(state: State, hedge: Hedge) -> None:
         hedge.targets, hedge.home = hedge.home, None
 
 
-def fold_started(state: State, now_ms: int) -> None:
-    """A new run: a round trip that was interrupted goes home, and the time nobody worked does not count."""
+def fold_started(state: State, settings_hash: str, now_ms: int) -> None:
+    """A new run: a round trip that was interrupted goes home, and the time nobody worked does not count. What other settings have decided
+    is not worked on: a person may have changed them to stop just that."""
     if state.hedge is not None and state.hedge.is_for_profit:
         state.hedge.started_ms = now_ms
+    elif state.hedge is not None and settings_hash != state.settings_hash:
+        state.hedge.spoiled = "the settings have changed"
+    state.settings_hash = settings_hash
     _go_home(state)
 
 

@@ -216,6 +216,7 @@ class State:
 
     run: str = ""
     version: str = ""
+    settings_hash: str = ""
     world: str = ""
     started_ms: int | None = None
     orders_made: int = 0

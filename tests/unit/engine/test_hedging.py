@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import pytest
 
 from bot.domain.commands import HedgeEnded, Mode, PlaceOrder
-from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen, Ticked
+from bot.domain.events import ExecutionSeen, OrderAnswered, OrderSeen, Started, Ticked
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import Verdict
 from bot.engine import gate, hedging
@@ -132,3 +132,15 @@ def test_a_fill_whose_row_leaves_closed_size_blank_closes_what_its_order_closes(
 
     assert [D("0.051"), D("0.213")] == [desk.state.ledger.legs[leg].qty for leg in Leg]
     assert [(Leg.SHORT, Act.GROW, D("0.108"))] == [(o.leg, o.act, o.qty) for o in desk.orders[1:]]
+
+
+@pytest.mark.parametrize(("settings_hash", "goes_on"), [("", True), ("other", False)])
+def test_what_other_settings_have_decided_is_not_worked_on(settings_hash: str, goes_on: bool) -> None:
+    """A wrong setting begins a hedge; the daemon is killed, the setting mended, and the next run went on with the old hedge first."""
+    desk = Desk()
+    desk.start()
+    decision = desk.state.hedge.decision
+    desk.hear(Started(run="r2", version="0", mode="paper", settings_hash=settings_hash))
+
+    assert goes_on == (desk.state.hedge.spoiled == "")
+    assert decision == desk.state.hedge.decision
