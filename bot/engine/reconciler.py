@@ -89,7 +89,8 @@ class Comparison(Enum):
 
 
 def compare(state: State, reading: AccountReading) -> Comparison:
-    """The venue's legs against the ledger's, leg by leg: at equal sequence they must be equal, an older one says nothing.
+    """The venue's legs against the ledger's, leg by leg: at equal sequence they must be equal, an older one says nothing. Books that wait
+    for an execution are not what they seem, whatever they equal.
 
     (Bybit: position, seq "to associate each fill and each position update".)
     """
@@ -97,7 +98,8 @@ def compare(state: State, reading: AccountReading) -> Comparison:
     books = state.ledger.legs
     if any(0 <= row.seq < books[leg].seq for leg, row in rows.items()):
         return Comparison.STALE
-    equal = state.ledger.is_open and all(row.qty == books[leg].qty for leg, row in rows.items())
+    is_whole = state.ledger.is_open and not state.ledger.is_waiting
+    equal = is_whole and all(row.qty == books[leg].qty for leg, row in rows.items())
     return Comparison.EQUAL if equal else Comparison.DIFFERENT
 
 

@@ -238,3 +238,17 @@ def test_an_owner_trades_while_the_bot_is_paused(desk: Desk) -> None:
     desk.expect(hedged=True, mode=Mode.TRADING)
     assert len(desk.world.diary.of(OperatorAsked)) == 2
     assert len(desk.world.diary.of(LegsAdopted)) == 1
+
+
+def test_a_leg_grew_unseen_and_is_closed_again_by_hand(desk: Desk) -> None:
+    """What opened it is never told, and what closes it waits for that: the legs were equal all the while, and the engine stayed BLIND ("an
+    execution is missing") for ever, after a restart and a resume as well."""
+    desk.given()
+    desk.venue.moves_a_leg_unseen(Leg.LONG, "0.2")
+    desk.pass_time(seconds=2)
+    desk.venue.sees_the_owner_trade(Leg.LONG, "-0.2")
+    desk.pass_time(seconds=10)
+    desk.expect(mode=Mode.BLIND)
+    desk.pass_time(minutes=2)
+
+    desk.expect(long="0.051", short="0.321", mode=Mode.TRADING, adopted=1, note="unexplained legs")
