@@ -43,6 +43,8 @@ from bot.domain.legs import Leg
 from bot.domain.money import ZERO
 from bot.domain.orders import ENDED, OrderState, Verdict
 from bot.domain.records import Record
+from bot.domain.thoughts import EmergencyEnded
+from bot.engine import emergency
 from bot.engine.engine import Engine
 from bot.simulator.margin import order_margin
 from bot.simulator.state import ExecRow
@@ -123,8 +125,9 @@ class Checkers:
         self._one_in_motion(link)
         self._reduce_means_reduce(params)
         self._bounds(params)
-        self._budgets()
-        self._nothing_after_halt()
+        if not self._closes_in_an_emergency(params):
+            self._budgets()
+            self._nothing_after_halt()
         if not params["reduceOnly"]:
             self._freshness()
             self._hard_limit(params)
@@ -190,6 +193,12 @@ class Checkers:
             self._fail("I-13 budgets", "orders in a minute")
         if len(self._rate) > limits.max_orders_per_day:
             self._fail("I-13 budgets", "orders in a day")
+
+    def _closes_in_an_emergency(self, params: Mapping[str, object]) -> bool:
+        """What a person has confirmed outranks budgets, latch and pause; by broken books nothing is closed."""
+        engine = self._world.engine
+        is_on = engine is not None and engine.state.mode is Mode.EMERGENCY
+        return is_on and params["reduceOnly"] is True and "broken" not in self._forbidden
 
     def _nothing_after_halt(self) -> None:
         """I-16: under a latch, a pause or broken books nothing leaves."""
@@ -277,6 +286,11 @@ class Checkers:
                 self._fail("I-06 conservation", f"funding adopted that an execution told: {record}")
             case OrderAbsent(order_link_id=link):
                 self._absence(link)
+            case EmergencyEnded(done=True, verb=verb):
+                self._done_is_done(verb)
+            case PlaceOrder(decision=emergency.NO_DECISION):
+                self.foreign_path += 2 * record.qty  # closed, and opened again when the latch is lifted
+                self._last_place_ms = self._world.now
             case PlaceOrder():
                 if record.decision not in self._round_trips:
                     self._last_place_ms = self._world.now
@@ -298,6 +312,17 @@ class Checkers:
                     self._fail("I-06 conservation", f"books broken without a cause: {record.text}")
             case _:
                 pass
+
+    def _done_is_done(self, verb: str) -> None:
+        """I-24: who is told that both legs are closed finds them closed, whatever another hand had done before it was asked."""
+        world, engine = self._world, self._world.engine
+        assert engine is not None
+        assert engine.state.emergency is not None
+        asked_ms = engine.state.emergency.began_ms - world.climate.skew_ms
+        held = world.leg(1) + world.leg(2)
+        if verb == Verb.FLATTEN.value and held and self.last_foreign_ms < asked_ms - world.config.patience.lease_ms:
+            self._fail("I-24 done is done", f"flattened, and {held} BTC of legs stand")
+        world.marks[f"{verb} done"] += 1
 
     def _booked(self, exec_id: str) -> None:
         engine = self._world.engine

@@ -58,6 +58,9 @@ def plan(world: World) -> None:
             world.at(when, lambda amount=amount: _coin_before_its_wallet(world, amount))  # type: ignore[misc]
     if world.climate.happenings and own.random() < 0.1:
         world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: twin(world))
+    if world.climate.happenings and own.random() < 0.2:
+        verb = own.choice((Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN))
+        world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _emergency(world, verb))
 
 
 def calm_down(world: World) -> None:
@@ -115,6 +118,11 @@ def foreign_trade(world: World, idx: int, growth: Decimal) -> None:
     trade_by_owner(world.venue, world.ACCOUNT, idx, growth)
     world.after_foreign()
     world.venue_moved()
+
+
+def _emergency(world: World, verb: Verb) -> None:
+    """A person has had enough; the latch stays closed until the calm."""
+    world.hear(OperatorAsked(verb=verb, reason="enough", who="operator"))
 
 
 # -- deeds --------------------------------------------------------------------------------------------------------------------
