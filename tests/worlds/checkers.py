@@ -319,9 +319,15 @@ class Checkers:
         assert engine is not None
         assert engine.state.emergency is not None
         asked_ms = engine.state.emergency.began_ms - world.climate.skew_ms
-        held = world.leg(1) + world.leg(2)
-        if verb == Verb.FLATTEN.value and held and self.last_foreign_ms < asked_ms - world.config.patience.lease_ms:
-            self._fail("I-24 done is done", f"flattened, and {held} BTC of legs stand")
+        least = engine.state.instrument.min_qty if engine.state.instrument is not None else ZERO
+        held = max(world.leg(1), world.leg(2))  # what is smaller than any order stays
+        if (
+            verb == Verb.FLATTEN.value
+            and held
+            and held >= least
+            and self.last_foreign_ms < asked_ms - world.config.patience.lease_ms
+        ):
+            self._fail("I-24 done is done", f"flattened, and a leg of {held} BTC stands")
         world.marks[f"{verb} done"] += 1
 
     def _booked(self, exec_id: str) -> None:
