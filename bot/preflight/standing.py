@@ -1,4 +1,7 @@
-"""The preflight of a running daemon: run before anything may trade, again until every fact is known, and every hour after that."""
+"""The preflight of a running daemon: run before anything may trade, again until every fact is known, and every hour after that.
+
+What was known once stands until the venue says otherwise: a page that does not answer, in a crash of all times, must not stop the hedge.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +40,8 @@ class StandingChecks:
     ) -> None:
         self._settings, self._inspector, self._inbox, self._issued = settings, inspector, inbox, issued
         self._place = premises.place(settings.journal_path)
+        self._known: dict[str, Finding] = {}
+        """The last finding of each check that was no riddle."""
         self._deaf: tuple[str, ...] = ()
         self._listen_again_s = 0.0
 
@@ -59,7 +64,8 @@ class StandingChecks:
                     level(
                         "preflight", check=finding.name, grade=finding.grade.value, says=finding.line, mend=finding.mend
                     )
-            reasons = against(found)
+            self._known |= {finding.name: finding for finding in found if finding.grade is not Grade.UNKNOWN}
+            reasons = against([self._known.get(finding.name, finding) for finding in found])
             self._inbox.put(ChecksRun(against=tuple(reasons)))
             is_unknown = any(finding.grade is Grade.UNKNOWN for finding in found)
             await asyncio.sleep(SOON_S if is_unknown else AGAIN_S if reasons else EVERY_S)

@@ -24,7 +24,7 @@ from bot.domain.errors import HedgeLockError, NotFit
 from bot.domain.legs import Act, Leg
 from bot.domain.names import link_id, run_name
 from bot.exit_codes import ExitCode
-from bot.preflight import machine
+from bot.preflight import machine, standing
 from bot.settings import Settings, load
 from bot.simulator.faults import Injection
 from bot.simulator.main import PAPER_ACCOUNT, SimulatorOptions, build
@@ -216,3 +216,32 @@ async def test_where_nothing_is_broken_a_daemon_writes(tmp_path: Path) -> None:
             living.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await living
+
+
+async def test_what_cannot_be_known_for_a_while_holds_nobody_who_has_passed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look of the hour falls into a crash, and one page of the venue's does not answer: the daemon stopped hedging, and defending the
+    loan, until it did. What fails still holds it."""
+    monkeypatch.setattr(standing, "EVERY_S", 1.0)
+    monkeypatch.setattr(standing, "AGAIN_S", 1.0)
+    async with (
+        a_place(tmp_path, "well") as place,
+        enter_world(place.settings) as world,
+        Daemon(place.settings, world) as daemon,
+    ):
+        living = asyncio.create_task(daemon.live())
+        try:
+            await _until(lambda: daemon.view().mode is Mode.TRADING)
+            place.suffers("garbage", "GET /v5/account/collateral-info", value="html")
+            seen = set()
+            for _ in range(60):
+                await asyncio.sleep(0.1)
+                seen.add(daemon.view().mode)
+            assert Mode.OBSERVE not in seen
+
+            place.key_says(read_only=True)
+            await _until(lambda: daemon.view().mode is Mode.OBSERVE)
+        finally:
+            living.cancel()
+            await asyncio.wait([living])
