@@ -102,7 +102,7 @@ def tell(record: Record, now_ms: int) -> None:
             )
         case BadInput():
             _log.warning("bad input dropped", kind=record.kind, sample=record.sample, once=record.kind)
-        case FactsLost():
+        case FactsLost() if record.count:  # none is lost where the engine stood still; its note says that
             _log.error("facts lost: the inbox overflowed", count=record.count)
         case ReadFailed():
             _log.warning("read failed", what=record.what, why=record.reason, once=f"{record.what} {record.reason}")
