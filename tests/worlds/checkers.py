@@ -417,6 +417,7 @@ class Checkers:
                     self._fail("I-30 funding is not a fill", f"{self._funding_before} -> {self._legs()}")
             case _:
                 pass
+        self._funding_before = None  # what is told again is not booked again: its legs would be those of the first time
         self._ends_are_final()
 
     def _twin_told_by(self, event: Event) -> None:
