@@ -87,7 +87,7 @@ class Engine:
     def turn(self, event: Event, now_ms: int) -> tuple[Command, ...]:
         """Take one event in and return the commands it leads to, each already on disk if it can send an order.
 
-        Where the diary cannot be written, only orders that make |delta| smaller are among them.
+        Where the diary cannot be written, only orders that make |delta| smaller are among them, and what an emergency closes.
         """
         commands: list[Command] = []
         try:

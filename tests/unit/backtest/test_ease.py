@@ -8,7 +8,8 @@ import pytest
 
 from bot.backtest import book as b
 from bot.backtest import policies, replay
-from bot.backtest.lived import PRICES, Faults
+from bot.backtest.balance import Balance
+from bot.backtest.lived import PRICES, Faults, Lived, MemoryDiary
 from bot.domain.events import BarClosed, TickerSeen
 from bot.engine.config import Style
 from bot.strategy import decision, pipeline
@@ -150,3 +151,15 @@ def test_a_settlement_is_never_passed_over():
     slow, quick = both_ways(tape, span, pipeline.ORIGINAL_POLICY, UNIFIED, BOOK)
     assert_equal(slow, quick)
     assert any(at_ms in tape.settle_ms for at_ms, _ in slow.hedges)
+
+
+def test_the_time_before_a_path_keeps_the_band_it_had():
+    """A hedge has moved LTV from one band to the next at the tick before: the second after it is still the old band's."""
+    at_55 = Balance(1_000, 100_000.0, 1.0, 0.0, 0.0, 0.0, 55_000.0, 0.0)
+    lived = Lived(diary=MemoryDiary(), first=at_55, ltv=0.45, seen_ms=1_000, peak=45_000.0)
+    lived.see_path(2_000, np.array([100_000.0, 99_000.0]), (at_55._replace(price=99_000.0), 0.1), (at_55, 0.2))
+    lived.weigh_time(6_000)
+
+    assert lived.in_band_s == [1.0, 4.0, 0.0, 0.0, 0.0]
+    assert (lived.max_mm_rate, lived.max_ltv) == (0.2, pytest.approx(55 / 99))
+    assert lived.max_drawdown == pytest.approx(1 / 45)
