@@ -90,7 +90,7 @@ class Foresight:
         if now_ms >= self._not_before_ms and not self._never:
             self._ease, self._since_ms = self._drawn(now_ms), now_ms
             if self._ease is None:
-                self._rest(now_ms)
+                self._back_off(now_ms)
 
     def _leave(self, price: float, now_ms: int, *, was_done: bool) -> None:
         """The box is over. One that held for a moment only was not worth it; where price has left, the next may be wider."""
@@ -101,13 +101,13 @@ class Foresight:
         if ease is None:
             return
         if now_ms - self._since_ms < _WORTH * self._tick_ms:
-            self._rest(now_ms)
+            self._back_off(now_ms)
         else:
             self._pause = 0
         for side, has_left in ((+1, price > ease.high), (-1, price < ease.low)):
             self._reached[side] = max(0, self._reached[side] - has_left)
 
-    def _rest(self, now_ms: int) -> None:
+    def _back_off(self, now_ms: int) -> None:
         """Time and again without success: ask less often."""
         self._pause = min(2 * self._pause + 1, _LONGEST_PAUSE)
         self._not_before_ms = now_ms + self._pause * self._tick_ms
@@ -127,7 +127,7 @@ class Foresight:
         )
 
     def outlasts(self, price: float, at_ms: int, deeds: int) -> bool:
-        """Whether the box holds still, after a step at which the venue had something to do."""
+        """Whether the box still holds after a step at which the venue had something to do."""
         self._calm = self._venue.calm
         return (deeds, self._custody.held) == self._drawn_at and self.holds(price, price, at_ms)
 
