@@ -91,6 +91,10 @@ def main() -> int:
     timeline = Timeline()
     tell = Teller(timeline, as_json=options.json)
     verb = Verb(options.verb)
+    if options.yes:
+        signal.signal(
+            signal.SIGHUP, signal.SIG_IGN
+        )  # whoever asks nothing needs no terminal: one that closes must not stop it
     try:
         world = find(
             home=options.home,
@@ -108,7 +112,11 @@ def main() -> int:
     tell(f"{verb} on {world.mode}, {world.hosts[0]}, {SYMBOL}; the daemon's folder: {world.home}")
     latched = _latch(world, verb, options, tell) if options.yes and not options.dry_run else []
     timeline.mark("latched_s")
-    return _act(options, world, verb, latched, timeline, tell)
+    try:
+        return _act(options, world, verb, latched, timeline, tell)
+    except KeyboardInterrupt:
+        words = "NOT DONE: stopped by hand before the first order. Run it again, or close by hand in Bybit's own app"
+        return _end(options, NOT_DONE, {"latches": latched}, tell, words)
 
 
 def _go_first() -> None:
@@ -161,7 +169,7 @@ def _act(
 def _listen(work: Work) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: work.stop.set())
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes must not stop it
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _options() -> argparse.Namespace:
@@ -201,7 +209,7 @@ def _is_confirmed(verb: Verb, world: World, tell: Teller) -> bool:
     tell(f"type  {phrase}  and Enter to go on; anything else stops here")
     try:
         return sys.stdin.readline().strip() == phrase
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # without a terminal there may be no stdin at all
         return False
 
 
@@ -291,9 +299,9 @@ def _text(value: Any) -> str | None:
 
 def _leave(code: int) -> NoReturn:
     """At once: a question that still hangs in a thread must not hold up the exit code."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # either may have been closed before we began
+            stream.flush()
     os._exit(code)
 
 

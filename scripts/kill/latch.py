@@ -29,11 +29,19 @@ def close(paths: Iterable[Path], verb: str, reason: str) -> tuple[list[str], lis
         try:
             _write(path, text)
         except OSError as error:
-            if not path.exists():
+            if not _is_there(path):
                 complaints.append(f"the latch {path} cannot be written ({error.strerror}): stop the daemon by hand")
                 continue
         closed.append(str(path))
     return closed, complaints
+
+
+def _is_there(path: Path) -> bool:
+    """Whether it is seen; what cannot be looked for (another user's folder, a broken disk) is not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _content(verb: str, reason: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -91,13 +92,17 @@ def find(
 
 def _home(told: Path | None, env_file: Path | None, warnings: list[str]) -> Path:
     """The folder the daemon runs in: the one that was told, or else this one, or else this script's clone, whichever looks like it."""
-    here = Path.cwd()
-    if told is not None:
-        if not told.is_dir():
-            raise CannotKnow(
-                f"{told} is no folder; --home (or HEDGELOCK_HOME) is the one with the daemon's .env and var/"
-            )
-        return told.absolute()
+    try:
+        if told is not None:
+            if not told.is_dir():
+                raise CannotKnow(
+                    f"{told} is no folder; --home (or HEDGELOCK_HOME) is the one with the daemon's .env and var/"
+                )
+            return told.absolute()
+        here = Path.cwd()
+    except OSError as error:
+        where = told or "the folder you are in"
+        raise CannotKnow(f"{where} cannot be looked at ({error.strerror}); name the daemon's: --home DIR") from None
     if env_file or _looks_like_it(here) or here == ROOT or not _looks_like_it(ROOT):
         return here
     warnings.append(f"neither .env nor var is here: taken from {ROOT}. Another folder: --home DIR")
@@ -105,7 +110,10 @@ def _home(told: Path | None, env_file: Path | None, warnings: list[str]) -> Path
 
 
 def _looks_like_it(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (".env", "var"))
+    try:
+        return any((folder / name).exists() for name in (".env", "var"))
+    except OSError:
+        return False
 
 
 def _variables(home: Path, env_file: Path | None, warnings: list[str]) -> dict[str, str]:
@@ -113,7 +121,7 @@ def _variables(home: Path, env_file: Path | None, warnings: list[str]) -> dict[s
     named = env_file or home / (os.environ.get(PREFIX + "ENV_FILE") or ".env")
     texts: dict[str, str] = {}
     try:
-        with named.open(encoding="utf-8", errors="replace") as stream:
+        with named.open(encoding="utf-8-sig", errors="replace") as stream:
             for binding in parse_stream(stream):
                 if binding.error:
                     warnings.append(f"{named} line {binding.original.line} {_BROKEN_LINE}")
@@ -185,12 +193,13 @@ def _credentials(mode: Mode, texts: Mapping[str, str], warnings: list[str]) -> t
         text = texts.get(name, "")
         if not text and (path := texts.get(name + "_FILE", "")):
             try:
-                text = Path(path).read_text(encoding="utf-8").strip()
-            except OSError as error:
-                warnings.append(f"{name}_FILE cannot be read ({error.strerror})")
+                text = Path(path).read_text(encoding="utf-8-sig").strip()
+            except (OSError, ValueError) as error:
+                warnings.append(f"{name}_FILE cannot be read ({getattr(error, 'strerror', 'it is no text')})")
         if not text:
             raise CannotKnow(
-                f"{name} is not to be had: close the legs in Bybit's own app, or set it in the environment"
+                "; ".join([*warnings, f"{name} is not to be had"])
+                + ": close the legs in Bybit's own app, or set it in the environment"
             )
         parts.append(text)
     return parts[0], parts[1]
@@ -201,13 +210,24 @@ def _latches_of(hosts: tuple[str, ...], key: str, known: Mapping[str, str]) -> l
     found = [Path(known["latch"])] if known.get("latch") else []
     for host in hosts:
         who = hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16]
-        try:
-            lines = (Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock").read_text().splitlines()
-        except OSError:
-            continue
-        if len(lines) > 1 and lines[1].startswith("/"):
+        lines = _own_words(Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock").splitlines()
+        if len(lines) > 1 and lines[1].startswith("/") and Path(lines[1]).name == LATCH_NAME:
             found.append(Path(lines[1]))
     return found
+
+
+def _own_words(path: Path) -> str:
+    """What a file of our own says, "" for any other: the folder is everybody's, and a pipe there would never answer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            facts = os.fstat(descriptor)
+            is_ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.getuid()
+            return os.read(descriptor, 4096).decode() if is_ours else ""
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):
+        return ""
 
 
 def _fixed_spot(texts: Mapping[str, str], warnings: list[str]) -> Decimal | None:

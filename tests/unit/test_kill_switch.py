@@ -1,0 +1,144 @@
+"""The kill switch's first steps on a machine in trouble: what cannot be read, written or said must not keep it from the exchange."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.domain.clock import elapsed_s
+from bot.premises import account_lock
+from scripts.kill import latch, world
+from scripts.kill.plan import Verb
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kill_switch.py"
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a paper daemon; no setting and no lock of this machine's own."""
+    for name in [name for name in os.environ if name.startswith("HEDGELOCK")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "home" / "var").mkdir(parents=True)
+    return tmp_path / "home"
+
+
+def found(home: Path, mode: str | None = None) -> world.World:
+    return world.find(home=home, env_file=None, mode=mode, hosts=(NOWHERE,), latch=None)
+
+
+def test_a_latch_that_cannot_even_be_looked_for_is_a_complaint(tmp_path: Path) -> None:
+    """A folder of another user, a disk that answers nothing: looking fails as writing does."""
+    beyond = tmp_path / ("x" * 300) / "halt.latch"
+
+    closed, complaints = latch.close([beyond, tmp_path / "halt.latch"], Verb.FLATTEN, "why")
+
+    assert [str(tmp_path / "halt.latch")] == closed
+    assert 1 == len(complaints)
+    assert "stop the daemon by hand" in complaints[0]
+
+
+def test_a_lock_file_of_another_hand_neither_holds_it_up_nor_names_a_file_to_overwrite(home: Path) -> None:
+    """Anybody may write into the machine's folder for temporary files."""
+    lock = account_lock(NOWHERE, world.PAPER_KEY)
+    lock.parent.mkdir()
+    precious = home / "precious"
+
+    lock.write_bytes(b"1\n/\xff\xfe\n")
+    assert home / "var/paper/halt.latch" in found(home).latches
+    lock.write_text(f"1\n{precious}\n")
+    assert precious not in found(home).latches
+    lock.unlink()
+    os.mkfifo(lock)
+    assert (home / "var/paper/halt.latch",) == found(home).latches
+    lock.unlink()
+    lock.write_text(f"1\n{home / 'elsewhere' / 'halt.latch'}\n")
+    assert home / "elsewhere" / "halt.latch" in found(home).latches
+
+
+def test_a_mark_of_the_editor_before_a_key_or_a_setting_is_passed_over(home: Path) -> None:
+    """The daemon reads such files: the hand that closes its legs must too."""
+    (home / "key").write_bytes(b"\xef\xbb\xbfkey\n")
+    (home / "secret").write_bytes(b"\xef\xbb\xbfsecret\n")
+    lines = [
+        "HEDGELOCK__MODE=testnet",
+        f"HEDGELOCK__BYBIT__TESTNET_API_KEY_FILE={home / 'key'}",
+        f"HEDGELOCK__BYBIT__TESTNET_API_SECRET_FILE={home / 'secret'}",
+    ]
+    (home / ".env").write_bytes(b"\xef\xbb\xbf" + "\n".join(lines).encode())
+
+    here = found(home)
+
+    assert ("testnet", "key", "secret") == (here.mode, here.api_key, here.api_secret)
+
+
+def test_a_key_that_is_no_text_is_named(home: Path) -> None:
+    (home / "key").write_bytes(b"\xff\xfe\x00k")
+    (home / ".env").write_text(f"HEDGELOCK__MODE=testnet\nHEDGELOCK__BYBIT__TESTNET_API_KEY_FILE={home / 'key'}\n")
+
+    with pytest.raises(world.CannotKnow, match="TESTNET_API_KEY is not to be had"):
+        found(home)
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "code"),
+    [
+        ("<&-", (), 1),
+        (">&-", ("--dry-run",), 2),
+        (">&- 2>&-", ("--dry-run", "--json"), 2),
+        ("<&- >&- 2>&-", ("--yes", "--give-up", "1"), 2),
+    ],
+)
+def test_without_a_terminal_the_exit_code_still_tells(
+    closed: str, words: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    """A supervisor may hand it no stdin, no stdout, no stderr."""
+    command = (
+        f"exec {sys.executable} {SCRIPT} --home {tmp_path} --mode paper --host {NOWHERE} {' '.join(words)} {closed}"
+    )
+
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert code == ended.returncode, ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    command = f"rmdir {gone}; exec {sys.executable} {SCRIPT} --dry-run --host {NOWHERE} --env-file /nowhere/.env"
+
+    ended = subprocess.run(["sh", "-c", command], cwd=gone, capture_output=True, text=True, timeout=60)
+
+    assert 2 == ended.returncode, ended.stderr
+    assert "--home DIR" in ended.stdout
+
+
+@pytest.mark.parametrize("by", [signal.SIGHUP, signal.SIGINT])
+def test_from_the_latch_on_a_terminal_that_closes_stops_nothing_and_ctrl_c_is_told(
+    by: signal.Signals, tmp_path: Path
+) -> None:
+    """Loading the exchange's client takes longer than closing a window."""
+    command = [sys.executable, str(SCRIPT), "freeze", "--yes", "--give-up", "3", "--mode", "paper", "--host", NOWHERE]
+    process = subprocess.Popen(
+        [*command, "--home", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    while "latch closed" not in (line := process.stdout.readline()):
+        assert line, "it ended before the latch was closed"
+    began_s = elapsed_s()
+
+    process.send_signal(by)
+    words = process.communicate(timeout=60)[0]
+
+    assert "Traceback" not in words
+    assert process.returncode in (1, 2)
+    assert ("UNKNOWN" in words) or ("NOT DONE" in words)
+    if by is signal.SIGHUP:
+        assert elapsed_s() - began_s > 3
