@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from http.client import HTTPException
 from math import inf
 from pathlib import Path
 from threading import Event
@@ -23,6 +24,8 @@ from bot.journal.latch import Latch
 __all__ = ["Watch", "kill_switch"]
 
 LOOK_S = 2.0
+OURS = frozenset({401, 421, 429, 500})
+"""What a daemon may answer that does not tell how it is. Another program on its port answers otherwise (404, 502), and is not heard."""
 KILL_SWITCHES = (Path(__file__).resolve().parents[1], Path(sys.prefix, "share", "hedgelock"))
 """Where its folder `scripts` may be: in a clone or an image beside the package, and where a wheel puts it."""
 NOTHING_ON = DONE = 0
@@ -71,13 +74,17 @@ class Watch:
         self._tell(f"watching {self._url}; {self._verb} after {self._silence_s:g} s of silence")
         while not self.stop.is_set():
             self.look()
+            began_s = elapsed_s()
             self.stop.wait(LOOK_S)
+            self._forgive(began_s, LOOK_S)
 
     def look(self) -> bool:
         """One look; True where it acted."""
+        began_s = elapsed_s()
         if (ago_s := self._heard_ago_s()) < self._silence_s:
             self._heard_s, self._is_undone = max(self._heard_s, elapsed_s() - ago_s), False
             return False
+        self._forgive(began_s, 2 * LOOK_S)  # to be let in and to be answered
         silent_s = elapsed_s() - self._heard_s
         if silent_s < self._silence_s or (self._latch.state().closed and not self._is_undone):
             return False  # once the latch is closed, nothing grows any more and a person has been called
@@ -94,6 +101,10 @@ class Watch:
             )
         return True
 
+    def _forgive(self, since_s: float, longest_s: float) -> None:
+        """What took longer than it can was the watch itself, standing still: no silence. A paused machine wakes up in any order."""
+        self._heard_s += max(0.0, elapsed_s() - since_s - longest_s)
+
     def _heard_ago_s(self) -> float:
         """How long ago the engine itself was heard of; its window, which answers, is another process. inf: not now.
 
@@ -102,8 +113,10 @@ class Watch:
         try:
             with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S) as answer:
                 said = json.load(answer)
+                if "status" not in said:
+                    return inf  # somebody else's words
                 return float(said.get("seen_ago_s", 0.0))  # a daemon from before its window tells by answering at all
         except HTTPError as error:
-            return inf if error.code == 503 else 0.0  # 503 here: the loop has been held up beyond every deadline
-        except (OSError, ValueError, AttributeError, TypeError):
+            return 0.0 if error.code in OURS else inf  # 503 here: the loop has been held up beyond every deadline
+        except (OSError, HTTPException, ValueError, AttributeError, TypeError):
             return inf

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,27 @@ def test_a_healthy_daemon_is_let_be_and_a_hanging_one_frozen(tmp_path: Path) -> 
 
 
 @pytest.mark.timeout(240)
+def test_a_machine_that_was_paused_is_no_silent_daemon(tmp_path: Path) -> None:
+    """All stand still for four times the silence it bears, and the watch is the first to wake up."""
+    with a_venue(tmp_path, speed=60) as venue, _a_hedged_daemon(tmp_path, venue) as daemon:
+        with _a_watch(tmp_path, venue, daemon.port, "freeze") as told:
+            time.sleep(SILENCE_S)
+            watch = next(pid for pid, words in _processes(tmp_path) if words[-1:] == ["watch"])
+            others = [pid for pid, _ in _processes(tmp_path) if pid != watch]
+            assert len(others) >= 2  # the daemon and its window
+            for pid in (watch, *others):
+                os.kill(pid, signal.SIGSTOP)
+            time.sleep(4 * SILENCE_S)
+            for pid in (watch, *others):
+                os.kill(pid, signal.SIGCONT)
+                time.sleep(0.3)
+            time.sleep(2 * SILENCE_S)
+
+            assert 1 == len(told().splitlines()), told()
+        assert not (tmp_path / LATCH).exists()
+
+
+@pytest.mark.timeout(240)
 def test_a_dead_daemon_is_stood_in_for(tmp_path: Path) -> None:
     """Killed, and then the owner's trade makes the account 0.1 BTC too long: neutralise closes that, and no more."""
     with a_venue(tmp_path, speed=60) as venue, _a_hedged_daemon(tmp_path, venue) as daemon:
@@ -69,6 +91,16 @@ def test_where_nothing_is_on_there_is_nothing_to_do(tmp_path: Path) -> None:
             wait_for(lambda: "nothing is on: nothing to do" in told(), seconds=60, what="the look")
 
     assert not (tmp_path / LATCH).exists()
+
+
+def _processes(folder: Path) -> list[tuple[int, list[str]]]:
+    """(pid, command line) of everything that runs in the folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink() == folder:
+                found.append((int(process.name), (process / "cmdline").read_text().rstrip("\0").split("\0")))
+    return found
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import respx
 
+from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
 from bot.journal.latch import Latch
 from bot.monitoring.heartbeat import Heartbeat, HeartbeatOptions, silent_because
@@ -103,6 +104,10 @@ HEARD = [
     ("no JSON", 200, b"<html>", True),
     ("held up", 503, b'{"status": "unwell", "seen_ago_s": 12.0}', True),
     ("a token is needed", 401, b"", False),
+    ("not under this name", 421, b"This host name is not one of HedgeLock's allowed hosts.", False),
+    ("another program without this page", 404, b"Not Found", True),
+    ("another program's JSON", 200, b'{"hello": "world"}', True),
+    ("a proxy before nothing", 502, b"Bad Gateway", True),
 ]
 
 
@@ -133,6 +138,27 @@ def test_what_counts_as_a_word_of_the_engine(name: str, status: int, body: bytes
 
         assert acts is watch.look()
         server.shutdown()
+
+
+def test_time_in_which_the_watch_itself_stood_still_is_not_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that was paused wakes up in any order: the watch may ask before the engine has turned."""
+    monkeypatch.setattr("bot.watch.LOOK_S", 0.05)
+    latch = Latch(tmp_path / "journal.sqlite")
+    watch = Watch("http://127.0.0.1:1/", latch, verb="freeze", silence_s=0.4, tell=lambda _: None, kill=lambda *_: 1)
+
+    watch._forgive(elapsed_s() - 600.0, 2.0)
+    assert not watch.look()
+    watch._heard_s = elapsed_s() - 0.5  # it listened, and heard nothing
+    assert watch.look()
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:1/", "http://::1:1/", "http://no such host/"])
+def test_an_address_of_any_kind_is_silence_and_no_end_of_the_watch(url: str, tmp_path: Path) -> None:
+    latch = Latch(tmp_path / "journal.sqlite")
+
+    assert Watch(url, latch, verb="freeze", silence_s=0.0, tell=lambda _: None, kill=lambda *_: 1).look()
 
 
 def test_a_kill_that_did_not_end_well_is_tried_again_although_it_closed_the_latch(tmp_path: Path) -> None:
