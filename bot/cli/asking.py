@@ -17,7 +17,7 @@ from bot import premises
 if TYPE_CHECKING:
     from bot.settings import Settings
 
-__all__ = ["Asked", "Silent", "base_url", "operating_token", "reading_token", "told"]
+__all__ = ["Asked", "Silent", "Stays", "base_url", "operating_token", "reading_token", "told"]
 
 _PATIENCE_S = 5
 _NOT_OURS = "it did not answer in HedgeLock's words: is something else on that port?"
@@ -31,7 +31,9 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 
 def base_url(settings: Settings) -> str:
     """Where the daemon of these settings answers on this machine."""
-    return f"http://{_ANY.get(settings.web.host, settings.web.host)}:{settings.web.port}"
+    host = _ANY.get(settings.web.host, settings.web.host)
+    bare = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"http://{bare}:{settings.web.port}"
 
 
 def reading_token(settings: Settings) -> str:
@@ -64,7 +66,7 @@ class Silent(ConnectionError):
     """Nobody is there."""
 
 
-class _Stays(HTTPRedirectHandler):
+class Stays(HTTPRedirectHandler):
     """A redirect is an answer, not an address."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -87,7 +89,7 @@ class Asked:
         """The body of an answer, whatever its status of health: 503 is an answer too."""
         request = Request(self.url + path, headers=self._headers)
         try:
-            with build_opener(ProxyHandler({}), _Stays).open(request, timeout=_PATIENCE_S) as answer:
+            with build_opener(ProxyHandler({}), Stays).open(request, timeout=_PATIENCE_S) as answer:
                 return str(answer.read().decode())
         except HTTPError as error:
             if error.code == 503:

@@ -26,6 +26,9 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal")]
 Usdt = Annotated[float | None, typer.Option(min=0.01, help="USDT to repay; all of it if not given", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the typed confirmation")]
 
+_PATIENCE_S = 65
+"""Longer than the dashboard's process waits for the engine: what it says then is better than what we could guess."""
+
 _HELP = {
     "pause": "Decide and show, send nothing until resumed",
     "rehedge": "Decide now, whatever the schedule says",
@@ -213,26 +216,35 @@ def _posted(settings: Settings, verb: str, body: dict[str, str]) -> dict[str, An
 
 
 def _asked(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] | None:
-    """The daemon's answer, a refusal too; None where no daemon answers."""
+    """The daemon's answer, a refusal too; None where the question reached no daemon. One that got no answer may have been taken in."""
+    from http.client import HTTPException
     from urllib.error import HTTPError, URLError
     from urllib.request import ProxyHandler, Request, build_opener
 
-    from bot.cli.asking import base_url, operating_token
+    from bot.cli.asking import Stays, base_url, operating_token
     from bot.cli.terminal import fail
 
     request = Request(base_url(settings) + path, data=body)
     request.add_header("Authorization", f"Bearer {operating_token(settings)}")
     request.add_header("Content-Type", "application/json")
     try:
-        with build_opener(ProxyHandler({})).open(request, timeout=60) as answer:
+        with build_opener(ProxyHandler({}), Stays).open(request, timeout=_PATIENCE_S) as answer:
             found = json.load(answer)
     except HTTPError as error:
         text = error.read(2000).decode(errors="replace").strip()
         if error.code != 409:
             fail(ExitCode.FAILURE, f"{base_url(settings)} answered {error.code}: {text}")
         found = json.loads(text)
-    except (URLError, OSError):
+    except URLError:
         return None
+    except (OSError, HTTPException) as error:
+        if body is None:
+            return None
+        fail(
+            ExitCode.FAILURE,
+            f"{base_url(settings)} took the question and gave no answer ({type(error).__name__}): it may have been taken in or not",
+            "Look before you ask again: hedgelock status; hedgelock loan payments. In an emergency: scripts/kill_switch.py",
+        )
     except ValueError:
         fail(ExitCode.FAILURE, f"{base_url(settings)} did not answer in HedgeLock's words")
     return found if isinstance(found, dict) else None

@@ -23,17 +23,27 @@ class Api(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.hangs_up = False
+        self.sends_on_to = ""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Api
 
     def do_GET(self) -> None:
+        if self.server.sends_on_to and self.path != "/elsewhere":
+            self.send_response(302)
+            self.send_header("Location", self.server.sends_on_to)
+            self.end_headers()
+            return
         self._answer(OFFERS)
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.asked.append((self.path, body))
+        if self.server.hangs_up:
+            self.close_connection = True
+            return
         self._answer({"accepted": True, "text": "taken in"})
 
     def log_message(self, *_: object) -> None:
@@ -79,3 +89,36 @@ def test_money_is_asked_for_by_hand(
 def test_nothing_is_not_an_amount() -> None:
     """Zero and less are turned away on the spot."""
     assert ExitCode.USAGE == CliRunner().invoke(app, ["repay", "--usdt", "0"]).exit_code
+
+
+def test_a_verb_without_an_answer_is_not_a_daemon_that_is_not_there(api: Api) -> None:
+    """It may have been taken in: a payment must not be asked for twice by mistake."""
+    api.hangs_up = True
+
+    result = CliRunner().invoke(app, ["repay", "--usdt", "5", "--port", str(api.server_port)])
+
+    assert ExitCode.FAILURE == result.exit_code
+    assert [("/api/v1/verbs/repay", {"reason": "", "confirm": "", "amount_usdt": "5.000000"})] == api.asked
+    assert "may have been taken in" in result.output
+    assert "hedgelock status" in result.output
+    assert "no daemon answers" not in result.output
+
+
+def test_a_token_goes_to_the_address_it_was_given_for(api: Api) -> None:
+    """A redirect is an answer, not an address."""
+    api.sends_on_to = f"http://127.0.0.1:{api.server_port}/elsewhere"
+
+    result = CliRunner().invoke(app, ["rehedge", "--port", str(api.server_port)])
+
+    assert ExitCode.FAILURE == result.exit_code
+    assert "answered 302" in result.output
+    assert [] == api.asked
+
+
+def test_a_daemon_on_an_address_of_version_six_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets belong to it in a URL."""
+    monkeypatch.setenv("HEDGELOCK__WEB__HOST", "::1")
+
+    result = CliRunner().invoke(app, ["rehedge", "--port", "9"])
+
+    assert "no daemon answers at http://[::1]:9" in result.output
