@@ -1,7 +1,8 @@
 """The post office: a bounded queue, one messenger, and a second way when the first one fails.
 
 A message goes to the first channel; where that gives no proof of arrival, after a few tries, to the next. A critical one goes to all at
-once. What nobody took waits and is tried again, at ever longer pauses, until it is delivered or pushed out by what is newer.
+once. What nobody took waits and is tried again, at ever longer pauses, until it is delivered or pushed out by what is newer. It holds up
+what comes after it, so that "over" is never read before what is over, unless it is the message that is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -19,6 +21,9 @@ from bot.monitoring.alerts.channels import Channel, NotDelivered
 from bot.monitoring.alerts.words import Message, Severity
 
 __all__ = ["Patience", "Post", "Receipt", "Standing"]
+
+_MOST_REFUSED = 3
+"""So many messages refused for good one after the other, and it is not the messages."""
 
 _log = structlog.get_logger("hedgelock.alerts")
 
@@ -42,6 +47,8 @@ class Receipt:
     channel: str
     proof: str = ""
     error: str = ""
+    again: bool = False
+    """It may take it later."""
 
     @property
     def ok(self) -> bool:
@@ -70,6 +77,7 @@ class Post:
         self._patience = patience or Patience()
         self._waiting: deque[Message] = deque()
         self._arrived = asyncio.Event()
+        self._urgent = asyncio.Event()
         self.standing = Standing(channels=tuple(channel.name for channel in channels))
 
     def offer(self, message: Message) -> None:
@@ -81,23 +89,45 @@ class Post:
         self._waiting.append(message)
         self.standing.waiting = len(self._waiting)
         self._arrived.set()
+        if message.severity is Severity.CRITICAL:
+            self._urgent.set()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         pause_s = self._patience.again_after_s
         while True:
-            while not self._waiting:
+            if not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
-            message = self._waiting[0]
-            delivered = any(receipt.ok for receipt in await self.deliver(message))
-            if delivered:
-                self._forget(message)
+            delivered, is_cut_off = self.standing.delivered, await self._round()
+            if self.standing.delivered > delivered:
                 pause_s = self._patience.again_after_s
-            else:
+            if self._waiting:
                 self.standing.undelivered += 1
-                await asyncio.sleep(pause_s)
+                await self._rest(pause_s, is_cut_off=is_cut_off)
                 pause_s = min(self._patience.longest_pause_s, 2 * pause_s)
+
+    async def _round(self) -> bool:
+        """Deliver what waits, in its order. True where no channel could be had; a message that all refuse for good holds up no other."""
+        self._arrived.clear()
+        self._urgent.clear()
+        refused = 0
+        for message in tuple(self._waiting):
+            receipts = await self.deliver(message)
+            if any(receipt.ok for receipt in receipts):
+                self._forget(message)
+                refused = 0
+                continue
+            refused += 1
+            if any(receipt.again for receipt in receipts) or refused == _MOST_REFUSED:
+                return True
+        return False
+
+    async def _rest(self, pause_s: float, *, is_cut_off: bool) -> None:
+        """Leave the channels alone for so long; what is critical is worth a try at once, and anything where they did answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await (self._urgent if is_cut_off else self._arrived).wait()
 
     async def empty(self, within_s: float) -> None:
         """Deliver what still waits, within `within_s` altogether; called when the daemon leaves."""
@@ -145,14 +175,17 @@ class Post:
         try:
             proof: str = await policy(once)
         except NotDelivered as error:
-            self.standing.errors[channel.name] = error.reason
-            _log.warning(
-                "alert not delivered", channel=channel.name, why=error.reason, once=f"{channel.name} {error.reason}"
-            )
-            return Receipt(channel=channel.name, error=error.reason)
+            return self._not_taken(channel, error.reason, again=error.again)
+        except Exception as error:  # noqa: BLE001 - a library that breaks over one message must not silence all; its words may be secrets
+            return self._not_taken(channel, type(error).__name__, again=False)
         self.standing.errors.pop(channel.name, None)
         self.standing.delivered += 1
         return Receipt(channel=channel.name, proof=proof)
+
+    def _not_taken(self, channel: Channel, why: str, *, again: bool) -> Receipt:
+        self.standing.errors[channel.name] = why
+        _log.warning("alert not delivered", channel=channel.name, why=why, once=f"{channel.name} {why}")
+        return Receipt(channel=channel.name, error=why, again=again)
 
     def _forget(self, message: Message) -> None:
         if message in self._waiting:

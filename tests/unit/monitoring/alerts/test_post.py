@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from random import Random
 
 from bot.monitoring.alerts.channels import NotDelivered
@@ -110,3 +111,84 @@ async def test_a_full_box_lets_go_of_what_is_least() -> None:
 
     assert (1, 0) == (post.standing.dropped, post.standing.waiting)
     assert post.standing.delivered == 3
+
+
+class Picky(Fake):
+    """A channel that refuses one message for good, whatever is done: too odd for it, or too long."""
+
+    async def send(self, message: Message) -> str:
+        if message.subject == "odd":
+            raise NotDelivered("answered 400", again=False)
+        return await super().send(message)
+
+
+async def test_a_message_that_is_refused_for_good_holds_up_no_other() -> None:
+    """It waits, and those behind it go."""
+    only = Picky("only")
+    post = a_post(only)
+    for subject in ("odd", "one", "two"):
+        post.offer(a_message(subject))
+    task = asyncio.create_task(post.run())
+
+    await until(lambda: len(only.taken) == 2)
+    post.offer(a_message("three"))
+    await until(lambda: len(only.taken) == 3)
+    task.cancel()
+
+    assert (["one", "two", "three"], 1) == (only.taken, post.standing.waiting)
+
+
+async def test_what_is_critical_does_not_wait_for_the_end_of_a_long_pause() -> None:
+    """The channel came back a moment after it had been given up for five minutes."""
+    only = Fake("only", *[LATER] * 3)
+    post = Post((only,), rng=Random(1), patience=replace(AT_ONCE, again_after_s=300.0))
+    post.offer(a_message("one"))
+    task = asyncio.create_task(post.run())
+    await until(lambda: only.tries == 3)
+
+    post.offer(a_message("two", Severity.CRITICAL))
+    await until(lambda: len(only.taken) == 2)
+    task.cancel()
+
+    assert ["one", "two"] == only.taken
+
+
+class Slow(Fake):
+    """A channel that is asked for a while before it says no."""
+
+    async def send(self, message: Message) -> str:
+        await asyncio.sleep(0.05)
+        return await super().send(message)
+
+
+async def test_what_is_critical_and_comes_while_another_is_tried_does_not_wait_either() -> None:
+    """The round that fails does not know of it."""
+    only = Slow("only", *[LATER] * 3)
+    post = Post((only,), rng=Random(1), patience=replace(AT_ONCE, again_after_s=300.0))
+    post.offer(a_message("one"))
+    task = asyncio.create_task(post.run())
+    await until(lambda: only.tries == 1)
+
+    post.offer(a_message("two", Severity.CRITICAL))
+    await until(lambda: len(only.taken) == 2)
+    task.cancel()
+
+    assert ["one", "two"] == only.taken
+
+
+class Broken(Fake):
+    """A channel whose library fails in a way that nobody foresaw."""
+
+    async def send(self, message: Message) -> str:
+        raise UnicodeEncodeError("ascii", "a secret", 0, 1, "ordinal not in range")
+
+
+async def test_a_channel_that_breaks_takes_no_other_with_it() -> None:
+    """The message goes the other way, and no word of the failure may be a secret."""
+    second = Fake("second")
+    post = a_post(Broken("first"), second)
+
+    receipts = await post.deliver(a_message())
+
+    assert ["one"] == second.taken
+    assert ["UnicodeEncodeError", ""] == [receipt.error for receipt in receipts]
