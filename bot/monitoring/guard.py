@@ -147,10 +147,7 @@ def _pace_guard(pace: Pace, verb_token: str | None) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        shown = request.headers.get(hdrs.AUTHORIZATION, "").encode()
-        acts = (
-            verb_token is not None and _is_verb(request) and hmac.compare_digest(shown, f"Bearer {verb_token}".encode())
-        )
+        acts = verb_token is not None and _is_verb(request) and _is_shown(request, verb_token)
         if not acts:
             await pace.wait_turn()
         return await handler(request)
@@ -234,16 +231,21 @@ def _is_verb(request: web.Request) -> bool:
 
 def _shown(request: web.Request, lockout: Lockout, *tokens: str | None) -> str:
     """Which of these bearer tokens is shown, "" for none. A wrong one is held against its address; raises 429 while that is locked out."""
-    shown = request.headers.get(hdrs.AUTHORIZATION, "")
-    if not shown:
+    if not request.headers.get(hdrs.AUTHORIZATION, ""):
         return ""
     address = request.remote or ""
     if lockout.locked(address, elapsed_s()):
         raise web.HTTPTooManyRequests(text="Too many wrong tokens; wait a minute.\n", headers={hdrs.RETRY_AFTER: "60"})
-    known = [token for token in tokens if token and hmac.compare_digest(shown.encode(), f"Bearer {token}".encode())]
+    known = [token for token in tokens if token and _is_shown(request, token)]
     if not known:
         lockout.failed(address, elapsed_s())
     return known[0] if known else ""
+
+
+def _is_shown(request: web.Request, token: str) -> bool:
+    """Compared as bytes: a stranger's header need not be text."""
+    shown = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="surrogateescape")
+    return hmac.compare_digest(shown, f"Bearer {token}".encode())
 
 
 def _is_wildcard(host: str) -> bool:

@@ -110,6 +110,26 @@ async def test_a_strangers_noise_is_not_logged(open_desk: Open, caplog: pytest.L
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("head", [b"Authorization: Bearer \xff\xfe", b"Authorization: Bearer \xed\xa0\x80"])
+@pytest.mark.parametrize("ask", [b"GET /api/v1/status", b"GET /%ff%fe", b"POST /api/v1/verbs/flatten"])
+async def test_bytes_that_are_no_text_are_a_wrong_token(
+    open_desk: Open, caplog: pytest.LogCaptureFixture, ask: bytes, head: bytes
+) -> None:
+    """It counts as a guess, and no stranger writes tracebacks into the log."""
+    desk = await open_desk(verb_token=TOKEN + "2")
+    port = desk.web.doors.port
+    body = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}" if ask.startswith(b"POST") else b"\r\n"
+    asked = ask + b" HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n" % port + head + b"\r\n" + body
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+    writer.write(asked)
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert answer.split()[1] in (b"400", b"401", b"404"), answer
+    assert caplog.records == []
+
+
 async def test_a_body_is_not_read(open_desk: Open) -> None:
     """Nothing that looks needs a body."""
     desk = await open_desk()
