@@ -10,12 +10,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from http.client import HTTPException
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from math import inf
 from pathlib import Path
 from threading import Event
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
+from urllib.parse import urlsplit
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
@@ -24,6 +24,7 @@ from bot.journal.latch import Latch
 __all__ = ["Watch", "kill_switch"]
 
 LOOK_S = 2.0
+MOST_BYTES = 65_536
 OURS = frozenset({401, 421, 429, 500})
 """What a daemon may answer that does not tell how it is. Another program on its port answers otherwise (404, 502), and is not heard."""
 KILL_SWITCHES = (Path(__file__).resolve().parents[1], Path(sys.prefix, "share", "hedgelock"))
@@ -67,6 +68,7 @@ class Watch:
         self._tell, self._kill = tell, kill
         self._heard_s = elapsed_s()
         self._is_undone = False
+        self._line: HTTPConnection | None = None
         self.stop = Event()
 
     def run(self) -> None:
@@ -111,12 +113,36 @@ class Watch:
         Only /health/live counts: a daemon that is halted or blind still speaks.
         """
         try:
-            with build_opener(ProxyHandler({})).open(self._url, timeout=LOOK_S) as answer:
-                said = json.load(answer)
-                if "status" not in said:
-                    return inf  # somebody else's words
-                return float(said.get("seen_ago_s", 0.0))  # a daemon from before its window tells by answering at all
-        except HTTPError as error:
-            return 0.0 if error.code in OURS else inf  # 503 here: the loop has been held up beyond every deadline
+            status, body = self._answer()
+            if status != HTTPStatus.OK:
+                return 0.0 if status in OURS else inf  # 503: the loop has been held up beyond every deadline
+            said = json.loads(body)
+            if "status" not in said:
+                return inf  # somebody else's words
+            return float(said.get("seen_ago_s", 0.0))  # a daemon from before its window tells by answering at all
         except (OSError, HTTPException, ValueError, AttributeError, TypeError):
             return inf
+
+    def _answer(self) -> tuple[int, bytes]:
+        """Status and body, over the connection that is kept or else a new one: a crowd at the door does not keep out who is inside."""
+        if self._line is not None:
+            try:
+                return self._ask(self._line)
+            except TimeoutError:
+                raise
+            except (OSError, HTTPException):
+                pass  # it was let go meanwhile
+        where = urlsplit(self._url)
+        return self._ask(HTTPConnection(where.hostname or "", where.port, timeout=LOOK_S))
+
+    def _ask(self, line: HTTPConnection) -> tuple[int, bytes]:
+        self._line = None
+        try:
+            line.request("GET", urlsplit(self._url).path)
+            answer = line.getresponse()
+            status, body = answer.status, answer.read(MOST_BYTES)
+        except BaseException:
+            line.close()
+            raise
+        self._line = line
+        return status, body

@@ -32,6 +32,10 @@ OPEN_PATHS = ("/health", "/static/")
 VERB_PATHS = "/api/v1/verbs/"
 """A POST below this acts: it needs the token, our own origin and JSON."""
 
+_LIVE_PATH, _LIVE_PER_S = "/health/live", 40.0
+"""What the dead man's watch asks has a line of its own, at so many a second: with every connection in it, it is shorter than the watch's
+patience. A crowd that waits at another path is no silence of the daemon."""
+
 TOKEN_MIN_LENGTH = 22
 """Characters; 128 random bits in base64 are 22."""
 
@@ -144,12 +148,13 @@ async def _last_resort(request: web.Request, handler: Handler) -> web.StreamResp
 
 def _pace_guard(pace: Pace, verb_token: str | None) -> Middleware:
     """Requests beyond the pace wait, refused ones too; a connection has one at a time, so what waits is bounded."""
+    live_pace = Pace(burst=1, per_s=_LIVE_PER_S)
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         acts = verb_token is not None and _is_verb(request) and _is_shown(request, verb_token)
         if not acts:
-            await pace.wait_turn()
+            await (live_pace if request.path == _LIVE_PATH else pace).wait_turn()
         return await handler(request)
 
     return check

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import aiohttp
 import httpx
 import pytest
 import respx
@@ -21,6 +23,7 @@ from bot.monitoring.pulse import Vitals
 from bot.monitoring.watchdog import Watchdog
 from bot.watch import Watch, kill_switch
 from tests.build import a_view
+from tests.unit.monitoring.conftest import Open
 
 URL = "https://alarm.example/abc"
 WELL = Vitals(up_s=60.0, loop_lag_ms=1.0, worst_loop_lag_ms=2.0)
@@ -159,6 +162,31 @@ def test_an_address_of_any_kind_is_silence_and_no_end_of_the_watch(url: str, tmp
     latch = Latch(tmp_path / "journal.sqlite")
 
     assert Watch(url, latch, verb="freeze", silence_s=0.0, tell=lambda _: None, kill=lambda *_: 1).look()
+
+
+async def test_a_crowd_at_the_door_is_no_silence_of_the_daemon(open_desk: Open, tmp_path: Path) -> None:
+    """A page of another site, or a program that may read nothing, knocks as fast as it is let: the watch hears the daemon all the same."""
+    desk = await open_desk()
+    door, latch = desk.web.doors, Latch(tmp_path / "journal.sqlite")
+    watch = Watch(f"{door.url}health/live", latch, verb="freeze", silence_s=0.0, tell=lambda _: None, kill=lambda *_: 0)
+    assert await asyncio.to_thread(watch._heard_ago_s) < 1.0
+
+    async def knock(path: str) -> None:
+        while True:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(0.3)) as browser:
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    for _ in range(20):
+                        async with browser.get(desk.url(path)):
+                            pass
+
+    crowd = [asyncio.create_task(knock(path)) for path in ("/health", "/health/live") for _ in range(40)]
+    await asyncio.sleep(4.0)  # what is given at once is used up
+    heard = [await asyncio.to_thread(watch._heard_ago_s) for _ in range(4)]
+    for one in crowd:
+        one.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+
+    assert max(heard) < 1.0, heard
 
 
 def test_a_kill_that_did_not_end_well_is_tried_again_although_it_closed_the_latch(tmp_path: Path) -> None:

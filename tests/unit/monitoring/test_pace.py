@@ -53,11 +53,11 @@ async def test_who_leaves_the_line_makes_it_shorter() -> None:
 async def test_requests_beyond_the_pace_wait(open_desk: Open) -> None:
     """Two at once, refused ones too; the third would come in a quarter of an hour."""
     desk = await open_desk(requests_burst=2, requests_per_s=0.001)
-    assert [200, 404] == [(await desk.get(path))[0] for path in ("/health/live", "/nowhere")]
+    assert [200, 404] == [(await desk.get(path))[0] for path in ("/health", "/nowhere")]
 
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.3):
-            await desk.get("/health/live")
+            await desk.get("/health")
 
 
 async def test_connections_beyond_the_pace_wait_outside(open_desk: Open) -> None:
