@@ -65,7 +65,10 @@ class Heartbeat:
         """Beat until cancelled."""
         async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False, follow_redirects=False) as client:
             while True:
-                await self.beat(client)
+                try:
+                    await self.beat(client)
+                except Exception as error:  # noqa: BLE001 - the silence is the alarm; the daemon lives with us. Its words may be the URL
+                    _log.error("no heartbeat", extra={"why": type(error).__name__})
                 await asyncio.sleep(self._options.every_s)
 
     async def beat(self, client: httpx.AsyncClient) -> bool:

@@ -13,7 +13,7 @@ from random import Random
 
 import structlog
 
-from bot.domain.clock import elapsed_s, wall_ms
+from bot.domain.clock import elapsed_s
 from bot.domain.view import BotView
 from bot.monitoring.hands import Hands
 from bot.monitoring.pulse import Vitals
@@ -70,9 +70,10 @@ class Control:
                 try:
                     letters = await self._wire.letters()
                     failures = 0
-                except WireFailed as error:
+                except Exception as error:  # noqa: BLE001 - whatever a library makes of rubbish; the daemon lives with us
+                    failed = error if isinstance(error, WireFailed) else WireFailed(type(error).__name__)
                     failures += 1
-                    await asyncio.sleep(self._pause_s(error, failures))
+                    await asyncio.sleep(self._pause_s(failed, failures))
                     continue
                 for letter in letters:
                     await self._take(letter)
@@ -91,8 +92,9 @@ class Control:
             self.strangers += 1
             _log.warning("a chat that is not listed wrote to the bot", chat=letter.chat, once=f"stranger {letter.chat}")
             return
-        if wall_ms() // 1000 - letter.at_s > _OLDEST_S:
-            return  # written while nobody listened
+        if letter.age_s > _OLDEST_S:
+            _log.info("a letter was written while nobody listened, and is not answered", age_s=round(letter.age_s))
+            return
         try:
             text = await self._reply(letter)
         except Exception:  # noqa: BLE001
@@ -103,6 +105,8 @@ class Control:
             await self._wire.say(letter.chat, text)
         except WireFailed as error:
             _log.warning("an answer was not delivered", why=str(error), once=f"telegram {error}")
+        except Exception as error:  # noqa: BLE001 - a library that breaks over a letter must not take the daemon with it
+            _log.warning("an answer was not delivered", why=type(error).__name__, once="telegram broke")
 
     async def _reply(self, letter: Letter) -> str:
         word, _, rest = letter.text.strip().partition(" ")

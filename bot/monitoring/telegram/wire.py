@@ -6,10 +6,13 @@ The token is part of every URL, so no error of the library leaves this file.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 import msgspec
+
+from bot.domain.clock import wall_ms
 
 __all__ = ["Letter", "Telegram", "WireFailed"]
 
@@ -29,12 +32,12 @@ class WireFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One text that somebody wrote to the bot. `at_s` is Unix time of the server."""
+    """One text that somebody wrote to the bot. `age_s` is by the server's own clock, which is not wrong where this machine's is."""
 
     update: int
     chat: int
     sender: int
-    at_s: int
+    age_s: float
     text: str
 
 
@@ -45,6 +48,8 @@ class Telegram:
         self._base = f"{api_url}/bot{token}"
         self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False, timeout=_TIMEOUT_S)
         self._offset = 0
+        self._server_s = 0.0
+        """The server's time of its last answer, Unix seconds."""
 
     async def letters(self) -> list[Letter]:
         """What was written since the last call; waits up to 25 s for the first. Raises WireFailed."""
@@ -56,7 +61,7 @@ class Telegram:
         for update in updates:
             if isinstance(update, dict) and isinstance(update.get("update_id"), int):
                 self._offset = max(self._offset, update["update_id"] + 1)
-                if (letter := _letter(update)) is not None:
+                if (letter := _letter(update, self._server_s)) is not None:
                     letters.append(letter)
         return letters
 
@@ -76,6 +81,7 @@ class Telegram:
         try:
             answer = await self._http.post(f"{self._base}/{method}", json=body, timeout=timeout_s)
             document = msgspec.json.decode(answer.content)
+            self._server_s = _date_s(answer)
         except httpx.HTTPError as error:
             raise WireFailed(f"{method}: {type(error).__name__}") from None
         except msgspec.DecodeError:
@@ -91,7 +97,15 @@ class Telegram:
         return document.get("result")
 
 
-def _letter(update: dict[str, Any]) -> Letter | None:
+def _date_s(answer: httpx.Response) -> float:
+    """When it was sent, by the server's clock; by ours where it does not say."""
+    try:
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (KeyError, ValueError):
+        return wall_ms() / 1000
+
+
+def _letter(update: dict[str, Any], now_s: float) -> Letter | None:
     """A text message, or None for anything else that may be in an update."""
     message = update.get("message")
     if not isinstance(message, dict):
@@ -99,5 +113,5 @@ def _letter(update: dict[str, Any]) -> Letter | None:
     chat, sender = message.get("chat"), message.get("from")
     match chat, sender, message.get("text"), message.get("date"):
         case {"id": int(chat_id)}, {"id": int(sender_id)}, str(text), int(at_s):
-            return Letter(update=update["update_id"], chat=chat_id, sender=sender_id, at_s=at_s, text=text)
+            return Letter(update=update["update_id"], chat=chat_id, sender=sender_id, age_s=now_s - at_s, text=text)
     return None

@@ -17,12 +17,14 @@ import respx
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
+from bot.domain.view import BotView
 from bot.journal.latch import Latch
 from bot.monitoring.heartbeat import Heartbeat, HeartbeatOptions, silent_because
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.watchdog import Watchdog
 from bot.watch import Watch, kill_switch
 from tests.build import a_view
+from tests.patience import until
 from tests.unit.monitoring.conftest import Open
 
 URL = "https://alarm.example/abc"
@@ -58,6 +60,25 @@ async def test_it_beats_while_all_is_well_and_a_deaf_service_stops_nothing() -> 
         assert not await heart.beat(client)
 
     assert 3 == route.call_count
+
+
+@pytest.mark.parametrize("url", ["https://alarm.example:port/abc", "http://[::1/abc"])
+async def test_an_address_that_is_none_ends_no_daemon(url: str) -> None:
+    """No heartbeat is heard, which is the alarm; the hedge goes on."""
+    views: list[object] = []
+
+    def view() -> BotView:
+        views.append(a_view())
+        return a_view()
+
+    heart = Heartbeat(
+        HeartbeatOptions(url=url, every_s=0.01), view=view, vitals=lambda: WELL, journal_problem=lambda: ""
+    )
+    task = asyncio.create_task(heart.run())
+    await until(lambda: len(views) > 2 or task.done())
+
+    assert not task.done()
+    task.cancel()
 
 
 async def test_the_supervisor_hears_ready_and_alive(tmp_path: Path) -> None:

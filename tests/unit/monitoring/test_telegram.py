@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from email.utils import formatdate
 from random import Random
 from typing import Any
 
@@ -34,6 +35,7 @@ class FakeTelegram:
         self.said: list[tuple[int, str]] = []
         self.refusals: list[int] = []
         self.asked = 0
+        self.behind_s = 0
         self._updates: list[dict[str, Any]] = []
         self._news = asyncio.Event()
 
@@ -54,7 +56,8 @@ class FakeTelegram:
         while not (fresh := [u for u in self._updates if u["update_id"] >= offset]):
             self._news.clear()
             await self._news.wait()
-        return web.json_response({"ok": True, "result": fresh})
+        date = formatdate(wall_ms() / 1000 - self.behind_s, usegmt=True)
+        return web.json_response({"ok": True, "result": fresh}, headers={"Date": date})
 
     async def send_message(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -216,6 +219,37 @@ async def test_an_old_letter_is_not_done() -> None:
         await talk.ask("/status")
 
     assert 1 == len(talk.telegram.said)
+
+
+async def test_a_letter_is_as_old_as_telegram_says(caplog: pytest.LogCaptureFixture) -> None:
+    """A machine whose clock runs ahead is not deaf, and one whose clock is behind does nothing late."""
+    async with talking() as talk:
+        talk.telegram.behind_s = 900
+        talk.telegram.write("/status", age_s=900)
+        await until(lambda: len(talk.telegram.said) == 1)
+        talk.telegram.behind_s = -900
+        talk.telegram.write("/pause", age_s=-300)  # ten minutes old there
+        await talk.ask("/book", age_s=-900)
+
+    assert 2 == len(talk.telegram.said)
+
+
+async def test_a_letter_that_breaks_something_ends_neither_talk_nor_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails, the next letter is answered."""
+    async with talking() as talk:
+        say, refused = talk.control._wire.say, []
+
+        async def say_late(chat: int, text: str) -> None:
+            if not refused:
+                refused.append(text)
+                raise UnicodeEncodeError("utf-8", text, 0, 1, "surrogates not allowed")
+            await say(chat, text)
+
+        monkeypatch.setattr(talk.control._wire, "say", say_late)
+        talk.telegram.write("/status")
+        await until(lambda: bool(refused))
+
+        assert "Spot" in await talk.ask("/book")
 
 
 async def test_it_tells_only_where_verbs_are_off() -> None:
