@@ -29,6 +29,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +49,7 @@ if TYPE_CHECKING:  # at run time only once the latch is closed: pybit takes long
     from scripts.kill.work import Work
 
 DONE, NOT_DONE, CANNOT_TELL = 0, 1, 2
+LAST_WORDS_S = 2.0
 
 
 class Timeline:
@@ -73,15 +76,27 @@ def _age_s() -> float:
 
 
 class Teller:
-    """Words for a person; a terminal that is gone or a disk that is full does not stop us."""
+    """Words for a person, written by a thread that may wait: a terminal that is gone or held (Ctrl-S), a disk that is full do not stop us."""
 
     def __init__(self, timeline: Timeline, *, as_json: bool) -> None:
         self._stream = sys.stderr if as_json else sys.stdout
         self._timeline = timeline
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._writer = Thread(target=self._write, daemon=True)
+        self._writer.start()
 
     def __call__(self, words: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            print(f"[{self._timeline.age_s(time.monotonic()):6.2f}] {words}", file=self._stream, flush=True)
+        self._lines.put(f"[{self._timeline.age_s(time.monotonic()):6.2f}] {words}")
+
+    def finish(self) -> None:
+        """Wait for what was said to be written, not for ever."""
+        self._lines.put(None)
+        self._writer.join(LAST_WORDS_S)
+
+    def _write(self) -> None:
+        while (line := self._lines.get()) is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(line, file=self._stream, flush=True)
 
 
 def main() -> int:
@@ -110,9 +125,11 @@ def main() -> int:
     for warning in world.warnings:
         tell(f"note: {warning}")
     tell(f"{verb} on {world.mode}, {world.hosts[0]}, {SYMBOL}; the daemon's folder: {world.home}")
-    latched = _latch(world, verb, options, tell) if options.yes and not options.dry_run else []
-    timeline.mark("latched_s")
+    latched: list[str] = []
     try:
+        if options.yes and not options.dry_run:
+            latched = _latch(world, verb, options, tell)
+        timeline.mark("latched_s")
         return _act(options, world, verb, latched, timeline, tell)
     except KeyboardInterrupt:
         words = "NOT DONE: stopped by hand before the first order. Run it again, or close by hand in Bybit's own app"
@@ -283,6 +300,7 @@ def _record(world: World, facts: dict[str, Any], tell: Teller) -> None:
 
 def _end(options: argparse.Namespace, code: int, facts: dict[str, Any], tell: Teller, words: str) -> int:
     tell(words)
+    tell.finish()
     if options.json:
         with contextlib.suppress(OSError, ValueError):
             print(json.dumps({"exit_code": code, "words": words, **facts}), flush=True)
@@ -298,10 +316,7 @@ def _text(value: Any) -> str | None:
 
 
 def _leave(code: int) -> NoReturn:
-    """At once: a question that still hangs in a thread must not hold up the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # either may have been closed before we began
-            stream.flush()
+    """At once: neither a question that still hangs in a thread nor a terminal that is held must keep back the exit code."""
     os._exit(code)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,20 @@ def test_from_the_latch_on_a_terminal_that_closes_stops_nothing_and_ctrl_c_is_to
     assert ("UNKNOWN" in words) or ("NOT DONE" in words)
     if by is signal.SIGHUP:
         assert elapsed_s() - began_s > 3
+
+
+def test_a_terminal_that_is_held_does_not_hold_it(tmp_path: Path) -> None:
+    """Ctrl-S, by a tired hand: what is said waits, what is done does not."""
+    ours, theirs = os.openpty()
+    termios.tcflow(theirs, termios.TCOOFF)
+    command = [sys.executable, str(SCRIPT), "freeze", "--yes", "--give-up", "1", "--mode", "paper", "--host", NOWHERE]
+
+    process = subprocess.Popen([*command, "--home", str(tmp_path)], stdout=theirs, stderr=theirs)
+    try:
+        assert 2 == process.wait(30)
+    finally:
+        process.kill()
+        termios.tcflow(theirs, termios.TCOON)
+        os.close(theirs)
+        os.close(ours)
+    assert (tmp_path / "var/paper/halt.latch").exists()
