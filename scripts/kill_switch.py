@@ -76,7 +76,7 @@ def _age_s() -> float:
 
 
 class Teller:
-    """Words for a person, written by a thread that may wait: a terminal that is gone or held (Ctrl-S), a disk that is full do not stop us."""
+    """Words for a person, written by a thread that may wait: no terminal that is held (Ctrl-S) or gone, no full disk stops us."""
 
     def __init__(self, timeline: Timeline, *, as_json: bool) -> None:
         self._stream = sys.stderr if as_json else sys.stdout
