@@ -101,6 +101,26 @@ async def test_a_verb_that_needs_a_reason_or_an_amount_says_so(open_window: Open
     assert [("pause", "maintenance"), ("repay", "")] == book.asked
 
 
+async def test_a_double_click_asks_once(open_window: Open) -> None:
+    """And not for everything, once the answer to the first has emptied the form."""
+    book = VerbBook()
+    window = await open_window(verbs=book)
+    await window.page.add_init_script(f"sessionStorage.setItem('operate', '{VERB_TOKEN}')")
+    await window.go("#/verbs")
+    button = window.page.get_by_role("button", name="repay")
+
+    await window.page.get_by_label("Amount, USDT; empty: as much as can be").fill("500")
+    await button.evaluate("button => { button.click(); setTimeout(() => button.click(), 150); }")
+    await window.until("#verb-said", "repay:")
+    await window.page.wait_for_timeout(300)
+    assert [("repay", "")] == book.asked
+
+    await window.page.wait_for_timeout(1_000)
+    await button.click()
+    await window.page.wait_for_timeout(300)
+    assert [("repay", "")] * 2 == book.asked
+
+
 async def test_the_loan_shows_its_ladder_and_what_would_become_of_it(open_window: Open) -> None:
     """Rungs with a marker, two curves over the move of the price, a row for every move."""
     story = a_story()

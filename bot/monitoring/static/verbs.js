@@ -4,6 +4,7 @@ import { btc, percent1, price } from "./format.js";
 import { element } from "./lists.js";
 
 const REFRESH_MS = 3_000;
+const REST_MS = 1_000; // after an answer: the second half of a double click is not another question
 
 export class VerbPage {
   constructor(line, root = document) {
@@ -38,7 +39,7 @@ export class VerbPage {
     if (this.cards.size === 0) this.$("verbs").replaceChildren();
     for (const offer of found.verbs) {
       if (!this.cards.has(offer.verb)) {
-        const card = new Card(offer, (given) => this.#send(offer.verb, given));
+        const card = new Card(offer, (given) => this.#send(offer.verb, given).finally(() => setTimeout(() => card.free(), REST_MS)));
         this.cards.set(offer.verb, card);
         this.$("verbs").append(card.item);
       }
@@ -93,13 +94,14 @@ class Card {
     this.amount = element("input", { id: `${id}-amount`, inputmode: "decimal", autocomplete: "off" });
     this.phrase = element("input", { id: `${id}-phrase`, autocomplete: "off", spellcheck: "false", autocapitalize: "off" });
     this.phraseLabel = element("label", { for: `${id}-phrase` });
+    this.isAsking = false;
     this.button = element("button", { type: "submit" }, offer.verb);
     const field = (wanted, label, input) => (wanted ? element("div", { class: "field" }, label, input) : null);
     this.form = element(
       "form",
       {},
       field(true, element("label", { for: `${id}-reason` }, offer.needs_reason ? "Reason" : "Reason, if you like"), this.reason),
-      field(offer.takes_amount, element("label", { for: `${id}-amount` }, "Amount, USDT"), this.amount),
+      field(offer.takes_amount, element("label", { for: `${id}-amount` }, "Amount, USDT; empty: as much as can be"), this.amount),
       field(offer.confirm, this.phraseLabel, this.phrase),
       this.button,
     );
@@ -108,6 +110,8 @@ class Card {
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       if (this.button.disabled) return;
+      this.isAsking = true;
+      this.#weigh();
       const amount = this.amount.value.trim();
       send({ reason: this.reason.value.trim(), confirm: this.phrase.value.trim(), ...(amount ? { amount_usdt: amount } : {}) });
     });
@@ -131,8 +135,14 @@ class Card {
     this.#weigh();
   }
 
+  // The one question was answered, or not: the next may be asked.
+  free() {
+    this.isAsking = false;
+    this.#weigh();
+  }
+
   #weigh() {
     const { confirm, needs_reason: needsReason } = this.offer;
-    this.button.disabled = (confirm && this.phrase.value.trim() !== confirm) || (needsReason && !this.reason.value.trim());
+    this.button.disabled = this.isAsking || (confirm && this.phrase.value.trim() !== confirm) || (needsReason && !this.reason.value.trim());
   }
 }
