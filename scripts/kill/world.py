@@ -210,10 +210,18 @@ def _latches_of(hosts: tuple[str, ...], key: str, known: Mapping[str, str]) -> l
     found = [Path(known["latch"])] if known.get("latch") else []
     for host in hosts:
         who = hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16]
-        lines = _own_words(Path(tempfile.gettempdir()) / f"hedgelock-{os.getuid()}" / f"{who}.lock").splitlines()
+        lines = _own_words(_temporary() / f"hedgelock-{os.getuid()}" / f"{who}.lock").splitlines()
         if len(lines) > 1 and lines[1].startswith("/") and Path(lines[1]).name == LATCH_NAME:
             found.append(Path(lines[1]))
     return found
+
+
+def _temporary() -> Path:
+    """The machine's folder for temporary files, where the locks lie; `tempfile` knows it only while it can write there."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - read, and only what is ours
 
 
 def _own_words(path: Path) -> str:

@@ -64,6 +64,21 @@ def test_a_lock_file_of_another_hand_neither_holds_it_up_nor_names_a_file_to_ove
     assert home / "elsewhere" / "halt.latch" in found(home).latches
 
 
+def test_a_full_disk_hides_no_latch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be written Python knows no folder for temporary files; the lock lies there all the same."""
+    lock = account_lock(NOWHERE, world.PAPER_KEY)
+    lock.parent.mkdir()
+    lock.write_text(f"1\n{home / 'elsewhere' / 'halt.latch'}\n")
+    monkeypatch.setenv("TMPDIR", str(lock.parent.parent))
+
+    def full() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("tempfile.gettempdir", full)
+
+    assert home / "elsewhere" / "halt.latch" in found(home).latches
+
+
 def test_a_mark_of_the_editor_before_a_key_or_a_setting_is_passed_over(home: Path) -> None:
     """The daemon reads such files: the hand that closes its legs must too."""
     (home / "key").write_bytes(b"\xef\xbb\xbfkey\n")
