@@ -221,7 +221,7 @@ def _temporary() -> Path:
     try:
         return Path(tempfile.gettempdir())
     except OSError:
-        return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - read, and only what is ours
+        return Path(os.environ.get("TMPDIR") or "/tmp")
 
 
 def _own_words(path: Path) -> str:
