@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from math import inf
@@ -73,7 +74,7 @@ class Watch:
 
     def run(self) -> None:
         """Watch until stopped."""
-        self._tell(f"watching {self._url}; {self._verb} after {self._silence_s:g} s of silence")
+        self._say(f"watching {self._url}; {self._verb} after {self._silence_s:g} s of silence")
         while not self.stop.is_set():
             self.look()
             began_s = elapsed_s()
@@ -91,17 +92,22 @@ class Watch:
         if silent_s < self._silence_s or (self._latch.state().closed and not self._is_undone):
             return False  # once the latch is closed, nothing grows any more and a person has been called
         if self._kill("flatten", "--dry-run") == NOTHING_ON:
-            self._tell(f"silent for {silent_s:.0f} s, and nothing is on: nothing to do")
+            self._say(f"silent for {silent_s:.0f} s, and nothing is on: nothing to do")
             self._heard_s = elapsed_s()
             return False
-        self._tell(f"silent for {silent_s:.0f} s with a position on: {self._verb}")
+        self._say(f"silent for {silent_s:.0f} s with a position on: {self._verb}")
         code = self._kill(self._verb, "--yes", "--reason", f"the daemon was silent for {silent_s:.0f} s")
         self._heard_s, self._is_undone = elapsed_s(), code != DONE
         if self._is_undone:
-            self._tell(
+            self._say(
                 f"the kill switch ended with {code}: {self._verb} is not done; again in {self._silence_s:g} s, unless the daemon speaks"
             )
         return True
+
+    def _say(self, words: str) -> None:
+        """A terminal that is gone or a disk that is full under our log stops nothing."""
+        with suppress(OSError, ValueError):
+            self._tell(words)
 
     def _forgive(self, since_s: float, longest_s: float) -> None:
         """What took longer than it can was the watch itself, standing still: no silence. A paused machine wakes up in any order."""

@@ -210,6 +210,26 @@ async def test_a_crowd_at_the_door_is_no_silence_of_the_daemon(open_desk: Open, 
     assert max(heard) < 1.0, heard
 
 
+def test_a_full_disk_under_its_own_words_keeps_it_from_nothing(tmp_path: Path) -> None:
+    """What made the daemon silent may keep the watch from telling so."""
+    ran: list[str] = []
+
+    def kill(*words: str) -> int:
+        ran.append(words[0])
+        return 1
+
+    def tell(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    latch = Latch(tmp_path / "journal.sqlite")
+    watch = Watch("http://127.0.0.1:1/", latch, verb="freeze", silence_s=0.0, tell=tell, kill=kill)
+    watch.stop.set()
+    watch.run()
+
+    assert watch.look()
+    assert ["flatten", "freeze"] == ran
+
+
 def test_a_kill_that_did_not_end_well_is_tried_again_although_it_closed_the_latch(tmp_path: Path) -> None:
     """It may have been killed in the middle, the latch closed and the account as it was."""
     codes, told = [1, -9, 1, 0], []
