@@ -106,10 +106,9 @@ def main() -> int:
     timeline = Timeline()
     tell = Teller(timeline, as_json=options.json)
     verb = Verb(options.verb)
-    if options.yes:
-        signal.signal(
-            signal.SIGHUP, signal.SIG_IGN
-        )  # whoever asks nothing needs no terminal: one that closes must not stop it
+    acts_at_once = options.yes and not options.dry_run
+    if acts_at_once:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it needs no terminal: one that closes must not stop it
     try:
         world = find(
             home=options.home,
@@ -119,16 +118,17 @@ def main() -> int:
             latch=options.latch,
         )
     except CannotKnow as error:
-        return _end(options, CANNOT_TELL, {"error": str(error)}, tell, str(error))
+        latched = _latch(error.latches, verb, options, tell) if acts_at_once and not options.drill else []
+        return _end(options, CANNOT_TELL, {"error": str(error), "latches": latched}, tell, str(error))
     if options.drill and world.mode == "mainnet":
         return _end(options, CANNOT_TELL, {}, tell, "a drill is for paper, testnet and demo; this is the real account")
     for warning in world.warnings:
         tell(f"note: {warning}")
     tell(f"{verb} on {world.mode}, {world.hosts[0]}, {SYMBOL}; the daemon's folder: {world.home}")
-    latched: list[str] = []
+    latched = []
     try:
-        if options.yes and not options.dry_run:
-            latched = _latch(world, verb, options, tell)
+        if acts_at_once:
+            latched = _latch(world.latches, verb, options, tell)
         timeline.mark("latched_s")
         return _act(options, world, verb, latched, timeline, tell)
     except KeyboardInterrupt:
@@ -168,7 +168,7 @@ def _act(
     if not options.yes:
         if not _is_confirmed(verb, world, tell):
             return _end(options, NOT_DONE, {}, tell, "not confirmed: nothing was done")
-        latched = _latch(world, verb, options, tell)
+        latched = _latch(world.latches, verb, options, tell)
         timeline.mark("latched_s")
     task = Task(
         verb=verb,
@@ -214,8 +214,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _latch(world: World, verb: Verb, options: argparse.Namespace, tell: Teller) -> list[str]:
-    closed, complaints = latch.close(world.latches, verb, options.reason or f"kill switch: {verb}")
+def _latch(paths: tuple[Path, ...], verb: Verb, options: argparse.Namespace, tell: Teller) -> list[str]:
+    closed, complaints = latch.close(paths, verb, options.reason or f"kill switch: {verb}")
     for words in (*(f"latch closed: {path}" for path in closed), *complaints):
         tell(words)
     return closed

@@ -35,7 +35,9 @@ _BROKEN_LINE = "cannot be read and is skipped"
 
 
 class CannotKnow(Exception):
-    """The account cannot be told, or its key is not to be had."""
+    """The account cannot be told, or its key is not to be had. `latches` are the daemon's, where at least that is known."""
+
+    latches: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,11 @@ def find(
     found = (*hosts, *_hosts(chosen, texts, known, warnings))
     if not found:
         raise CannotKnow("no paper venue is known here: run this where the daemon runs, or name it with --host URL")
-    key, secret = _credentials(chosen, texts, warnings)
+    try:
+        key, secret = _credentials(chosen, texts, warnings)
+    except CannotKnow as error:
+        error.latches = ((latch or folder / LATCH_NAME).absolute(),)
+        raise
     latches = [latch] if latch else [folder / LATCH_NAME, *_latches_of(found, key, known)]
     return World(
         home=home,

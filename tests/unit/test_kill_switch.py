@@ -175,3 +175,20 @@ def test_a_terminal_that_is_held_does_not_hold_it(tmp_path: Path) -> None:
         os.close(theirs)
         os.close(ours)
     assert (tmp_path / "var/paper/halt.latch").exists()
+
+
+@pytest.mark.parametrize(("words", "latched"), [(("--yes",), True), (("--yes", "--dry-run"), False), ((), False)])
+def test_without_a_key_the_daemon_is_stopped_all_the_same(
+    words: tuple[str, ...], latched: bool, tmp_path: Path
+) -> None:
+    """Its latch asks no exchange: who closes the legs by hand does not do it against a daemon that goes on."""
+    (tmp_path / ".env").write_text("HEDGELOCK__MODE=testnet\n")
+
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), *words, "--home", str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+
+    assert 2 == ended.returncode
+    assert "TESTNET_API_KEY is not to be had" in ended.stdout
+    assert latched is (tmp_path / "var/testnet/halt.latch").exists()
+    assert latched is ("latch closed" in ended.stdout)
