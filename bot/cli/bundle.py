@@ -44,6 +44,7 @@ def write(loaded: Loaded, daemon: Asked, *, out: Path | None, journal: Path) -> 
     tokens = asking.reading_token(loaded.settings), asking.operating_token(loaded.settings)
     hide = _hider([*loaded.settings.secrets(), *filter(None, tokens)])
     path.touch(mode=0o600)
+    path.chmod(0o600)  # one that was there already too
     with tarfile.open(path, "w:gz") as archive:
         for name, text in _texts(loaded, daemon, journal):
             body = hide(text).encode()

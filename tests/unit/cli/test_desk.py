@@ -95,6 +95,7 @@ def test_rows_that_are_too_wide_are_sentences(
 def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:
     """Canaries of every kind are set, one is written into the journal's neighbourhood of every file; none leaves."""
     out = tmp_path / "bundle.tar.gz"
+    out.touch(mode=0o644)  # an older one
     result = CliRunner().invoke(app, ["bundle", "--out", str(out), "--file", str(journal)], env=CANARIES)
     with tarfile.open(out) as archive:
         files = {entry.name.rpartition("/")[2]: archive.extractfile(entry).read().decode() for entry in archive}  # type: ignore[union-attr]
