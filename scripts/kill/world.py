@@ -6,6 +6,7 @@ not known is not guessed: with two possible worlds and no word on which, it says
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -71,6 +72,7 @@ def find(
     home = _home(home, env_file, warnings)
     texts = _variables(home, env_file, warnings)
     chosen = _mode(mode, texts, warnings)
+    warnings += _strangers(home, chosen, texts)
     folder = _folder(home, chosen, texts)
     known = _daemon_says(folder)
     found = (*hosts, *_hosts(chosen, texts, known, warnings))
@@ -161,11 +163,38 @@ def _mode(asked: str | None, texts: Mapping[str, str], warnings: list[str]) -> M
     return Mode.PAPER
 
 
+def _strangers(home: Path, mode: Mode, texts: Mapping[str, str]) -> list[str]:
+    """A word about each daemon that runs here for another account: it may be the one that is meant."""
+    found = []
+    for journal in dict.fromkeys(_journal(home, each, texts) for each in Mode):
+        its = _daemon_says(journal.parent).get("mode", "")
+        if its not in ("", mode) and _is_held(journal.with_suffix(".lock")):
+            found.append(f"a daemon of {its} runs here, and this acts on {mode}. That account: --mode {its}")
+    return found
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a living process holds the lock (`bot.journal.locks`)."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def _journal(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
+    return home / (texts.get(PREFIX + "JOURNAL__PATH") or "var/{mode}/journal.sqlite").replace("{mode}", mode)
+
+
 def _folder(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
     """Where the journal lies, or would: the latch is beside it."""
-    return (
-        home / Path((texts.get(PREFIX + "JOURNAL__PATH") or "var/{mode}/journal.sqlite").replace("{mode}", mode)).parent
-    )
+    return _journal(home, mode, texts).parent
 
 
 def _daemon_says(folder: Path) -> dict[str, str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.clock import elapsed_s
-from bot.premises import account_lock
+from bot.journal.locks import hold
+from bot.premises import account_lock, tell_whereabouts
 from scripts.kill import latch, world
 from scripts.kill.plan import Verb
 
@@ -192,3 +193,18 @@ def test_without_a_key_the_daemon_is_stopped_all_the_same(
     assert "TESTNET_API_KEY is not to be had" in ended.stdout
     assert latched is (tmp_path / "var/testnet/halt.latch").exists()
     assert latched is ("latch closed" in ended.stdout)
+
+
+def test_a_daemon_of_another_account_that_runs_here_is_named(home: Path) -> None:
+    """Started with --mode beside an .env that says another one: "done" would be about the wrong account."""
+    journal = home / "var" / "mainnet" / "journal.sqlite"
+    journal.parent.mkdir()
+    tell_whereabouts(journal, "https://api.bybit.com", "mainnet", journal.with_name("halt.latch"))
+    (home / ".env").write_text("HEDGELOCK__MODE=paper\n")
+
+    assert () == found(home).warnings
+    with hold(journal.with_suffix(".lock"), "the journal"):
+        assert ["a daemon of mainnet runs here"] == [words[:29] for words in found(home).warnings]
+        key = "HEDGELOCK__BYBIT__MAINNET_API_"
+        (home / ".env").write_text(f"HEDGELOCK__MODE=mainnet\n{key}KEY=k\n{key}SECRET=s\n")
+        assert () == found(home).warnings
