@@ -89,7 +89,7 @@ class Watch:
             return False
         self._forgive(began_s, 2 * LOOK_S)  # to be let in and to be answered
         silent_s = elapsed_s() - self._heard_s
-        if silent_s < self._silence_s or (self._latch.state().closed and not self._is_undone):
+        if silent_s < self._silence_s or (self._is_latched() and not self._is_undone):
             return False  # once the latch is closed, nothing grows any more and a person has been called
         if self._kill("flatten", "--dry-run") == NOTHING_ON:
             self._say(f"silent for {silent_s:.0f} s, and nothing is on: nothing to do")
@@ -103,6 +103,13 @@ class Watch:
                 f"the kill switch ended with {code}: {self._verb} is not done; again in {self._silence_s:g} s, unless the daemon speaks"
             )
         return True
+
+    def _is_latched(self) -> bool:
+        """Whether the latch is seen: one that cannot be looked for, on a broken disk perhaps, is no reason to stand by."""
+        try:
+            return self._latch.path.exists()
+        except OSError:
+            return False
 
     def _say(self, words: str) -> None:
         """A terminal that is gone or a disk that is full under our log stops nothing."""

@@ -86,6 +86,12 @@ def watch(port: Port = None, env_file: EnvFile = None) -> None:
     loaded = launch.load_or_fail(env_file, web__port=port)
     launch.require_runnable(loaded)
     settings = loaded.settings
+    if not (settings.web.enabled and settings.web.port):
+        fail(
+            ExitCode.SETTINGS,
+            "the watch asks the dashboard, and cannot: a healthy daemon would be taken for a silent one",
+            "HEDGELOCK__WEB__ENABLED must be true, and HEDGELOCK__WEB__PORT the port that the daemon has, not 0",
+        )
     latch = Latch(settings.journal_path)
     try:
         kill = kill_switch(env_file, latch.path)

@@ -122,3 +122,15 @@ def test_a_daemon_on_an_address_of_version_six_is_found(monkeypatch: pytest.Monk
     result = CliRunner().invoke(app, ["rehedge", "--port", "9"])
 
     assert "no daemon answers at http://[::1]:9" in result.output
+
+
+@pytest.mark.parametrize("name", ["HEDGELOCK__WEB__ENABLED=false", "HEDGELOCK__WEB__PORT=0"])
+def test_a_daemon_that_cannot_be_heard_is_not_watched(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its silence would mean nothing: a healthy one would be frozen."""
+    monkeypatch.setenv(*name.split("="))
+    monkeypatch.setattr("bot.watch.Watch.run", lambda _: None)
+
+    result = CliRunner().invoke(app, ["watch"])
+
+    assert ExitCode.SETTINGS == result.exit_code
+    assert name.split("=")[0] in result.output

@@ -210,6 +210,17 @@ async def test_a_crowd_at_the_door_is_no_silence_of_the_daemon(open_desk: Open, 
     assert max(heard) < 1.0, heard
 
 
+def test_a_latch_that_nobody_can_look_for_is_not_taken_for_closed(tmp_path: Path) -> None:
+    """The daemon is right to think so; who stands in for a dead one is not."""
+    (tmp_path / "broken").write_text("where the folder was")
+    latch = Latch(tmp_path / "broken" / "journal.sqlite")
+    assert latch.state().closed
+
+    watch = Watch("http://127.0.0.1:1/", latch, verb="freeze", silence_s=0.0, tell=lambda _: None, kill=lambda *_: 1)
+
+    assert watch.look()
+
+
 def test_a_full_disk_under_its_own_words_keeps_it_from_nothing(tmp_path: Path) -> None:
     """What made the daemon silent may keep the watch from telling so."""
     ran: list[str] = []
