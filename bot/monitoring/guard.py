@@ -209,7 +209,7 @@ def _token_guard(token: str, verb_token: str | None) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if verb_token is not None and _is_verb(request):
-            shown = _shown(request, lockout, token, verb_token)
+            shown = _shown(request, lockout, verb_token, token)
             if not shown:
                 raise _unauthorised()
             if shown != verb_token:
@@ -217,7 +217,7 @@ def _token_guard(token: str, verb_token: str | None) -> Middleware:
             request[AUTHORISED] = True
             return await handler(request)
         # Who may operate may read: two scopes, one inside the other.
-        request[AUTHORISED] = not token or bool(_shown(request, lockout, token, verb_token))
+        request[AUTHORISED] = not token or bool(_shown(request, lockout, verb_token, token))
         if request[AUTHORISED] or request.path == "/" or request.path.startswith(OPEN_PATHS):
             return await handler(request)
         raise _unauthorised()
@@ -234,17 +234,22 @@ def _is_verb(request: web.Request) -> bool:
     return request.method == hdrs.METH_POST and request.path.startswith(VERB_PATHS)
 
 
-def _shown(request: web.Request, lockout: Lockout, *tokens: str | None) -> str:
-    """Which of these bearer tokens is shown, "" for none. A wrong one is held against its address; raises 429 while that is locked out."""
+def _shown(request: web.Request, lockout: Lockout, verb_token: str | None, token: str) -> str:
+    """Which of the two is shown as bearer, "" for none. A wrong one is held against its address; raises 429 while that is locked out.
+
+    A token that only operates is never locked out: no guess finds it, and whoever guesses from this machine has the operator's address.
+    """
     if not request.headers.get(hdrs.AUTHORIZATION, ""):
         return ""
+    if verb_token and verb_token != token and _is_shown(request, verb_token):
+        return verb_token
     address = request.remote or ""
     if lockout.locked(address, elapsed_s()):
         raise web.HTTPTooManyRequests(text="Too many wrong tokens; wait a minute.\n", headers={hdrs.RETRY_AFTER: "60"})
-    known = [token for token in tokens if token and _is_shown(request, token)]
-    if not known:
-        lockout.failed(address, elapsed_s())
-    return known[0] if known else ""
+    if token and _is_shown(request, token):
+        return token
+    lockout.failed(address, elapsed_s())
+    return ""
 
 
 def _is_shown(request: web.Request, token: str) -> bool:

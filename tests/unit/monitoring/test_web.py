@@ -324,6 +324,17 @@ async def test_guessing_is_stopped_after_five(open_desk: Open) -> None:
     assert (await desk.get("/health", Authorization=""))[0] == 200
 
 
+async def test_guesses_of_another_program_do_not_keep_the_operator_out(open_desk: Open) -> None:
+    """All that run on this machine share its address; who may operate may do so at any time."""
+    desk = await open_desk(verb_token=TOKEN + "-operates")
+
+    for n in range(6):
+        await desk.get("/api/v1/status", Authorization=f"Bearer guess{n}")
+
+    assert (await desk.get("/api/v1/status", Authorization=f"Bearer {TOKEN}-operates"))[0] == 200
+    assert (await desk.get("/api/v1/status", Authorization="Bearer guess"))[0] == 429
+
+
 async def test_a_view_that_fails_fails_alone(open_desk: Open) -> None:
     """The window may break; the server stands, says so, and shows nothing of the inside."""
     desk = await open_desk()
