@@ -102,8 +102,12 @@ class Desk:
         return VerbAnswer(accepted=True, text=f"{asked.verb.value}: under way, will leave {leaves}{trouble}")
 
     async def _resume(self, asked: OperatorAsked) -> VerbAnswer:
+        closing = self._latch.closing()
         if against := await self._preflight():
             return VerbAnswer(accepted=False, text="not resumed: " + "; ".join(against))
+        if self._latch.closing() not in (None, closing):  # by a hand that this resume did not know of
+            why = self._latch.state().reason
+            return VerbAnswer(accepted=False, text=f"not resumed: the latch was closed meanwhile ({why})")
         if self._engine.state.emergency is not None:
             return VerbAnswer(accepted=False, text="not resumed: an emergency is still being carried out")
         if self._latch.state().closed or self._engine.state.latched:

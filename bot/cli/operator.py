@@ -199,12 +199,15 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
     launch.require_runnable(loaded)
     launch.open_logs(loaded, quiet=True)
     latch = Latch(loaded.settings.journal_path)
-    if not latch.state().closed:
+    closing = latch.closing()
+    if closing is None:
         fail(ExitCode.FAILURE, f"no daemon answers at {base_url(loaded.settings)}, and the latch is open")
     if not reason.strip():
         fail(ExitCode.USAGE, "say why: --reason '...'")
     if against := asyncio.run(reasons_against(loaded.settings)):
         fail(ExitCode.ACCOUNT, "not lifted:", *against)
+    if latch.closing() not in (None, closing):
+        fail(ExitCode.MACHINE, f"not lifted: the latch was closed meanwhile ({latch.state().reason})")
     try:
         latch.lift("the command line", reason)
     except JournalFailed as failed:

@@ -22,6 +22,7 @@ __all__ = ["NAME", "Latch", "LatchState"]
 NAME = "halt.latch"
 HISTORY = "halt.history.jsonl"
 MOST_BYTES = 4096
+_UNREADABLE = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,17 @@ class Latch:
 
     def foreign(self) -> bool:
         """Whether it is closed, and not by this process: asked before every order leaves, so it is one call of the system."""
+        return self.closing() not in (None, self._own)
+
+    def closing(self) -> tuple[int, int] | None:
+        """Which closing of it this is, equal only to itself; None while it is open."""
         try:
             status = os.stat(self.path)
         except FileNotFoundError:
-            return False
+            return None
         except OSError:
-            return True
-        return (status.st_ino, status.st_mtime_ns) != self._own
+            return _UNREADABLE
+        return status.st_ino, status.st_mtime_ns
 
     def close(self, words: str) -> None:
         """Close it, on disk before this returns; `words` are its reason. Raises JournalFailed where the disk does not take it."""

@@ -20,6 +20,7 @@ from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
 from bot.verbs import Desk
+from scripts.kill import latch as kill_latch
 from tests.build import a_view
 from tests.unit.engine.desk import Desk as Engine
 
@@ -163,3 +164,23 @@ async def test_the_list_says_what_each_leaves(window: tuple[Office, str, aiohttp
     assert "flatten paper" == offers["flatten"]["confirm"]
     assert "0.27" == offers["flatten"]["leaves"]["delta_btc"].rstrip("0") or offers["flatten"]["leaves"]["delta_btc"]
     assert offers["pause"]["leaves"] is None
+
+
+@pytest.mark.parametrize("is_latched", [True, False])
+async def test_a_latch_that_is_closed_while_a_resume_is_looked_into_stays(is_latched: bool, tmp_path: Path) -> None:
+    """Somebody asked to go on, and before the preflight was through somebody else pulled the kill switch: with the same words, perhaps."""
+    office = Office(tmp_path)
+    if is_latched:
+        kill_latch.close([office.latch.path], "flatten", "kill switch: flatten")
+
+    async def preflight() -> list[str]:
+        kill_latch.close([office.latch.path], "flatten", "kill switch: flatten")
+        return []
+
+    office.desk._preflight = preflight
+    answer = await office.desk.ask(Verb.RESUME, reason="seen", confirm="", who="me", amount=None)
+
+    assert not answer.accepted
+    assert "closed meanwhile" in answer.text
+    assert office.latch.state().closed
+    assert 0 == len(office.inbox)
