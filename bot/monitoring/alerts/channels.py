@@ -6,7 +6,7 @@
 | Discord | with `wait=true` the stored message comes back with its id | Discord, Execute Webhook |
 | Slack | status 200 and the body `ok` | Slack, Sending messages using incoming webhooks |
 | webhook | any status from 200 to 299 | |
-| mail | the server took it for every receiver (RFC 5321, 250 after DATA) | |
+| mail | the server took it, and says for how many receivers (RFC 5321, 250 after DATA) | |
 
 Texts are sent as plain text: nothing in a message can become markup, a mention or a header. Redirects are not followed.
 """
@@ -208,23 +208,23 @@ class _Mail:
 
     async def send(self, message: Message) -> str:
         try:
-            await asyncio.to_thread(self._post, message)
+            taken = await asyncio.to_thread(self._post, message)
         except smtplib.SMTPAuthenticationError as error:
             raise NotDelivered(f"the server refused the password ({error.smtp_code})", again=False) from None
         except smtplib.SMTPResponseException as error:
             raise NotDelivered(f"answered {error.smtp_code}", again=error.smtp_code < 500) from None
         except (smtplib.SMTPException, OSError) as error:
             raise NotDelivered(type(error).__name__, again=True) from None
-        return f"taken for {len(self._address.receivers)} of {len(self._address.receivers)} receivers"
+        return f"taken for {taken} of {len(self._address.receivers)} receivers"
 
-    def _post(self, message: Message) -> None:
+    def _post(self, message: Message) -> int:
+        """For how many receivers it was taken; raises where for none. Sent again, it would come again to those who have it."""
         to = self._address
         with self._connected() as server:
             if to.password:
                 server.login(to.user, to.password)
             refused = server.send_message(_letter(message, to), to.sender, list(to.receivers))
-        if refused:
-            raise smtplib.SMTPRecipientsRefused(refused)
+        return len(to.receivers) - len(refused)
 
     def _connected(self) -> smtplib.SMTP:
         to, context = self._address, ssl.create_default_context()

@@ -21,8 +21,8 @@ class PostBox:
 
 
 @asynccontextmanager
-async def a_mail_server(*, refuse_data: int = 0) -> AsyncIterator[PostBox]:
-    """Takes letters; with `refuse_data` it answers every text with that code."""
+async def a_mail_server(*, refuse_data: int = 0, unknown: str = "") -> AsyncIterator[PostBox]:
+    """Takes letters, but for the receiver who is `unknown` here; with `refuse_data` it answers every text with that code."""
     box = PostBox()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -36,7 +36,11 @@ async def a_mail_server(*, refuse_data: int = 0) -> AsyncIterator[PostBox]:
         while line := (await reader.readline()).decode().strip():
             word = line[:4].upper()
             if word == "RCPT":
-                letter.receivers.append(line.partition("<")[2].partition(">")[0])
+                receiver = line.partition("<")[2].partition(">")[0]
+                if receiver == unknown:
+                    await say("550 nobody of that name")
+                    continue
+                letter.receivers.append(receiver)
             if word == "DATA":
                 await say("354 go on")
                 letter.text = (await reader.readuntil(b"\r\n.\r\n")).decode()

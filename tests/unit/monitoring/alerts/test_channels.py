@@ -122,6 +122,16 @@ async def test_a_letter_is_taken_for_every_receiver() -> None:
     assert "evil@there.example" not in post.letters[0].text.split("\r\n\r\n")[0]
 
 
+async def test_a_letter_that_one_of_two_receivers_got_is_not_sent_again_and_again() -> None:
+    """A mistyped address must not fill the other one's box; the proof says how many it reached."""
+    async with a_mail_server(unknown="b@there.example") as post:
+        url = f"mailto://127.0.0.1:{post.port}/?from=bot@here.example&to=a@there.example,b@there.example"
+        proof = await send(url, a_message())
+
+    assert "taken for 1 of 2 receivers" == proof
+    assert ["a@there.example"] == post.letters[0].receivers
+
+
 @pytest.mark.parametrize(("code", "again"), [(451, True), (550, False)])
 async def test_a_letter_that_is_refused_is_not_delivered(code: int, again: bool) -> None:
     """Not now is worth another try; never is not."""
