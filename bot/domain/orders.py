@@ -100,8 +100,10 @@ _TABLE: dict[OrderState, dict[Signal, OrderState]] = {
     },
     # Two Filled rows may arrive, the second after a lost cancel race (Bybit: websocket/private/order).
     _S.FILLED: dict.fromkeys((_N.ACCEPTED, _N.NO_ANSWER, *_LIVE), _S.FILLED),
-    _S.CANCELLED: dict.fromkeys((_N.ACCEPTED, _N.NO_ANSWER, *_LIVE), _S.CANCELLED),
-    _S.REFUSED: {_N.REFUSED: _S.REFUSED, _N.NO_ANSWER: _S.REFUSED},
+    # The row that it was rejected may overtake the answer that refuses it, or follow it: one end, told twice.
+    _S.CANCELLED: dict.fromkeys((_N.ACCEPTED, _N.REFUSED, _N.NO_ANSWER, *_LIVE), _S.CANCELLED),
+    # Seen on the book or filled, it was no refusal: what was sent in its place is one order too many, and a person must look.
+    _S.REFUSED: dict.fromkeys((_N.REFUSED, _N.NO_ANSWER, _N.SEEN_CANCELLED), _S.REFUSED),
     _S.ABSENT: {_N.PROVED_ABSENT: _S.ABSENT, _N.NO_ANSWER: _S.ABSENT, _N.SEEN_CANCELLED: _S.ABSENT},
 }
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from bot.domain.account import Execution
 from bot.domain.commands import PlaceOrder
+from bot.domain.errors import IllegalStep
 from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO, average
 from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, TimeInForce, next_state, signal_of_status
@@ -81,7 +82,10 @@ class OurOrder:
         return average(self.executed_value, self.executed)
 
     def hear(self, signal: Signal, now_ms: int, reason: str = "") -> None:
-        """Move along the table; raises IllegalStep for a pair that cannot be. What an ended order hears again is no news."""
+        """Move along the table; raises IllegalStep for a pair that cannot be, and for a refused order that has traded. What an ended order
+        hears again is no news."""
+        if self.reported and (signal is Signal.REFUSED or self.state is OrderState.REFUSED):
+            raise IllegalStep("an order that was refused cannot have traded")
         before, self.state = self.state, next_state(self.state, signal)
         if self.state is before and self.has_ended:
             return  # a list that lags still shows it as open
@@ -120,8 +124,8 @@ class Blotter:
         signal = signal_of_status(row.status)
         if ours is None or signal is None:
             return
-        ours.hear(signal, now_ms, _why(row))
         ours.reported = max(ours.reported, row.filled_qty)
+        ours.hear(signal, now_ms, _why(row))
         self._file(ours)
 
     def completed(self, execution: Execution) -> Execution:

@@ -179,6 +179,35 @@ def test_only_the_venues_own_no_counts_against_a_hedge(verdict: Verdict, code: i
     assert (desk.state.instrument_ms is None) == bool(refusals)
 
 
+REFUSED_AND_SEEN = [
+    # the row of an order that was refused   | mode
+    ("Rejected", "0", Mode.TRADING),
+    ("Cancelled", "0", Mode.TRADING),
+    ("Cancelled", "0.1", Mode.HALTED),
+    ("New", "0", Mode.HALTED),
+    ("PartiallyFilled", "0.1", Mode.HALTED),
+    ("Filled", "0.162", Mode.HALTED),
+]
+
+
+@pytest.mark.parametrize(("status", "filled", "mode"), REFUSED_AND_SEEN)
+@pytest.mark.parametrize("row_first", [False, True], ids=["answer first", "row first"])
+def test_a_refusal_that_a_row_repeats_is_no_news_and_one_that_a_row_belies_halts(
+    status: str, filled: str, mode: Mode, row_first: bool
+) -> None:
+    """The row that it was rejected may come before or after the answer. One that stood on the book, or traded, was not refused at all."""
+    desk = Desk()
+    desk.start()
+    order = desk.orders[0]
+    row = OrderSeen(order=a_row(order, status, filled))
+    refusal = OrderAnswered(order_link_id=order.order_link_id, verdict=Verdict.REFUSED, code=110007, reason="margin")
+
+    for fact in (row, refusal) if row_first else (refusal, row):
+        desk.hear(fact)
+
+    assert mode is desk.state.mode
+
+
 def test_no_answer_is_not_a_refusal() -> None:
     """Not found, twice, before the lease has ended proves nothing; afterwards, with legs that agree, it does."""
     desk = Desk()
