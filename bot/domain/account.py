@@ -134,7 +134,10 @@ class Coin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
-    """Account totals in USD and the coins. Rates are fractions (0.05 = 5 %); None where the venue says nothing."""
+    """Account totals in USD and the coins. Rates are fractions (0.05 = 5 %); None where the venue says nothing.
+
+    `unread` names coins that are there and whose figures cannot be read: nobody's here, or there would be no wallet.
+    """
 
     coins: tuple[Coin, ...]
     total_equity: Decimal
@@ -144,6 +147,7 @@ class Wallet:
     maintenance_margin: Decimal | None
     im_rate: Decimal | None
     mm_rate: Decimal | None
+    unread: tuple[str, ...] = ()
 
     def coin(self, name: str) -> Coin | None:
         """The coin's row, or None where the venue left it out."""
@@ -175,7 +179,8 @@ class AccountReading:
     """One validated reading of the whole account, taken in this order: executions, legs, orders, wallet, executions again, cash.
 
     Both legs are always present: a reply without both rows is not an observation and never gets here. `cash` are the transaction log's
-    rows since the moment asked for, oldest first; None where they were not asked for or the log could not be read.
+    rows since the moment asked for, oldest first; None where they were not asked for or the log could not be read. `unread` says of each
+    row that was left out because it cannot be read what it was and why: legs and the coins that matter are never among them.
     """
 
     asked_ms: int
@@ -185,3 +190,4 @@ class AccountReading:
     executions: tuple[Execution, ...]
     wallet: Wallet
     cash: tuple[CashRow, ...] | None = None
+    unread: tuple[str, ...] = ()

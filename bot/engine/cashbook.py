@@ -106,7 +106,8 @@ class CashBook:
             seen.logged += row.funding or ZERO
 
     def compare(self, wallet: Wallet, asked_ms: int, shown_ms: int) -> None:
-        """A reading with the log showed this wallet; every row it brought is booked. A coin that a whole wallet omits is zero.
+        """A reading with the log showed this wallet; every row it brought is booked. A coin that a whole wallet omits is zero; one that is
+        there and cannot be read is not known, and begins anew when it can.
 
         While a row is so young that a wallet may not show it yet, dated from `shown_ms` on, a difference is no evidence: trades of one
         size, each shown late, would look like one difference that stays.
@@ -115,6 +116,10 @@ class CashBook:
         for name in {*self.coins, *(coin.coin for coin in wallet.coins)}:
             row = wallet.coin(name)
             book = self.coins.setdefault(name, CoinBook())
+            if name in wallet.unread:
+                book.start = None
+                book.drop_rumour()
+                continue
             book.wallet = row.wallet if row else ZERO
             start = book.wallet - book.changes
             if (book.start is not None and _same(name, start, book.start)) or book.newest_ms >= shown_ms:

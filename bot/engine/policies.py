@@ -39,6 +39,7 @@ class Difference(Enum):
     WALLET_UNEXPLAINED = "no row of the transaction log explains the wallet"
     FUNDING_UNTOLD = "a settlement that no execution told"
     LOG_UNREAD = "the transaction log cannot be read"
+    ROW_UNREAD = "a row of the venue's cannot be read and is left out"
 
 
 class Rule(NamedTuple):
@@ -60,6 +61,7 @@ POLICIES: dict[Difference, Rule] = {
     Difference.WALLET_UNEXPLAINED: Rule(Policy.ADOPT, "warning"),
     Difference.FUNDING_UNTOLD: Rule(Policy.ADOPT, "warning"),
     Difference.LOG_UNREAD: Rule(Policy.IGNORE, "warning"),
+    Difference.ROW_UNREAD: Rule(Policy.IGNORE, "warning"),
 }
 
 OF_KIND = {

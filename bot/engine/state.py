@@ -232,6 +232,10 @@ class State:
     """Open orders of another hand, by orderId, as the last reading showed them."""
     foreign_news: tuple[OrderRow, ...] = ()
     """Those that the reading before did not show."""
+    unread: frozenset[str] = frozenset()
+    """What the last reading left out because it cannot be read."""
+    unread_news: tuple[str, ...] = ()
+    """What of it the reading before did not leave out."""
 
     loan: LoanBook = field(default_factory=LoanBook)
 

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.domain import names
 from bot.domain.clock import Clock, wall_ms
 from bot.domain.commands import ReadLoan
 from bot.domain.errors import HedgeLockError, Refused
@@ -102,8 +101,7 @@ class Inspector:
 
     async def _newest_order(self) -> tuple[OrderRow | None, float]:
         """The last order with a HedgeLock's name, and its age in market seconds; what is older than a day is nobody's any more."""
-        named = [row for row in await self._reader.read_newest_orders() if names.parsed(row.order_link_id)]
-        newest = max(named, key=lambda row: row.created_ms, default=None)
+        newest = max(await self._reader.read_newest_orders(), key=lambda row: row.created_ms, default=None)
         age_ms = self._clock.now_ms() - newest.created_ms if newest else 0
         return (newest if age_ms < DAY_MS else None), age_ms / 1000
 

@@ -36,8 +36,14 @@ __all__ = ["PrivateStream"]
 _TOPICS = ("order", "execution", "position", "wallet")
 
 
+class _OwnerWire(msgspec.Struct):
+    symbol: str
+    category: str = ""
+
+
 class PrivateStream:
-    """The private stream of one contract. `server_ms` is the venue's own time, for the signature's expiry."""
+    """The private stream of one contract. `server_ms` is the venue's own time, for the signature's expiry; a wallet whose row of one of
+    `coins` cannot be read is none."""
 
     def __init__(
         self,
@@ -46,10 +52,11 @@ class PrivateStream:
         credentials: Credentials,
         server_ms: Callable[[], int],
         patience: Patience,
+        coins: tuple[str, ...] = ("BTC", "USDT"),
         spot_symbols: tuple[str, ...] = ("BTCUSDT", "BTCUSDC"),
     ) -> None:
         self._symbol = symbol
-        self._spot_symbols = spot_symbols
+        self._coins, self._spot_symbols = coins, spot_symbols
         self._credentials = credentials
         self._server_ms = server_ms
         self._patience = patience
@@ -142,24 +149,25 @@ class PrivateStream:
         return events
 
     def _order(self, raw: msgspec.Raw) -> Event | None:
-        row = decode(raw, OrderWire, "order")
-        return OrderSeen(order=order_row(row)) if self._is_ours(row.category, row.symbol) else None
+        return OrderSeen(order=order_row(decode(raw, OrderWire, "order"))) if self._is_ours(raw, "order") else None
 
     def _execution(self, raw: msgspec.Raw) -> Event | None:
-        row = decode(raw, ExecutionWire, "execution")
-        if row.category == "spot" and row.symbol in self._spot_symbols:
-            return ExecutionSeen(execution=execution(row))
-        return ExecutionSeen(execution=execution(row)) if self._is_ours(row.category, row.symbol) else None
+        if not self._is_ours(raw, "execution", self._spot_symbols):
+            return None
+        return ExecutionSeen(execution=execution(decode(raw, ExecutionWire, "execution")))
 
     def _position(self, raw: msgspec.Raw) -> Event | None:
-        row = decode(raw, PositionWire, "position")
-        return LegSeen(row=leg_row(row)) if self._is_ours(row.category, row.symbol) else None
+        return LegSeen(row=leg_row(decode(raw, PositionWire, "position"))) if self._is_ours(raw, "position") else None
 
     def _wallet(self, raw: msgspec.Raw) -> Event | None:
-        return WalletSeen(wallet=wallet(decode(raw, WalletWire, "wallet")))
+        return WalletSeen(wallet=wallet(decode(raw, WalletWire, "wallet"), self._coins))
 
-    def _is_ours(self, category: str, symbol: str) -> bool:
-        if category == "linear" and symbol == self._symbol:
+    def _is_ours(self, raw: msgspec.Raw, kind: str, spot_symbols: tuple[str, ...] = ()) -> bool:
+        """Whether a row is of our contract; nothing else is asked of another's. Raises BadRow(kind)."""
+        owner = decode(raw, _OwnerWire, kind)
+        if (owner.category == "linear" and owner.symbol == self._symbol) or (
+            owner.category == "spot" and owner.symbol in spot_symbols
+        ):
             return True
         self._desk.foreign += 1
         return False

@@ -16,6 +16,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
+from bot.domain import names
 from bot.domain.account import AccountFacts, AccountReading, CashRow, Execution
 from bot.domain.clock import Clock
 from bot.domain.commands import ReadAccount, ReadHistory, SeekOrder
@@ -29,7 +30,7 @@ from bot.exchange.rest import Ask, Rest
 from bot.exchange.retry import ask_again
 from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, Page
-from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row
+from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row, readable, said
 
 __all__ = ["Reader"]
 
@@ -79,14 +80,18 @@ class Reader:
         return HistoryRead(instrument=about, bars=bars, funding=funding)
 
     async def read_account(self, command: ReadAccount) -> AccountRead:
-        """The whole account, read in an order that cannot miss an execution between two pages. Raises Unavailable, Refused."""
+        """The whole account, read in an order that cannot miss an execution between two pages. Raises Unavailable, Refused.
+
+        Legs and wallet are whole or there is no reading. A row of another symbol is passed over. An execution, order or line of the log
+        that cannot be read is left out and named: it may stay odd, and blind us as long; what it did shows in legs and wallet.
+        """
         async with self._deadline("account"):
-            asked_ms = self._clock.now_ms()
-            before = await self._executions_since(command.executions_since_ms, asked_ms)
+            asked_ms, unread = self._clock.now_ms(), list[str]()
+            before = await self._executions_since(command.executions_since_ms, asked_ms, unread)
             long, short = await self._parsed(
                 Ask.POSITIONS, self._of_symbol(), lambda page: wire_rest.both_legs(page, self._symbol)
             )
-            orders = await self._open_orders()
+            orders = await self._open_orders(unread)
             wallet = await self._parsed(
                 Ask.WALLET,
                 {"accountType": "UNIFIED"},
@@ -96,9 +101,9 @@ class Reader:
             since_ms = command.executions_since_ms
             overlap_ms = int(_OVERLAP_S * 1000 * self._clock.rate)
             newest_ms = max((row.exec_ms for row in before), default=since_ms)  # by the venue's own clock
-            after = await self._executions_since(max(since_ms, newest_ms - overlap_ms), asked_ms)
+            after = await self._executions_since(max(since_ms, newest_ms - overlap_ms), asked_ms, unread)
             facts = await self.read_facts() if command.with_facts else None
-            cash = await self._cash_since(command.cash_since_ms, asked_ms)
+            cash = await self._cash_since(command.cash_since_ms, asked_ms, unread)
         reading = AccountReading(
             asked_ms=asked_ms,
             long=long,
@@ -107,6 +112,7 @@ class Reader:
             executions=_once_each([*before, *after]),
             wallet=wallet,
             cash=cash,
+            unread=tuple(dict.fromkeys([*unread, *(f"wallet: {coin}" for coin in wallet.unread)])),
         )
         return AccountRead(reading=reading, facts=facts)
 
@@ -132,16 +138,19 @@ class Reader:
             order = await self._named_order(Ask.OPEN_ORDERS, named, command.order_link_id)
             if order is None:
                 order = await self._named_order(Ask.ORDER_HISTORY, named, command.order_link_id)
-            rows = await self._walk(Ask.EXECUTIONS, {**named, "limit": 100}, _execution_of)
+            found = await self._walk(Ask.EXECUTIONS, {**named, "limit": 100})
+        rows = _parsed_or_unavailable(lambda: [_execution_of(raw) for raw in found])
         if any(row.order_link_id != command.order_link_id for row in rows):
             raise Unavailable("EXECUTIONS: rows of another order where one was asked for")
         return OrderSought(order_link_id=command.order_link_id, order=order, executions=_once_each(rows))
 
     async def read_newest_orders(self) -> tuple[OrderRow, ...]:
-        """Open orders, and a page of those that have ended, whoever placed them. Raises Unavailable, Refused."""
-        page = await self._page(Ask.ORDER_HISTORY, {**self._of_symbol(), "limit": 50})
-        ended = _parsed_or_unavailable(lambda: [_order_of(raw) for raw in page.rows])
-        return (*ended, *await self._open_orders())
+        """Open orders, and a page of those that have ended, that bear a HedgeLock's name. Raises Unavailable, Refused."""
+        ended = await self._page(Ask.ORDER_HISTORY, {**self._of_symbol(), "limit": 50})
+        still_open = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50})
+        return _parsed_or_unavailable(
+            lambda: tuple(_order_of(raw) for raw in (*ended.rows, *still_open) if _is_of_a_hedgelock(raw))
+        )
 
     async def read_instrument(self) -> Instrument:
         """The contract's filters. Raises Unavailable, Refused."""
@@ -184,42 +193,46 @@ class Reader:
             )  # never startTime alone: that is an error here (Bybit: market/history-fund-rate)
         raise Unavailable(f"FUNDING_HISTORY: no end after {MAX_PAGES} pages")
 
-    async def _executions_since(self, since_ms: int, now_ms: int) -> list[Execution]:
+    async def _executions_since(self, since_ms: int, now_ms: int, unread: list[str]) -> list[Execution]:
         """Executions from `since_ms` on, windows of under seven days walked one after another. 0 or less: the last seven days."""
         start_ms = since_ms if since_ms > 0 else now_ms - WINDOW_MS
         rows: list[Execution] = []
         while True:
             window = {"startTime": start_ms, "endTime": start_ms + WINDOW_MS, "limit": 100}
-            rows += await self._walk(Ask.EXECUTIONS, {**self._of_symbol(), **window}, _execution_of)
+            found = await self._walk(Ask.EXECUTIONS, {**self._of_symbol(), **window})
+            rows += self._readable(found, _execution_of, unread)
             start_ms += WINDOW_MS + 1
             if start_ms > now_ms:
                 return rows
 
-    async def _cash_since(self, since_ms: int | None, now_ms: int) -> tuple[CashRow, ...] | None:
+    async def _cash_since(self, since_ms: int | None, now_ms: int, unread: list[str]) -> tuple[CashRow, ...] | None:
         """The transaction log's rows from `since_ms` on, oldest first, each once. None where it cannot be read: a reading counts without.
 
         Asked for in windows that name both ends: with one end alone the venue answers for a single day (Bybit: account/transaction-log).
         """
         if since_ms is None:
             return None
-        rows: list[CashRow] = []
+        rows: list[msgspec.Raw] = []
+        odd: list[str] = []
         try:
             async with _Deadline(self._patience.cash_deadline_s, "transaction log"):
                 for start_ms in range(since_ms, now_ms + 1, WINDOW_MS + 1):
                     window = {"startTime": start_ms, "endTime": start_ms + WINDOW_MS, "limit": 50}
                     asked = {"accountType": "UNIFIED", **window}
-                    rows += await self._walk(Ask.TRANSACTION_LOG, asked, cash_row, category="")
+                    rows += await self._walk(Ask.TRANSACTION_LOG, asked, category="")
+            found = readable(rows, cash_row, odd)
+            if odd and not found:
+                raise Unavailable(f"not one of {len(rows)} rows makes sense: {odd[0]}")
         except (Unavailable, Refused) as error:
             _log.warning("the transaction log could not be read", why=str(error), once="transaction log")
             return None
-        unique = {row.row_id: row for row in reversed(rows)}  # the venue lists the newest first
+        unread += odd
+        unique = {row.row_id: row for row in reversed(found)}  # the venue lists the newest first
         return tuple(sorted(unique.values(), key=lambda row: row.at_ms))
 
-    async def _open_orders(self) -> tuple[OrderRow, ...]:
-        rows = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50}, _order_of)
-        if any(row.symbol != self._symbol for row in rows):
-            raise Unavailable("OPEN_ORDERS: rows of another symbol")
-        return tuple({row.order_id: row for row in rows}.values())
+    async def _open_orders(self, unread: list[str]) -> tuple[OrderRow, ...]:
+        found = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50})
+        return tuple({row.order_id: row for row in self._readable(found, _order_of, unread)}.values())
 
     async def _named_order(self, question: Ask, named: Params, order_link_id: str) -> OrderRow | None:
         page = await self._page(question, named)
@@ -228,15 +241,13 @@ class Reader:
             raise Unavailable(f"{question.name}: rows of another order where one was asked for")
         return max(rows, key=lambda row: row.updated_ms, default=None)
 
-    async def _walk(
-        self, question: Ask, params: Params, read: Callable[[msgspec.Raw], T], *, category: str = "linear"
-    ) -> list[T]:
+    async def _walk(self, question: Ask, params: Params, *, category: str = "linear") -> list[msgspec.Raw]:
         """Every row of every page. A cursor that is empty, or a page without rows, ends it (Bybit gives cursors even on the last page)."""
-        rows: list[T] = []
+        rows: list[msgspec.Raw] = []
         cursor = ""
         for _ in range(MAX_PAGES):
             page = await self._page(question, {**params, "cursor": cursor} if cursor else params, category=category)
-            rows += _parsed_or_unavailable(lambda page=page: [read(raw) for raw in page.rows])  # type: ignore[misc]
+            rows += page.rows
             if not page.rows or not page.next_page_cursor or page.next_page_cursor == cursor:
                 return rows
             cursor = page.next_page_cursor
@@ -252,6 +263,12 @@ class Reader:
 
     async def _answer(self, question: Ask, params: Params) -> Envelope:
         return await ask_again(lambda: self._rest.ask(question, params), rng=self._rng, patience=self._patience)
+
+    def _readable(self, rows: list[msgspec.Raw], read: Callable[[msgspec.Raw], T], unread: list[str]) -> list[T]:
+        """Those of our symbol that can be read; the others were not asked for, or are named in `unread`. Raises Unavailable for no rows."""
+        return _parsed_or_unavailable(
+            lambda: readable((raw for raw in rows if said(raw, "symbol", "list") in ("", self._symbol)), read, unread)
+        )
 
     def _of_symbol(self) -> dict[str, object]:
         return {"category": "linear", "symbol": self._symbol}
@@ -288,6 +305,10 @@ def _parsed_or_unavailable(read: Callable[[], T]) -> T:
 
 def _execution_of(raw: msgspec.Raw) -> Execution:
     return execution(decode(raw, ExecutionWire, "execution"))
+
+
+def _is_of_a_hedgelock(raw: msgspec.Raw) -> bool:
+    return names.parsed(said(raw, "orderLinkId", "order")) is not None
 
 
 def _order_of(raw: msgspec.Raw) -> OrderRow:

@@ -18,7 +18,7 @@ from bot.domain.events import Bar, FundingPoint
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.money import ZERO, BadNumber, amount, maybe_amount, text
-from bot.exchange.wire_rows import BadRow, PositionWire, WalletWire, decode, leg_row, millis, positive, wallet
+from bot.exchange.wire_rows import BadRow, PositionWire, WalletWire, decode, leg_row, millis, positive, said, wallet
 from bot.exchange.wire_stream import bar
 
 __all__ = [
@@ -205,9 +205,11 @@ def _funding_point(row: _FundingWire, symbol: str) -> FundingPoint:
 
 
 def _positions(found: Page, symbol: str) -> list[PositionWire]:
-    rows = [decode(raw, PositionWire, "position") for raw in found.rows]
+    """The rows of this symbol. A row of another one, which was not asked for, is not looked at."""
+    ours = (raw for raw in found.rows if said(raw, "symbol", "position") in ("", symbol))
+    rows = [decode(raw, PositionWire, "position") for raw in ours]
     if any(row.symbol != symbol for row in rows):
-        raise BadRow("position", f"a row of another symbol where {symbol!r} was asked for")
+        raise BadRow("position", f"a row of no symbol where {symbol!r} was asked for")
     return rows
 
 
@@ -230,14 +232,14 @@ def both_legs(found: Page, symbol: str) -> tuple[LegRow, LegRow]:
 
 
 def unified_wallet(found: Page, *, must_hold: tuple[str, ...], may_hold: tuple[str, ...]) -> Wallet:
-    """The wallet, complete. Raises BadRow("wallet") without a row for each of `must_hold`.
+    """The wallet, complete. Raises BadRow("wallet") without a row for each of `must_hold`, and where one of a named coin is unreadable.
 
     Bybit leaves out coins of which there is neither asset nor debt (Bybit: account/wallet-balance), so inside this whole and valid reply a
     missing coin of `may_hold` is an observed zero, and is written as one.
     """
     if len(found.rows) != 1:
         raise BadRow("wallet", f"{len(found.rows)} accounts where one was asked for")
-    seen = wallet(decode(found.rows[0], WalletWire, "wallet"))
+    seen = wallet(decode(found.rows[0], WalletWire, "wallet"), (*must_hold, *may_hold))
     missing = [coin for coin in must_hold if seen.coin(coin) is None]
     if missing:
         raise BadRow("wallet", f"no row for {', '.join(missing)}")
@@ -306,8 +308,8 @@ def account_facts(
 
 def _fee_rates(fees: Page | None, symbol: str) -> tuple[Decimal | None, Decimal | None]:
     for raw in fees.rows if fees else ():
-        row = decode(raw, _FeeWire, "fee rate")
-        if row.symbol == symbol:
+        if said(raw, "symbol", "fee rate") == symbol:
+            row = decode(raw, _FeeWire, "fee rate")
             try:
                 return maybe_amount(row.taker_fee_rate, "takerFeeRate"), maybe_amount(
                     row.maker_fee_rate, "makerFeeRate"

@@ -7,7 +7,7 @@ missing where it must not be is an error, never a zero.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any, Literal, TypeVar, cast
 
@@ -31,6 +31,8 @@ __all__ = [
     "millis",
     "order_row",
     "positive",
+    "readable",
+    "said",
     "wallet",
 ]
 
@@ -47,7 +49,7 @@ class BadRow(ValueError):
 
 def clipped(raw: bytes | str | msgspec.Raw) -> str:
     """A short, printable sample of something unusable."""
-    text = raw if isinstance(raw, str) else bytes(raw[:SAMPLE_CHARS]).decode("utf-8", "backslashreplace")
+    text = raw if isinstance(raw, str) else bytes(raw)[:SAMPLE_CHARS].decode("utf-8", "backslashreplace")
     return "".join(sign if sign.isprintable() else "?" for sign in text[:SAMPLE_CHARS])
 
 
@@ -68,6 +70,23 @@ def decode(raw: str | bytes | msgspec.Raw, shape: type[T], kind: str, *, strict:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRow(kind, str(error)[:SAMPLE_CHARS]) from None
+
+
+def said(raw: msgspec.Raw, field: str, kind: str) -> str:
+    """What one field says, of a row that may be none of our business; "" where it says nothing. Raises BadRow(kind) for what is no row."""
+    word = decode(raw, dict[str, Any], kind).get(field)
+    return word if isinstance(word, str) else ""
+
+
+def readable(rows: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], T], left_out: list[str]) -> list[T]:
+    """What the rows say that can be read; why the others cannot is added to `left_out`, with a sample of each."""
+    found: list[T] = []
+    for raw in rows:
+        try:
+            found.append(read(raw))
+        except BadRow as error:
+            left_out.append(f"{error} in {clipped(raw)}")
+    return found
 
 
 def _guarded(kind: str, build: Callable[[], T]) -> T:
@@ -114,6 +133,11 @@ def millis(raw: str | int | None, field: str) -> int:
     return moment
 
 
+def _seq(said: int | None) -> int:
+    """A cross sequence; -1: the venue does not say."""
+    return -1 if said is None else said
+
+
 def _side(raw: str) -> Side:
     if raw not in ("Buy", "Sell"):
         raise BadNumber(f"side: {raw!r} is neither Buy nor Sell")
@@ -133,13 +157,13 @@ class ExecutionWire(msgspec.Struct, rename="camel"):
     exec_price: str
     exec_fee: str
     exec_time: str
-    order_id: str = ""
-    order_link_id: str = ""
+    order_id: Blank = None
+    order_link_id: Blank = None
     fee_currency: Blank = None
     closed_size: Blank = None
-    is_maker: bool = False
-    seq: int = -1
-    category: str = ""
+    is_maker: bool | None = None
+    seq: int | None = None
+    category: Blank = None
     extra_fees: Any = ""
 
 
@@ -166,17 +190,17 @@ def _execution(row: ExecutionWire, category: str) -> Execution:
         exec_id=row.exec_id,
         kind=kind,
         symbol=row.symbol,
-        order_id=row.order_id,
-        order_link_id=row.order_link_id,
+        order_id=row.order_id or "",
+        order_link_id=row.order_link_id or "",
         side=_side(row.side),
         qty=_not_negative(row.exec_qty, "execQty"),
         price=_not_negative(row.exec_price, "execPrice"),
         fee=amount(row.exec_fee, "execFee") + _extra_fees(row.extra_fees, currency),
         fee_currency=currency,
         closed_qty=maybe_amount(row.closed_size, "closedSize") or ZERO,
-        is_maker=row.is_maker,
+        is_maker=bool(row.is_maker),
         exec_ms=millis(row.exec_time, "execTime"),
-        seq=row.seq,
+        seq=_seq(row.seq),
         category=category,
         raw_kind=row.exec_type,
     )
@@ -206,16 +230,15 @@ class OrderWire(msgspec.Struct, rename="camel"):
     order_status: str
     qty: str
     cum_exec_qty: str
-    order_link_id: str = ""
-    position_idx: int = 0
-    reduce_only: bool = False
+    order_link_id: Blank = None
+    position_idx: int | None = None
+    reduce_only: bool | None = None
     price: Blank = None
     avg_price: Blank = None
     reject_reason: Blank = None
     cancel_type: Blank = None
     created_time: Blank = None
     updated_time: Blank = None
-    category: str = ""
 
 
 def order_row(row: OrderWire) -> OrderRow:
@@ -224,11 +247,11 @@ def order_row(row: OrderWire) -> OrderRow:
         "order",
         lambda: OrderRow(
             order_id=row.order_id,
-            order_link_id=row.order_link_id,
+            order_link_id=row.order_link_id or "",
             symbol=row.symbol,
             side=_side(row.side),
-            position_idx=row.position_idx,
-            reduce_only=row.reduce_only,
+            position_idx=row.position_idx or 0,
+            reduce_only=bool(row.reduce_only),
             status=row.order_status,
             qty=_not_negative(row.qty, "qty"),
             filled_qty=_not_negative(row.cum_exec_qty, "cumExecQty"),
@@ -259,10 +282,9 @@ class PositionWire(msgspec.Struct, rename="camel"):
     leverage: Blank = None
     unrealised_pnl: Blank = None
     position_mm: Blank = msgspec.field(default=None, name="positionMM")
-    adl_rank_indicator: int = 0
-    seq: int = -1
+    adl_rank_indicator: int | None = None
+    seq: int | None = None
     updated_time: Blank = None
-    category: str = ""
 
 
 _SIDE_OF_LEG = {Leg.LONG: "Buy", Leg.SHORT: "Sell"}
@@ -290,8 +312,8 @@ def _leg_row(row: PositionWire, leg: Leg) -> LegRow:
         leverage=_price(row.leverage, "leverage"),
         unrealised=maybe_amount(row.unrealised_pnl, "unrealisedPnl"),
         maintenance_margin=maybe_amount(row.position_mm, "positionMM"),
-        adl_rank=row.adl_rank_indicator,
-        seq=row.seq,
+        adl_rank=row.adl_rank_indicator or 0,
+        seq=_seq(row.seq),
         updated_ms=millis(row.updated_time, "updatedTime"),
     )
 
@@ -305,14 +327,14 @@ class CoinWire(msgspec.Struct, rename="camel"):
     spot_borrow: Blank = None
     unrealised_pnl: Blank = None
     accrued_interest: Blank = None
-    collateral_switch: bool = False
-    margin_collateral: bool = False
+    collateral_switch: bool | None = None
+    margin_collateral: bool | None = None
 
 
 class WalletWire(msgspec.Struct, rename="camel"):
     account_type: str
     total_equity: str
-    coin: list[CoinWire]
+    coin: list[msgspec.Raw]
     total_margin_balance: Blank = None
     total_available_balance: Blank = None
     total_initial_margin: Blank = None
@@ -321,16 +343,32 @@ class WalletWire(msgspec.Struct, rename="camel"):
     account_mm_rate: Blank = msgspec.field(default=None, name="accountMMRate")
 
 
-def wallet(row: WalletWire) -> Wallet:
-    """The unified account. A coin row whose numbers are all blank says nothing about the coin and is left out. Raises BadRow."""
-    return _guarded("wallet", lambda: _wallet(row))
+def wallet(row: WalletWire, needed: tuple[str, ...]) -> Wallet:
+    """The unified account. Raises BadRow, also for a row of a `needed` coin that cannot be read whole. Of any other coin such a row (an
+    airdrop's, say) costs nothing but itself, and one whose numbers are all blank says nothing."""
+    return _guarded("wallet", lambda: _wallet(row, needed))
 
 
-def _wallet(row: WalletWire) -> Wallet:
+def _wallet(row: WalletWire, needed: tuple[str, ...]) -> Wallet:
     if row.account_type != "UNIFIED":
         raise BadNumber(f"accountType: {row.account_type!r} is not UNIFIED")
+    coins: list[Coin] = []
+    unread: list[str] = []
+    for raw in row.coin:
+        name = said(raw, "coin", "wallet")
+        if not name:
+            raise BadNumber("coin: a row that names none may be of any")
+        try:
+            coin = decode(raw, CoinWire, "wallet")
+            if name in needed or coin.wallet_balance or coin.equity or coin.borrow_amount:
+                coins.append(_coin(coin))
+        except (BadRow, BadNumber):
+            if name in needed:
+                raise
+            unread.append(name)
     return Wallet(
-        coins=tuple(_coin(coin) for coin in row.coin if coin.wallet_balance or coin.equity or coin.borrow_amount),
+        coins=tuple(coins),
+        unread=tuple(unread),
         total_equity=amount(row.total_equity, "totalEquity"),
         margin_balance=maybe_amount(row.total_margin_balance, "totalMarginBalance"),
         available=maybe_amount(row.total_available_balance, "totalAvailableBalance"),
@@ -353,5 +391,5 @@ def _coin(row: CoinWire) -> Coin:
         accrued_interest=maybe_amount(row.accrued_interest, f"{row.coin}.accruedInterest") or ZERO,
         usd_value=amount(row.usd_value, f"{row.coin}.usdValue"),
         # The stream's page and the REST page give the two switches opposite meanings; a coin counts when both are on.
-        is_collateral=row.collateral_switch and row.margin_collateral,
+        is_collateral=bool(row.collateral_switch and row.margin_collateral),
     )

@@ -53,6 +53,23 @@ def a_begun_book(usdt: str = "1000") -> CashBook:
     return book
 
 
+def test_a_coin_that_cannot_be_read_is_not_gone_and_speaks_against_nothing() -> None:
+    """An airdrop whose figures turn blank: a zero would be money that left unexplained, told as such and perhaps halted on."""
+    book, drop = a_begun_book(), replace(a_wallet().coins[0], coin="AIRDROP", wallet=D(7))
+    whole = replace(holding("1000"), coins=(*holding("1000").coins, drop))
+    for number in range(3):
+        book.compare(whole, NOW_MS + number * 10_000, NOW_MS)
+        for record in book.adoptions(NOW_MS + number * 10_000, LEASE_MS):
+            book.adopt(record)
+    assert D(7) == book.coins["AIRDROP"].start
+
+    odd = replace(holding("1000"), unread=("AIRDROP",))
+    for number in range(6):
+        book.compare(odd, NOW_MS + 60_000 + number * 10_000, NOW_MS)
+        assert [] == list(book.adoptions(NOW_MS + 60_000 + number * 10_000, LEASE_MS))
+        assert book.explains_the_wallet
+
+
 def test_an_account_begins_when_its_wallet_has_stood_still_for_longer_than_a_read_may_lag() -> None:
     """One reading proves nothing: wallet and log are two questions, and either may be late."""
     book = CashBook()

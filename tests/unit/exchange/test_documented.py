@@ -204,4 +204,4 @@ def test_stream_rows() -> None:
     assert (D("26.378931279"), "USDT", D("0.5")) == (taxed.fee, taxed.fee_currency, taxed.closed_qty)
     flat = leg_row(decode(leg, PositionWire, "position"))
     assert (D(0), None, None) == (flat.qty, flat.entry_price, flat.liq_price)
-    assert D("0.00102964") == wallet(decode(account, WalletWire, "wallet")).coins[0].wallet
+    assert D("0.00102964") == wallet(decode(account, WalletWire, "wallet"), ()).coins[0].wallet

@@ -171,6 +171,18 @@ def test_what_is_not_ours_is_counted_and_dropped_and_spot_btc_is_kept() -> None:
     assert 5 == stream.foreign
 
 
+def test_of_a_stranger_nothing_is_read_but_that_it_is_one() -> None:
+    """An option's order or an airdrop's figures may be in any shape: no complaint, no flood of them that ends the connection."""
+    odd = {"symbol": "BTC-29DEC25-100000-C", "category": "option", "side": None}
+    wallet = a_wallet(a_coin("AIRDROP", equity=""), a_coin("BTC"), {"coin": "X"}, a_coin("USDT"))
+
+    events = heard(*(private(topic, odd) for topic in ("order", "execution", "position")), private("wallet", wallet))
+
+    (seen,) = events
+    assert isinstance(seen, WalletSeen)
+    assert (["BTC", "USDT"], ("AIRDROP", "X")) == ([coin.coin for coin in seen.wallet.coins], seen.wallet.unread)
+
+
 def test_orders_positions_and_wallet_are_read() -> None:
     """Blanks are None; "UNKNOWN" and "EC_NoError" are how the venue says nothing."""
     leg = a_leg(2, "0.321") | LINEAR
@@ -218,6 +230,9 @@ BAD = [
     ("an order of no side", private("order", an_order(side="", **LINEAR)), "order"),
     ("a wallet of another account", private("wallet", a_wallet(a_coin("BTC"), accountType="FUND")), "wallet"),
     ("a coin without equity", private("wallet", a_wallet(a_coin("BTC", equity=""))), "wallet"),
+    ("a debt of blanks", private("wallet", a_wallet(a_coin("BTC"), a_coin("USDT", "", borrowAmount=""))), "wallet"),
+    ("a coin without a name", private("wallet", a_wallet(a_coin("BTC"), a_coin(""))), "wallet"),
+    ("a row of no symbol", private("order", {"category": "linear"}), "order"),
     ("rows that are no list", frame(topic="order", data={}), "order"),
     ("an unknown topic", private("greeks", {}), "unknown topic"),
     ("an unknown control frame", frame(op="dance", success=True), "unknown frame"),
@@ -264,6 +279,23 @@ def test_down_is_said_once_and_up_again_after_it() -> None:
 
     assert isinstance(down, ChannelChanged)
     assert ("cut", [True]) == (down.reason, [event.up for event in news])  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("blank", [None, "absent"])
+def test_what_is_advice_alone_may_be_null(blank: str | None) -> None:
+    """An index of deleveraging or a sequence that is not there costs no leg, no fill and no order."""
+    rows = {
+        "position": (a_leg(1), ("adlRankIndicator", "seq")),
+        "execution": (an_execution("e1"), ("isMaker", "seq", "orderId", "orderLinkId")),
+        "order": (an_order(), ("orderLinkId", "positionIdx", "reduceOnly")),
+        "wallet": (a_wallet(a_coin("BTC", collateralSwitch=None, marginCollateral=None)), ()),
+    }
+    for topic, (row, fields) in rows.items():
+        kept = row | LINEAR | dict.fromkeys(fields)
+        if blank == "absent":
+            kept = {name: value for name, value in kept.items() if name not in fields}
+        (event,) = heard(private(topic, kept))
+        assert not isinstance(event, BadInput), event
 
 
 @pytest.mark.parametrize("blank", ["", None, "absent"])
