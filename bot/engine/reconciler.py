@@ -140,8 +140,8 @@ def remarks(state: State, fact: Record) -> Iterator[Note]:
                 yield note_of(
                     Difference.FOREIGN_ORDER, f"{order.side} {order.qty} at {order.price or 'market'}, {order.status}"
                 )
-            for row in state.unread_news:
-                yield note_of(Difference.ROW_UNREAD, row)
+            for left_out in state.unread_news:
+                yield note_of(Difference.ROW_UNREAD, left_out)
         case _:
             pass
 

@@ -213,14 +213,13 @@ class Reader:
         if since_ms is None:
             return None
         rows: list[msgspec.Raw] = []
-        odd: list[str] = []
         try:
             async with _Deadline(self._patience.cash_deadline_s, "transaction log"):
                 for start_ms in range(since_ms, now_ms + 1, WINDOW_MS + 1):
                     window = {"startTime": start_ms, "endTime": start_ms + WINDOW_MS, "limit": 50}
                     asked = {"accountType": "UNIFIED", **window}
                     rows += await self._walk(Ask.TRANSACTION_LOG, asked, category="")
-            found = readable(rows, cash_row, odd)
+            found, odd = readable(rows, cash_row)
             if odd and not found:
                 raise Unavailable(f"not one of {len(rows)} rows makes sense: {odd[0]}")
         except (Unavailable, Refused) as error:
@@ -265,10 +264,10 @@ class Reader:
         return await ask_again(lambda: self._rest.ask(question, params), rng=self._rng, patience=self._patience)
 
     def _readable(self, rows: list[msgspec.Raw], read: Callable[[msgspec.Raw], T], unread: list[str]) -> list[T]:
-        """Those of our symbol that can be read; the others were not asked for, or are named in `unread`. Raises Unavailable for no rows."""
-        return _parsed_or_unavailable(
-            lambda: readable((raw for raw in rows if said(raw, "symbol", "list") in ("", self._symbol)), read, unread)
-        )
+        """Those of our symbol that can be read; why the others cannot is added to `unread`. Raises Unavailable."""
+        found, left_out = _parsed_or_unavailable(lambda: readable(rows, read, self._symbol))
+        unread += left_out
+        return found
 
     def _of_symbol(self) -> dict[str, object]:
         return {"category": "linear", "symbol": self._symbol}

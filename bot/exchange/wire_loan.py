@@ -8,7 +8,7 @@ Funding. The ways of repaying that sell a coin have no words in this house.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from bot.domain.commands import RepayDebt, TransferCoin
 from bot.domain.loan import Fate, RepayRow, Tier, TransferRow
 from bot.domain.money import ZERO, BadNumber, amount, maybe_amount, text
 from bot.exchange.wire_rest import Page
-from bot.exchange.wire_rows import BadRow, decode, millis
+from bot.exchange.wire_rows import BadRow, decode, millis, said
 
 __all__ = [
     "Pledge",
@@ -43,6 +43,7 @@ __all__ = [
 _TRANSFER_FATES = {"SUCCESS": Fate.DONE, "PENDING": Fate.PENDING, "STATUS_UNKNOWN": Fate.PENDING, "FAILED": Fate.FAILED}
 _RESULT_FATES = {"SU": Fate.DONE, "P": Fate.PENDING, "FA": Fate.FAILED}
 _REPAY_FATES = {1: Fate.DONE, 2: Fate.PENDING, 3: Fate.FAILED}
+T = TypeVar("T")
 _BY_USER = 1  # repayType; the others are liquidations and conversions
 
 
@@ -117,29 +118,28 @@ class Pledge(NamedTuple):
 
 
 class _BorrowedWire(msgspec.Struct, rename="camel"):
-    loan_currency: str
     flexible_total_debt: str
     fixed_total_debt: str = "0"
 
 
 class _PledgedWire(msgspec.Struct):
-    currency: str
     amount: str
 
 
 class _PositionWire(msgspec.Struct, rename="camel"):
-    borrow_list: list[_BorrowedWire]
-    collateral_list: list[_PledgedWire]
+    borrow_list: list[msgspec.Raw]
+    collateral_list: list[msgspec.Raw]
     ltv: str = ""
 
 
 def pledge(result: msgspec.Raw, *, coin: str, collateral: str) -> Pledge:
     """Debt in `coin` and pledged `collateral` (Bybit: new-crypto-loan/crypto-loan-position). Raises BadRow("loan")."""
     page = decode(result, _PositionWire, "loan")
+    debts = _rows_of(page.borrow_list, "loanCurrency", coin, _BorrowedWire, "loan")
+    pledged = _rows_of(page.collateral_list, "currency", collateral, _PledgedWire, "loan")
     try:
-        debts = [row for row in page.borrow_list if row.loan_currency == coin]
         return Pledge(
-            btc=sum((amount(row.amount, "amount") for row in page.collateral_list if row.currency == collateral), ZERO),
+            btc=sum((amount(row.amount, "amount") for row in pledged), ZERO),
             debt=sum((amount(row.flexible_total_debt, "flexibleTotalDebt") for row in debts), ZERO),
             fixed=sum((maybe_amount(row.fixed_total_debt, "fixedTotalDebt") or ZERO for row in debts), ZERO),
             ltv=maybe_amount(page.ltv, "ltv"),
@@ -157,7 +157,6 @@ class Unpaid(NamedTuple):
 
 
 class _OngoingWire(msgspec.Struct, rename="camel"):
-    loan_currency: str
     unpaid_amount: str
     unpaid_interest: str
     hourly_interest_rate: str = ""
@@ -165,8 +164,7 @@ class _OngoingWire(msgspec.Struct, rename="camel"):
 
 def unpaid(found: Page, coin: str) -> Unpaid:
     """The flexible loan in `coin`; nothing owed where a whole list does not name it (Bybit: new-crypto-loan/flexible/unpaid-loan-order)."""
-    rows = [decode(raw, _OngoingWire, "loan") for raw in found.rows]
-    mine = [row for row in rows if row.loan_currency == coin]
+    mine = _rows_of(found.rows, "loanCurrency", coin, _OngoingWire, "loan")
     if len(mine) > 1:
         raise BadRow("loan", f"{len(mine)} rows of {coin}")
     if not mine:
@@ -182,19 +180,16 @@ def unpaid(found: Page, coin: str) -> Unpaid:
 
 
 class _RateWire(msgspec.Struct, rename="camel"):
-    currency: str
     hourly_borrow_rate: str = ""
 
 
 def borrow_rate(found: Page, coin: str) -> Decimal | None:
     """What borrowing `coin` costs an hour; None where it is not said (Bybit: account/collateral-info)."""
-    for raw in found.rows:
-        row = decode(raw, _RateWire, "borrow rate")
-        if row.currency == coin:
-            try:
-                return maybe_amount(row.hourly_borrow_rate, "hourlyBorrowRate")
-            except BadNumber as error:
-                raise BadRow("borrow rate", str(error)) from None
+    for row in _rows_of(found.rows, "currency", coin, _RateWire, "borrow rate"):
+        try:
+            return maybe_amount(row.hourly_borrow_rate, "hourlyBorrowRate")
+        except BadNumber as error:
+            raise BadRow("borrow rate", str(error)) from None
     return None
 
 
@@ -211,7 +206,7 @@ def repayable(result: msgspec.Raw) -> Decimal:
 
 
 class _WithdrawalWire(msgspec.Struct, rename="camel"):
-    available_withdrawal_map: dict[str, str]
+    available_withdrawal_map: dict[str, object]
 
 
 def transferable(result: msgspec.Raw, coin: str) -> Decimal:
@@ -248,18 +243,18 @@ class _LoanTierWire(msgspec.Struct, rename="camel"):
 
 
 class _LoanTiersWire(msgspec.Struct, rename="camel"):
-    currencies: str
     collateral_ratio_list: list[_LoanTierWire]
 
 
 class _LoanTierPage(msgspec.Struct, rename="camel"):
-    collateral_ratio_config_list: list[_LoanTiersWire]
+    collateral_ratio_config_list: list[msgspec.Raw]
 
 
 def loan_tiers(result: msgspec.Raw, coin: str) -> tuple[Tier, ...]:
     """Ratios by value in USD (Bybit: new-crypto-loan/collateral-coin). Raises BadRow where the coin has none."""
-    for config in decode(result, _LoanTierPage, "tiers").collateral_ratio_config_list:
-        if coin in config.currencies.split(","):
+    for raw in decode(result, _LoanTierPage, "tiers").collateral_ratio_config_list:
+        if coin in said(raw, "currencies", "tiers").split(","):
+            config = decode(raw, _LoanTiersWire, "tiers")
             return _tiers([(row.min_value, row.collateral_ratio) for row in config.collateral_ratio_list])
     raise BadRow("tiers", f"nothing is said of {coin}")
 
@@ -270,16 +265,13 @@ class _MarginTierWire(msgspec.Struct, rename="camel"):
 
 
 class _MarginTiersWire(msgspec.Struct, rename="camel"):
-    currency: str
     collateral_ratio_list: list[_MarginTierWire]
 
 
 def margin_tiers(found: Page, coin: str) -> tuple[Tier, ...]:
     """Ratios by quantity of coin (Bybit: spot-margin-uta/tier-collateral-ratio). Raises BadRow where the coin has none."""
-    for raw in found.rows:
-        row = decode(raw, _MarginTiersWire, "tiers")
-        if row.currency == coin:
-            return _tiers([(tier.min_qty, tier.collateral_ratio) for tier in row.collateral_ratio_list])
+    for row in _rows_of(found.rows, "currency", coin, _MarginTiersWire, "tiers"):
+        return _tiers([(tier.min_qty, tier.collateral_ratio) for tier in row.collateral_ratio_list])
     raise BadRow("tiers", f"nothing is said of {coin}")
 
 
@@ -317,7 +309,6 @@ def transfer_row(found: Page, transfer_id: str) -> TransferRow | None:
 
 
 class _LoanRepaymentWire(msgspec.Struct, rename="camel"):
-    loan_currency: str
     repay_amount: str
     repay_id: str
     repay_status: int
@@ -327,7 +318,7 @@ class _LoanRepaymentWire(msgspec.Struct, rename="camel"):
 
 def loan_repayments(found: Page, coin: str) -> list[RepayRow]:
     """Repayments made by the user, newest first (Bybit: new-crypto-loan/flexible/repay-orders)."""
-    rows = [decode(raw, _LoanRepaymentWire, "repayment") for raw in found.rows]
+    rows = _rows_of(found.rows, "loanCurrency", coin, _LoanRepaymentWire, "repayment")
     return [
         RepayRow(
             ref=row.repay_id,
@@ -336,21 +327,20 @@ def loan_repayments(found: Page, coin: str) -> list[RepayRow]:
             at_ms=row.repay_time,
         )
         for row in rows
-        if row.loan_currency == coin and row.repay_type == _BY_USER
+        if row.repay_type == _BY_USER
     ]
 
 
 class _LogWire(msgspec.Struct, rename="camel"):
     id: str
     type: str
-    currency: str
     cash_flow: str
     transaction_time: str
 
 
 def logged_repayments(found: Page, coin: str) -> list[RepayRow]:
     """REPAY lines of the transaction log, newest first (Bybit: account/transaction-log)."""
-    rows = [decode(raw, _LogWire, "repayment") for raw in found.rows]
+    rows = _rows_of(found.rows, "currency", coin, _LogWire, "repayment")
     return [
         RepayRow(
             ref=row.id,
@@ -359,11 +349,19 @@ def logged_repayments(found: Page, coin: str) -> list[RepayRow]:
             at_ms=_millis(row.transaction_time, "transactionTime"),
         )
         for row in rows
-        if row.currency == coin and row.type == "REPAY"
+        if row.type == "REPAY"
     ]
 
 
-def _number(raw: str, field: str) -> Decimal:
+def _rows_of(rows: list[msgspec.Raw], field: str, name: str, shape: type[T], kind: str) -> list[T]:
+    """The rows whose `field` names this coin. One of another coin is not looked at, one that names none may be ours and is refused."""
+    named = [(said(raw, field, kind), raw) for raw in rows]
+    if any(not word for word, _ in named):
+        raise BadRow(kind, f"a row without {field}")
+    return [decode(raw, shape, kind) for word, raw in named if word == name]
+
+
+def _number(raw: object, field: str) -> Decimal:
     try:
         return amount(raw, field)
     except BadNumber as error:

@@ -78,15 +78,21 @@ def said(raw: msgspec.Raw, field: str, kind: str) -> str:
     return word if isinstance(word, str) else ""
 
 
-def readable(rows: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], T], left_out: list[str]) -> list[T]:
-    """What the rows say that can be read; why the others cannot is added to `left_out`, with a sample of each."""
+def readable(
+    rows: Iterable[msgspec.Raw], read: Callable[[msgspec.Raw], T], symbol: str = ""
+) -> tuple[list[T], list[str]]:
+    """What the rows of `symbol` say that can be read, and why each other one of them cannot, with a sample of it. Rows of another symbol,
+    where one is named, were not asked for. Raises BadRow for what is no row."""
     found: list[T] = []
+    left_out: list[str] = []
     for raw in rows:
+        if symbol and said(raw, "symbol", "list") not in ("", symbol):
+            continue
         try:
             found.append(read(raw))
         except BadRow as error:
             left_out.append(f"{error} in {clipped(raw)}")
-    return found
+    return found, left_out
 
 
 def _guarded(kind: str, build: Callable[[], T]) -> T:

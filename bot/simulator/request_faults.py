@@ -58,7 +58,7 @@ _PLAIN = RequestFate()
 _OMENS = frozenset({"leg-shrinks-first", "post-only-killed", "cancel-race", "order-rejected-later", "order-cut-short"})
 _EDITS = frozenset(
     [
-        *("stale-read", "new-hidden", "rows-shuffled", "row-dropped"),
+        *("stale-read", "new-hidden", "rows-shuffled", "row-dropped", "row-odd"),
         *("page-cut", "page-repeats", "page-empty", "field-blank", "garbage"),
     ]
 )
@@ -115,6 +115,8 @@ class RequestFaults:
                 ]  # a candle's row is a plain array and has no names
                 result["list"] = [_without_coin(row, field, value) for row in named if str(row.get(field)) != value]
                 result["list"] += [row for row in rows if not isinstance(row, dict)]
+            case "row-odd":
+                result["list"] = _with_an_odd_row(rows, *injection.says.split("=", 1))
             case "page-cut":
                 result["list"] = rows[: len(rows) // 2]
                 result["nextPageCursor"] = ""
@@ -181,8 +183,26 @@ def _born_ms(row: Mapping[str, Any]) -> int:
     return next((int(row[field]) for field in ("execTime", "transactionTime", "createdTime") if row.get(field)), 0)
 
 
+def _with_an_odd_row(rows: list[Any], field: str, value: str) -> list[Any]:
+    """One row more, or one coin more of each wallet, that says its name and nothing else."""
+    if field != "coin":
+        return [*rows, _odd_row(rows, field, value)]
+    return [
+        {**row, "coin": [*row["coin"], _odd_row(row["coin"], field, value)]} if _is_wallet(row) else row for row in rows
+    ]
+
+
+def _odd_row(like: list[Any], field: str, value: str) -> dict[str, Any]:
+    known = like[0] if like and isinstance(like[0], dict) else {}
+    return {**dict.fromkeys(known, ""), field: value}
+
+
+def _is_wallet(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("coin"), list)
+
+
 def _without_coin(row: dict[str, Any], field: str, value: str) -> dict[str, Any]:
     """A wallet row without the coin that is dropped."""
-    if field != "coin" or not isinstance(row.get("coin"), list):
+    if field != "coin" or not _is_wallet(row):
         return row
     return {**row, "coin": [coin for coin in row["coin"] if coin.get("coin") != value]}

@@ -88,6 +88,44 @@ def test_the_wallet_leaves_the_collateral_out(desk: Desk) -> None:
     desk.expect(sent=0, long="0.051", short="0.321")
 
 
+ODD = [
+    # the row that is odd                   | where
+    ("coin=AIRDROP", "GET /v5/account/wallet-balance"),
+    ("symbol=ETHUSDT", "GET /v5/position/list"),
+    ("symbol=ETHUSDT", "GET /v5/order/realtime"),
+    ("symbol=BTCUSDT", "GET /v5/order/realtime"),
+    ("symbol=BTCUSDT", "GET /v5/execution/list"),
+    ("currency=AIRDROP", "GET /v5/account/transaction-log"),
+]
+
+
+@pytest.mark.fault(41, 44)
+@pytest.mark.parametrize(("row", "where"), ODD)
+def test_a_row_that_is_not_needed_stays_odd_for_ever(desk: Desk, row: str, where: str) -> None:
+    """An airdrop, another contract, an order of another hand: the hedge is kept as if it were not there, after a restart too."""
+    desk.given()
+    desk.venue.suffers("row-odd", where, value=row)
+    desk.venue.sees_the_owner_trade(Leg.LONG, "0.1")
+    desk.pass_time(minutes=2)
+    desk.expect(hedged=True, mode=Mode.TRADING, adopted=0)
+
+    desk.kill()
+    desk.pass_time(minutes=3)
+    desk.expect(hedged=True, mode=Mode.TRADING, adopted=0, note=None if "ETHUSDT" in row else "row unread")
+
+
+@pytest.mark.fault(41, 64)
+@pytest.mark.parametrize("coin", ["BTC", "USDT"])
+def test_a_coin_that_matters_is_odd(desk: Desk, coin: str) -> None:
+    """A debt or a holding that cannot be read is not taken for none."""
+    desk.given()
+    desk.mark()
+    desk.venue.suffers("row-odd", "GET /v5/account/wallet-balance", value=f"coin={coin}")
+    desk.pass_time(minutes=2)
+
+    desk.expect(sent=0, mode=Mode.BLIND)
+
+
 @pytest.mark.fault(62, 201)
 def test_every_read_is_twelve_seconds_old(desk: Desk) -> None:
     """A reading older than our books proves nothing, and is not adopted."""

@@ -22,7 +22,7 @@ from bot.exchange.judge import Reply, judge_answer, judge_deed
 from bot.exchange.reader import WINDOW_MS
 from bot.exchange.wire_cash import cash_row
 from bot.exchange.wire_rest import Envelope, Page
-from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row
+from bot.exchange.wire_rows import BadRow, ExecutionWire, OrderWire, decode, execution, order_row, readable
 from tests.worlds.network import CANCEL, CREATE, NEVER_LEFT, Answer, Call
 
 if TYPE_CHECKING:
@@ -161,17 +161,18 @@ class Shore:
 
     def _read_account(self, command: ReadAccount) -> Script[Event]:
         asked_ms = self._world.engine_ms
-        before = yield from self._executions_since(command.executions_since_ms, asked_ms)
+        unread: list[str] = []
+        before = yield from self._executions_since(command.executions_since_ms, asked_ms, unread)
         seen = yield from self._page(Call("GET", "/v5/position/list", LINEAR))
         long, short = seen.once("legs", lambda page: wire_rest.both_legs(page, "BTCUSDT"))
-        orders = yield from self._walk("/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50}, _order_of)
+        orders = yield from self._walk("/v5/order/realtime", {**LINEAR, "openOnly": 0, "limit": 50}, _order_of, unread)
         seen = yield from self._page(Call("GET", "/v5/account/wallet-balance", {"accountType": "UNIFIED"}))
         wallet = seen.once(
             "wallet", lambda page: wire_rest.unified_wallet(page, must_hold=self.MUST_HOLD, may_hold=("BTC", "USDT"))
         )
         since_ms = command.executions_since_ms
         newest_ms = max((row.exec_ms for row in before), default=since_ms)
-        after = yield from self._executions_since(max(since_ms, newest_ms - OVERLAP_MS), asked_ms)
+        after = yield from self._executions_since(max(since_ms, newest_ms - OVERLAP_MS), asked_ms, unread)
         facts = None
         if command.with_facts:
             key = yield from self._ask(Call("GET", "/v5/user/query-api", {}))
@@ -182,7 +183,7 @@ class Shore:
                     key=key.result, account=account.result, positions=positions.page, fees=None, symbol="BTCUSDT"
                 )
             )
-        cash = yield from self._cash_since(command.cash_since_ms)
+        cash = yield from self._cash_since(command.cash_since_ms, unread)
         unique = {row.exec_id: row for row in (*before, *after)}
         reading = AccountReading(
             asked_ms=asked_ms,
@@ -192,6 +193,7 @@ class Shore:
             executions=tuple(sorted(unique.values(), key=lambda row: (row.exec_ms, row.seq, row.exec_id))),
             wallet=wallet,
             cash=cash,
+            unread=tuple(dict.fromkeys([*unread, *(f"wallet: {coin}" for coin in wallet.unread)])),
         )
         return AccountRead(reading=reading, facts=facts)
 
@@ -209,17 +211,17 @@ class Shore:
         unique = {row.exec_id: row for row in found}
         return OrderSought(order_link_id=command.order_link_id, order=order, executions=tuple(unique.values()))
 
-    def _executions_since(self, since_ms: int, now_ms: int) -> Script[list[Execution]]:
+    def _executions_since(self, since_ms: int, now_ms: int, unread: list[str]) -> Script[list[Execution]]:
         start = since_ms if since_ms > 0 else now_ms - WINDOW_MS
         rows: list[Execution] = []
         while True:
             window = {"startTime": start, "endTime": start + WINDOW_MS, "limit": 100}
-            rows += yield from self._walk("/v5/execution/list", {**LINEAR, **window}, _execution_of)
+            rows += yield from self._walk("/v5/execution/list", {**LINEAR, **window}, _execution_of, unread)
             start += WINDOW_MS + 1
             if start > now_ms:
                 return rows
 
-    def _cash_since(self, since_ms: int | None) -> Script[tuple[CashRow, ...] | None]:
+    def _cash_since(self, since_ms: int | None, unread: list[str]) -> Script[tuple[CashRow, ...] | None]:
         """The transaction log; a reading counts without it."""
         assert since_ms is not None
         window: dict[str, object] = {
@@ -229,19 +231,25 @@ class Shore:
             "limit": 50,
         }
         try:
-            rows = yield from self._walk("/v5/account/transaction-log", window, _cash_row_of)
+            rows = yield from self._walk("/v5/account/transaction-log", window, _cash_row_of, odd := [])
+            if odd and not rows:
+                raise Unavailable("not one row makes sense")
         except (Unavailable, Refused):
             self._world.marks["transaction log unread"] += 1
             return None
+        unread += odd
         unique = {row.row_id: row for row in reversed(rows)}
         return tuple(sorted(unique.values(), key=lambda row: row.at_ms))
 
-    def _walk(self, path: str, params: dict[str, object], read: Callable[[bytes], T]) -> Script[list[T]]:
+    def _walk(
+        self, path: str, params: dict[str, object], read: Callable[[bytes], T], unread: list[str] | None = None
+    ) -> Script[list[T]]:
+        """Every row of every page; with `unread`, those that can be read."""
         rows: list[T] = []
         cursor = ""
         while True:
             seen = yield from self._page(Call("GET", path, {**params, "cursor": cursor} if cursor else params))
-            rows += seen.each(read)
+            rows += seen.each(read) if unread is None else seen.readable(read, unread)
             if not seen.page.rows or not seen.page.next_page_cursor or seen.page.next_page_cursor == cursor:
                 return rows
             cursor = seen.page.next_page_cursor
@@ -299,6 +307,15 @@ class Seen:
     def each(self, read: Callable[[bytes], T]) -> list[T]:
         """What each of its rows says. Raises Unavailable."""
         return self.once(read.__name__, lambda page: [read(bytes(raw)) for raw in page.rows])
+
+    def readable(self, read: Callable[[bytes], T], unread: list[str]) -> list[T]:
+        """What each of its rows of our symbol says that can be read; the others are added to `unread`. Raises Unavailable."""
+        symbol = "" if read is _cash_row_of else "BTCUSDT"
+        found, left_out = self.once(
+            f"readable {read.__name__}", lambda page: readable(page.rows, lambda raw: read(bytes(raw)), symbol)
+        )
+        unread += left_out
+        return found
 
 
 def _parsed(read: Callable[[], T]) -> T:

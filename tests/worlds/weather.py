@@ -109,6 +109,7 @@ _BLOWS: tuple[Blow, ...] = (
     _request("garbage", 0.5, values=("html", "empty", "null", "truncated", "result-null", "result-empty")),
     _request("rows-shuffled", 1.0),
     _request("row-dropped", 0.4, values=("positionIdx=2", "positionIdx=1", "coin=BTC")),
+    _request("row-odd", 0.8, values=("coin=AIRDROP", "symbol=ETHUSDT", "symbol=BTCUSDT")),
     _request("page-repeats", 0.8),
     _request("order-rejected-later", 0.6),
     _request("order-cut-short", 0.9, values=("0", "0.3", "0.9")),
