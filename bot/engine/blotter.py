@@ -17,10 +17,13 @@ from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO, average
 from bot.domain.orders import ENDED, OrderRow, OrderState, Signal, TimeInForce, next_state, signal_of_status
 
-__all__ = ["KEPT_ENDED", "Blotter", "OurOrder"]
+__all__ = ["ALARMING_SEEKS", "KEPT_ENDED", "Blotter", "OurOrder"]
 
 KEPT_ENDED = 200
 """How many ended orders stay readable in memory; the journal has them all."""
+
+ALARMING_SEEKS = 10
+"""An order asked for this often without an end blocks every other one, and is told to a person."""
 
 _DAY_MS = 86_400_000
 _RESTING = frozenset({OrderState.ACKED, OrderState.OPEN, OrderState.PARTIAL})
@@ -48,6 +51,8 @@ class OurOrder:
     """What it reported and adopted legs contain without an execution."""
     cancel_asked_ms: int | None = None
     """When it was last asked to leave the book."""
+    strange_status: str = ""
+    """What the venue's last row calls it, where nobody has documented what that means."""
     negatives: int = 0
     """Valid "no such order" answers to questions asked after the lease ended."""
 
@@ -63,8 +68,34 @@ class OurOrder:
 
     @property
     def is_settled(self) -> bool:
-        """Ended, and every execution it reported is booked: nothing of it is in flight."""
-        return self.has_ended and not self.in_flight
+        """Nothing of it is in flight: ended, and every execution it reported is booked; or all of it is, whatever its status is called."""
+        return (self.has_ended or bool(self.strange_status)) and not self.in_flight
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Asked for again and again, and neither ended nor at rest on purpose."""
+        return (
+            self.seeks >= ALARMING_SEEKS
+            and not self.is_settled
+            and not (self.may_rest and self.cancel_asked_ms is None)
+        )
+
+    @property
+    def what(self) -> str:
+        """Which order it is, for a person."""
+        place = self.place
+        return f"{place.order_link_id} ({place.act.value} {place.leg.name.lower()} {place.qty})"
+
+    @property
+    def stands(self) -> str:
+        """How it stands, for a person."""
+        if self.has_ended:
+            return f"{self.state.value}, and executions of it are missing"
+        return (
+            f"{self.strange_status!r} at the venue, which nobody has documented"
+            if self.strange_status
+            else self.state.value
+        )
 
     @property
     def may_rest(self) -> bool:
@@ -119,13 +150,14 @@ class Blotter:
             self._file(ours)
 
     def see(self, row: OrderRow, now_ms: int) -> None:
-        """Take in the venue's row for an order. An undocumented status says nothing."""
-        ours = self.orders.get(row.order_link_id)
-        signal = signal_of_status(row.status)
-        if ours is None or signal is None:
+        """Take in the venue's row for an order. An undocumented status says neither that it lives nor that it has ended."""
+        if (ours := self.orders.get(row.order_link_id)) is None:
             return
+        signal = signal_of_status(row.status)
+        ours.strange_status = (row.status or "no status") if signal is None else ""
         ours.reported = max(ours.reported, row.filled_qty)
-        ours.hear(signal, now_ms, _why(row))
+        if signal is not None:
+            ours.hear(signal, now_ms, _why(row))
         self._file(ours)
 
     def completed(self, execution: Execution) -> Execution:
@@ -168,6 +200,18 @@ class Blotter:
             if order.has_ended:
                 order.written_off = order.reported - order.executed
                 self._file(order)
+
+    def end_unreadable(self, now_ms: int) -> None:
+        """A person has looked at the orders that the venue shows in words nobody here can read: they are over, and what they are said to
+        have traded is awaited. An order that the venue does not show is not meant: silence ends by proof alone."""
+        for order in self.unsettled():
+            if order.strange_status and order.is_unresolved and not order.has_ended:
+                order.hear(Signal.SEEN_CANCELLED, now_ms, f"{order.strange_status}; a person has looked and resumed")
+                self._file(order)
+
+    def unresolved(self) -> OurOrder | None:
+        """The oldest order that keeps everything else from being sent."""
+        return next((order for order in self._live.values() if order.is_unresolved), None)
 
     @property
     def is_settled(self) -> bool:

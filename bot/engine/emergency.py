@@ -24,7 +24,8 @@ __all__ = ["VERBS", "fold_asked", "fold_foreign", "fold_latch", "latch_words", "
 
 VERBS = frozenset({Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN})
 NO_DECISION = 0
-_UNSURE = "our books contradict themselves, and nothing is closed by them: scripts/kill_switch.py reads the venue's own"
+_BY_THE_OTHER_HAND = "and nothing is closed by our books: scripts/kill_switch.py reads the venue's own"
+_UNSURE = f"our books contradict themselves, {_BY_THE_OTHER_HAND}"
 _INTERRUPTED = (
     "the run that carried it out has ended in the middle of it, and this one leaves it to the person who looks"
 )
@@ -50,6 +51,8 @@ def pursue(
     if state.hedge is not None:
         yield hedging.ended(state, state.hedge, now_ms, reached=False, reason=emergency.why)
     if not state.is_settled or not _is_known(state, emergency.verb):
+        if blocked := _blocked(state):
+            yield from _ended(emergency, False, f"{blocked}; our books say: {preview(state, Verb.FREEZE).words}")
         return
     wish = _wish(state, emergency.verb)
     if wish is None:
@@ -124,6 +127,12 @@ def _ended(emergency: Emergency, done: bool, what: str) -> Iterator[EmergencyEnd
     yield EmergencyEnded(verb=verb, done=done, reason=what)
     kind, so = ("emergency done", "is done") if done else ("emergency failed", "is NOT done")
     yield Note(severity="critical", kind=kind, text=f"{verb} {so}; {what}")
+
+
+def _blocked(state: State) -> str:
+    """Why nothing that we can wait for will let it go on; empty: something may."""
+    order = state.blotter.unresolved()
+    return f"order {order.what} is {order.stands}, {_BY_THE_OTHER_HAND}" if order and order.strange_status else ""
 
 
 def _is_known(state: State, verb: Verb) -> bool:

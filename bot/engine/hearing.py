@@ -365,6 +365,7 @@ def _operator(state: State, record: OperatorAsked, now_ms: int) -> None:
             breakers.fold_resumed(state)
             state.hedges.clear()
             state.given_up = 0
+            state.blotter.end_unreadable(now_ms)
             if state.broken:
                 state.broken, state.ledger.is_open = "", False
                 state.cash.begin_anew()

@@ -30,7 +30,7 @@ from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow, OrderState
 from bot.domain.records import Record
 from bot.engine import fence
-from bot.engine.blotter import OurOrder
+from bot.engine.blotter import ALARMING_SEEKS, OurOrder
 from bot.engine.policies import OF_KIND, Difference, Policy, note_of, rule_of
 from bot.engine.state import State
 
@@ -67,8 +67,8 @@ _FILTERS_EVERY_MS = 3_600_000
 _RESTING_PATIENCE = 4
 """An order that rests is quiet on purpose: it is asked for this many times later than others."""
 
-_ALARMING_SEEKS = 10
-"""An order asked for this often without an end is told to a person."""
+_TOLD_AGAIN = 300
+"""An order that does not end is told again after so many questions: about ten minutes."""
 
 _ALARMING_UNREAD = 30
 """Readings in a row without the transaction log that are told to a person."""
@@ -260,7 +260,7 @@ def questions(state: State, now_ms: int) -> Iterator[Command | Note]:
         )
     for order in state.blotter.unsettled():
         if _wants_seeking(order, now_ms, patience.seek_after_ms, patience.seek_every_ms):
-            if order.seeks == _ALARMING_SEEKS:
+            if order.seeks == ALARMING_SEEKS or (order.seeks and order.seeks % _TOLD_AGAIN == 0):
                 yield _still_open(order, now_ms)
             yield SeekOrder(order_link_id=order.place.order_link_id, symbol=order.place.symbol, sent_ms=order.sent_ms)
 
@@ -293,14 +293,10 @@ def _repriced(ours: OurOrder, row: OrderRow) -> Iterator[Note]:
 
 
 def _still_open(order: OurOrder, now_ms: int) -> Note:
-    return Note(
-        severity="critical",
-        kind="order unresolved",
-        text=(
-            f"{order.place.order_link_id} ({order.place.act.value} {order.place.leg.name.lower()} {order.place.qty}) is "
-            f"{order.state.value} for {(now_ms - order.sent_ms) / 1000:.0f} s; no other order is sent until it is known"
-        ),
-    )
+    out = "; once Bybit's own page shows that it is over, resume" if order.strange_status else ""
+    lasted = f"{(now_ms - order.sent_ms) / 1000:.0f} s"
+    text = f"{order.what} is {order.stands} for {lasted}; no other order is sent until it is known{out}"
+    return Note(severity="critical", kind="order unresolved", text=text)
 
 
 def _is_persistent(state: State) -> bool:

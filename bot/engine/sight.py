@@ -149,6 +149,8 @@ def _reducing(state: State) -> str:
         return f"stopping: {state.stopping}"
     if state.unwritable:
         return state.unwritable
+    if (order := state.blotter.unresolved()) is not None:
+        return f"order {order.what} is {order.stands}: no other order is sent until it is known"
     if state.tripped:
         return "; ".join(state.tripped.values())
     if state.instrument is not None and state.instrument.status != "Trading":

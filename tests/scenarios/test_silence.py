@@ -5,8 +5,43 @@ from __future__ import annotations
 import pytest
 
 from bot.domain.commands import Mode
+from bot.domain.events import Verb
 from bot.domain.legs import Leg
 from tests.scenarios.desk import CREATE, Desk
+
+
+def no_order_says_how_it_stands(desk: Desk) -> None:
+    """From now on the status of every order is blank, wherever it is told."""
+    desk.venue.suffers("field-blank", "GET /v5/order", value="orderStatus")
+    desk.venue.suffers("field-empty", "private order", value="orderStatus")
+
+
+@pytest.mark.fault(41)
+def test_a_status_that_nobody_knows_does_not_stop_what_executions_tell(desk: Desk) -> None:
+    """All of the order has traded: nothing of it can come any more, whatever it is called."""
+    desk.given(hedged=False)
+    no_order_says_how_it_stands(desk)
+    desk.pass_time(minutes=2)
+
+    desk.expect(hedged=True, mode=Mode.TRADING, unsettled=[])
+
+
+@pytest.mark.fault(41)
+def test_a_part_of_an_order_trades_and_its_status_is_unknown_for_ever(desk: Desk) -> None:
+    """Nobody here can tell whether the rest will come: nothing else is sent, a person is told, looks, and resumes."""
+    desk.given(hedged=False)
+    no_order_says_how_it_stands(desk)
+    desk.venue.suffers("order-cut-short", CREATE, value="0.5", times=1)
+    desk.pass_time(minutes=10)
+    desk.expect(sent=1, mode=Mode.REDUCING, note="order unresolved")
+
+    desk.kill()
+    desk.pass_time(minutes=5)
+    desk.expect(sent=1, mode=Mode.REDUCING)
+
+    desk.operator(Verb.RESUME)
+    desk.pass_time(minutes=2)
+    desk.expect(hedged=True, mode=Mode.TRADING, unsettled=[])
 
 
 @pytest.mark.fault(11, 46, 77)
