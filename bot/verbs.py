@@ -16,7 +16,7 @@ from bot.domain.errors import JournalFailed
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.domain.ports import Inbox
 from bot.domain.view import VerbAnswer, VerbOffer
-from bot.engine import emergency
+from bot.engine import emergency, gate
 from bot.engine.engine import Engine
 from bot.journal.latch import Latch
 
@@ -46,7 +46,7 @@ RULES: dict[Verb, Rule] = {
     Verb.FLATTEN: Rule(
         "cancel, close both legs, halt and latch; BTC and loan stay, without a hedge", is_confirmed=True
     ),
-    Verb.REALISE: Rule("turn perp profit into cash; delta stays where it is"),
+    Verb.REALISE: Rule("turn perp profit into cash, as far as a minute's orders reach; delta stays where it is"),
     Verb.REPAY: Rule("repay USDT of the loan", takes_amount=True),
 }
 
@@ -73,7 +73,7 @@ class Desk:
         )
 
     async def ask(self, verb: Verb, *, reason: str, confirm: str, who: str, amount: Decimal | None) -> VerbAnswer:
-        """Take a verb in, or say why not. An emergency is refused only where it was not confirmed."""
+        """Take a verb in, or say why not. An emergency is refused only where it was not confirmed, or could not send a single order."""
         rule = RULES[verb]
         if (phrase := self._phrase(verb, rule)) and confirm != phrase:
             return VerbAnswer(accepted=False, text=f"not confirmed: type {phrase!r}")
@@ -88,14 +88,31 @@ class Desk:
         if verb is Verb.RESUME:
             return await self._resume(asked)
         self._inbox.put(asked)
-        return VerbAnswer(accepted=True, text=f"{verb.value}: taken in")
+        return VerbAnswer(accepted=True, text=f"{verb.value}: taken in{self._reach() if verb is Verb.REALISE else ''}")
+
+    def _reach(self) -> str:
+        """What one asking for cash leaves; empty: nothing, or it cannot be told."""
+        state = self._engine.state
+        if state.market.ticker is None or state.instrument is None:
+            return ""
+        most = gate.most_there_and_back(state.market.ticker, state.instrument, state.config.limits)
+        if all(leg.qty <= most for leg in state.ledger.legs.values()):
+            return ""
+        return f"; a minute's orders close and open again {most} BTC of a leg, and one asking is no more: ask again for the rest"
 
     def _emergency(self, asked: OperatorAsked) -> VerbAnswer:
+        """An order that a latch of another run or hand would hold back is not begun: it would be made and turned away every second."""
         leaves = emergency.preview(self._engine.state, asked.verb).words
         trouble = ""
         try:
             self._latch.close(emergency.latch_words(asked.verb.value, asked.who, asked.reason))
         except JournalFailed as failed:
+            if asked.verb is not Verb.FREEZE and self._latch.foreign():
+                return VerbAnswer(
+                    accepted=False,
+                    text=f"{asked.verb.value}: not begun: {failed}, and the one that is closed there lets no order of this process leave; "
+                    f"scripts/kill_switch.py {asked.verb.value} --yes needs neither",
+                )
             trouble = f"; but {failed}: a restart would not know of it"
             _log.critical(str(failed))
         self._inbox.put(asked)
@@ -116,8 +133,14 @@ class Desk:
             except JournalFailed as failed:
                 return VerbAnswer(accepted=False, text=f"not resumed: {failed}")
             self._inbox.put(LatchSeen(closed=False, reason=f"lifted by {asked.who}: {asked.reason}"))
+        order = self._engine.state.blotter.unresolved()
+        over = (
+            f"; taken for over: order {order.what}, {order.stands}"
+            if order is not None and order.strange_status
+            else ""
+        )
         self._inbox.put(asked)
-        return VerbAnswer(accepted=True, text="resumed: it trades again once its books agree with the venue's")
+        return VerbAnswer(accepted=True, text=f"resumed: it trades again once its books agree with the venue's{over}")
 
     def _phrase(self, verb: Verb, rule: Rule) -> str:
         return f"{verb.value} {self._world}" if rule.is_confirmed else ""

@@ -17,7 +17,7 @@ from bot.domain.orders import TimeInForce
 from bot.engine.config import Limits
 from bot.engine.modes import Permission
 
-__all__ = ["Surroundings", "Wish", "admit", "most_at_once", "shrinks_delta", "touch"]
+__all__ = ["Surroundings", "Wish", "admit", "most_at_once", "most_there_and_back", "shrinks_delta", "touch"]
 
 _BP = Decimal(10_000)
 LEAST_SLICE = Decimal("0.05")
@@ -86,6 +86,11 @@ def most_at_once(ticker: TickerSeen, instrument: Instrument, limits: Limits) -> 
     """BTC that one order which takes may be, whichever side of the touch it takes."""
     shown = min((qty for qty in (ticker.bid_qty, ticker.ask_qty) if qty is not None), default=limits.max_order)
     return instrument.qty(instrument.steps(min(limits.max_order, instrument.max_limit_qty, max(shown, LEAST_SLICE))))
+
+
+def most_there_and_back(ticker: TickerSeen, instrument: Instrument, limits: Limits) -> Decimal:
+    """BTC of a leg that the orders of one minute can close and open again."""
+    return limits.max_orders_per_minute // 2 * most_at_once(ticker, instrument, limits)
 
 
 def _broken_rule(wish: Wish, around: Surroundings) -> tuple[str, str] | None:

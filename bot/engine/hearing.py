@@ -288,10 +288,7 @@ def _reading(state: State, record: AccountRead, now_ms: int) -> None:
     if record.facts is not None:
         state.facts = record.facts
     hands = {row.order_id: row for row in reading.open_orders if row.order_link_id not in state.blotter.orders}
-    state.foreign_news = tuple(row for name, row in hands.items() if name not in state.foreign_orders)
-    state.foreign_orders = frozenset(hands)
-    state.unread_news = tuple(row for row in reading.unread if row not in state.unread)
-    state.unread = frozenset(reading.unread)
+    state.see_strangers(hands, reading.unread)
     fence.fold_heard(state, ((row.order_link_id, row.created_ms) for row in hands.values()))
     state.readings.answered(min(reading.asked_ms, now_ms), now_ms)
     state.read_up_to_ms = max(state.read_up_to_ms or 0, state.readings.answered_asked_ms)

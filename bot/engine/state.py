@@ -295,6 +295,13 @@ class State:
             least = self.instrument.qty_step if self.instrument else ZERO
             self.holding.see(coin.equity, now_ms, least=least, believed_after_ms=self.config.patience.lease_ms)
 
+    def see_strangers(self, hands: dict[str, OrderRow], unread: tuple[str, ...]) -> None:
+        """Take in what a reading shows that is not ours, or not readable: what the one before did not show is news."""
+        self.foreign_news = tuple(row for name, row in hands.items() if name not in self.foreign_orders)
+        self.foreign_orders = frozenset(hands)
+        self.unread_news = tuple(row for row in unread if row not in self.unread)
+        self.unread = frozenset(unread)
+
     @contextmanager
     def as_if(self, wallet: Wallet, now_ms: int) -> Iterator[None]:
         """What if: inside, this wallet has just come. Nothing is to be folded meanwhile."""

@@ -301,7 +301,7 @@ def _round_trip(state: State, wanted: RealiseWanted | None) -> Plan | None:
     if gain <= 0 or held > state.config.limits.max_leg:
         return None  # what is above the limit could not be opened again
     one_order = gate.most_at_once(ticker, lot, state.config.limits)
-    qty = min(held, state.config.limits.max_orders_per_minute // 2 * one_order)
+    qty = min(held, gate.most_there_and_back(ticker, lot, state.config.limits))
     if wanted is not None and wanted.need_usdt is not None:
         qty = min(qty, max(lot.min_qty, ceil_to(wanted.need_usdt * held / gain, lot.qty_step)))
     gain, cost = gain * qty / held, _round_trip_cost(state, qty)

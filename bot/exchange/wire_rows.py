@@ -139,11 +139,6 @@ def millis(raw: str | int | None, field: str) -> int:
     return moment
 
 
-def _seq(said: int | None) -> int:
-    """A cross sequence; -1: the venue does not say."""
-    return -1 if said is None else said
-
-
 def _side(raw: str) -> Side:
     if raw not in ("Buy", "Sell"):
         raise BadNumber(f"side: {raw!r} is neither Buy nor Sell")
@@ -206,7 +201,7 @@ def _execution(row: ExecutionWire, category: str) -> Execution:
         closed_qty=maybe_amount(row.closed_size, "closedSize") or ZERO,
         is_maker=bool(row.is_maker),
         exec_ms=millis(row.exec_time, "execTime"),
-        seq=_seq(row.seq),
+        seq=-1 if row.seq is None else row.seq,
         category=category,
         raw_kind=row.exec_type,
     )
@@ -319,7 +314,7 @@ def _leg_row(row: PositionWire, leg: Leg) -> LegRow:
         unrealised=maybe_amount(row.unrealised_pnl, "unrealisedPnl"),
         maintenance_margin=maybe_amount(row.position_mm, "positionMM"),
         adl_rank=row.adl_rank_indicator or 0,
-        seq=_seq(row.seq),
+        seq=-1 if row.seq is None else row.seq,
         updated_ms=millis(row.updated_time, "updatedTime"),
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ import pytest
 
 from bot.domain.commands import Mode
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.engine.config import EngineConfig
 from bot.inbox import Inbox
-from bot.journal.latch import Latch
+from bot.journal.latch import NAME, Latch
 from bot.monitoring.doors import WebOptions
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
@@ -23,6 +26,7 @@ from bot.verbs import Desk
 from scripts.kill import latch as kill_latch
 from tests.build import a_view
 from tests.unit.engine.desk import Desk as Engine
+from tests.unit.engine.desk import a_config
 
 TOKEN = "a-token-of-at-least-22-characters"
 READS = "another-one-that-only-reads-0123"
@@ -32,8 +36,8 @@ GOOD = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 class Office:
     """A desk over a started engine, and its window."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine, self.inbox, self.against = Engine(), Inbox(), list[str]()
+    def __init__(self, folder: Path, config: EngineConfig | None = None) -> None:
+        self.engine, self.inbox, self.against = Engine(config), Inbox(), list[str]()
         self.engine.start()
         self.engine.pulse(1)
         self.latch = Latch(folder / "journal.sqlite")
@@ -83,6 +87,42 @@ async def test_resume_needs_a_reason_and_a_clean_preflight(tmp_path: Path) -> No
     assert accepted
     assert not office.latch.state().closed
     assert Mode.TRADING is office.engine.state.mode
+
+
+async def test_an_emergency_that_could_send_nothing_is_not_begun(tmp_path: Path) -> None:
+    """An earlier run's latch is closed, the disk takes no other: each order was made and turned away, every second, without a word."""
+    office = Office(tmp_path)
+    Latch(tmp_path / "journal.sqlite").close("freeze by me: last week")
+    office.latch.path.with_name(f"{NAME}.{os.getpid()}.new").mkdir()  # the disk takes nothing
+
+    answer = await office.desk.ask(Verb.FLATTEN, reason="now", confirm="flatten paper", who="me", amount=None)
+
+    assert not answer.accepted
+    assert "scripts/kill_switch.py flatten --yes" in answer.text
+    assert 0 == len(office.inbox)
+    assert (await office.ask(Verb.FREEZE, reason="now", confirm="freeze paper"))[0], "it sends nothing anyway"
+
+
+async def test_a_disk_that_takes_no_latch_keeps_nobody_from_flattening(tmp_path: Path) -> None:
+    """Nothing is closed there that would hold its orders back."""
+    office = Office(tmp_path)
+    office.latch.path.with_name(f"{NAME}.{os.getpid()}.new").mkdir()
+
+    assert (await office.ask(Verb.FLATTEN, reason="now", confirm="flatten paper"))[0]
+
+
+@pytest.mark.parametrize(("orders", "is_said"), [(20, False), (2, True)])
+async def test_whoever_asks_for_cash_is_told_how_far_one_asking_reaches(
+    tmp_path: Path, orders: int, is_said: bool
+) -> None:
+    """A minute of two orders closes and opens again 0.1 BTC of a leg of 0.213."""
+    limits = replace(a_config().limits, max_orders_per_minute=orders, max_order=D("0.1"))
+    office = Office(tmp_path, a_config(limits=limits))
+
+    answer = await office.desk.ask(Verb.REALISE, reason="", confirm="", who="me", amount=None)
+
+    assert answer.accepted
+    assert is_said == ("0.100 BTC of a leg" in answer.text and "ask again" in answer.text)
 
 
 async def test_only_what_takes_an_amount_gets_one(tmp_path: Path) -> None:
