@@ -23,6 +23,7 @@ class ExecKind(Enum):
     SETTLE = "Settle"
     BLOCK = "BlockTrade"
     MOVE = "MovePosition"
+    SPREAD = "FutureSpread"
     UNKNOWN = "UNKNOWN"
 
     @property
@@ -39,6 +40,7 @@ _MOVES_LEGS = frozenset(
         ExecKind.SETTLE,
         ExecKind.BLOCK,
         ExecKind.MOVE,
+        ExecKind.SPREAD,
     }
 )
 

@@ -153,7 +153,10 @@ class _Picture:
                 self._facts[fact] = read(raw, field)
                 self._wrong.pop(fact, None)
             except BadNumber as error:
-                self._wrong[fact] = str(error)
+                if fact in _PRICES:
+                    self._wrong[fact] = str(error)
+                else:
+                    self._facts[fact] = None  # unknown, as where the venue leaves it out: a price is a price without it
 
     def seen(self, ts_ms: int) -> TickerSeen:
         """The ticker as a domain value. Raises BadRow with a kind that says what was wrong."""
@@ -171,6 +174,10 @@ class _Picture:
         if abs(seen.last - seen.mark) > FAR_FROM_MARK * seen.mark:
             raise BadRow("price far from mark", f"last {seen.last}, mark {seen.mark}")
         return seen
+
+
+_PRICES = frozenset({"last", "mark", "index", "bid", "ask"})
+"""Without one of these that can be read there is no ticker."""
 
 
 def _whole_hours(raw: str | None, field: str) -> int | None:

@@ -7,8 +7,10 @@ body or an empty object is not an observation, and never "nothing there".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +20,18 @@ from bot.domain.events import Bar, FundingPoint
 from bot.domain.instrument import Instrument
 from bot.domain.legs import Leg, LegRow, wire_side
 from bot.domain.money import ZERO, BadNumber, amount, maybe_amount, text
-from bot.exchange.wire_rows import BadRow, PositionWire, WalletWire, decode, leg_row, millis, positive, said, wallet
+from bot.exchange.wire_rows import (
+    BadRow,
+    PositionWire,
+    WalletWire,
+    decode,
+    leg_row,
+    millis,
+    positive,
+    readable,
+    said,
+    wallet,
+)
 from bot.exchange.wire_stream import bar
 
 __all__ = [
@@ -38,6 +51,9 @@ __all__ = [
     "server_ns",
     "unified_wallet",
 ]
+
+
+T = TypeVar("T")
 
 
 class Envelope(msgspec.Struct, rename="camel"):
@@ -168,8 +184,16 @@ def instrument(found: Page, symbol: str) -> Instrument:
 
 
 def bars(found: Page, minutes: int) -> list[Bar]:
-    """Candles in the order given (Bybit sends the newest first, the open one included). Raises BadRow("kline")."""
-    return [_bar(raw, minutes) for raw in found.rows]
+    """Candles in the order given (Bybit sends the newest first, the open one included). Raises BadRow("kline") where none makes sense."""
+    return _any_sense(found, lambda raw: _bar(raw, minutes))
+
+
+def _any_sense(found: Page, read: Callable[[msgspec.Raw], T]) -> list[T]:
+    """The rows that make sense: one odd one of a long past is a hole that the estimators bear. Raises BadRow where none does."""
+    rows, left_out = readable(found.rows, read)
+    if left_out and not rows:
+        raise BadRow("history", left_out[0])
+    return rows
 
 
 def _bar(raw: msgspec.Raw, minutes: int) -> Bar:
@@ -187,8 +211,8 @@ class _FundingWire(msgspec.Struct, rename="camel"):
 
 
 def funding_points(found: Page, symbol: str) -> list[FundingPoint]:
-    """Settled funding rates in the order given (newest first). Raises BadRow("funding")."""
-    return [_funding_point(decode(raw, _FundingWire, "funding"), symbol) for raw in found.rows]
+    """Settled funding rates in the order given (newest first). Raises BadRow("funding") where none makes sense."""
+    return _any_sense(found, lambda raw: _funding_point(decode(raw, _FundingWire, "funding"), symbol))
 
 
 def _funding_point(row: _FundingWire, symbol: str) -> FundingPoint:
@@ -262,8 +286,8 @@ def _nothing_of(coin: str) -> Coin:
 
 class _KeyWire(msgspec.Struct):
     readOnly: int  # noqa: N815  (Bybit's own spelling)
-    permissions: dict[str, list[str]]
-    ips: list[str] = []
+    permissions: dict[str, list[str] | None]
+    ips: list[str] | None = None
     deadlineDay: int | None = None  # noqa: N815
     uta: int | None = None
     userID: int | str = ""  # noqa: N815
@@ -288,7 +312,7 @@ def account_facts(
     about_account = decode(account, _AccountWire, "account")
     taker, maker = _fee_rates(fees, symbol)
     bound = bool(about_key.ips) and about_key.ips != ["*"]
-    allowed = about_key.permissions
+    allowed = {group: rights or [] for group, rights in about_key.permissions.items()}
     trades = "Order" in allowed.get("ContractTrade", []) or "DerivativesTrade" in allowed.get("Derivatives", [])
     return AccountFacts(
         uid=str(about_key.userID),

@@ -92,8 +92,6 @@ BAD = [
     ("infinity", snapshot(indexPrice="Infinity"), "bad price"),
     ("a blank", snapshot(ask1Price=""), "bad price"),
     ("text", snapshot(lastPrice="about 116000"), "bad price"),
-    ("a funding interval of no hours", snapshot(fundingIntervalHour="7.5"), "bad price"),
-    ("a funding time in seconds", snapshot(nextFundingTime="1760025600"), "bad price"),
     ("a crossed book", snapshot(bid1Price="116000.1"), "crossed book"),
     ("last a quarter above mark", snapshot(lastPrice="145000", ask1Price="145000"), "price far from mark"),
     ("last a quarter below mark", snapshot(lastPrice="87000"), "price far from mark"),
@@ -124,6 +122,28 @@ def test_what_cannot_be_true_is_counted_and_dropped(what: str, text: str | bytes
 
     assert isinstance(event, BadInput), what
     assert (kind, True) == (event.kind, len(event.sample) <= 200)
+
+
+ODD = [
+    # what is odd                       | what is unknown
+    ({"fundingIntervalHour": "7.5"}, "funding_interval_h"),
+    ({"nextFundingTime": "1760025600"}, "next_funding_ms"),
+    ({"fundingRate": "n/a"}, "funding_rate"),
+    ({"bid1Size": "--"}, "bid_qty"),
+]
+
+
+@pytest.mark.parametrize(("odd", "unknown"), ODD, ids=[case[1] for case in ODD])
+def test_what_is_not_a_price_does_not_cost_the_price(odd: dict[str, str], unknown: str) -> None:
+    """A rate or a size that cannot be read is unknown, until the venue says another; the hedge goes by the price."""
+    stream = a_live_stream()
+    (seen,) = heard(stream, snapshot(**odd))
+    (later,) = heard(stream, delta(**dict.fromkeys(odd, "8")) if "Hour" in next(iter(odd)) else snapshot())
+
+    assert isinstance(seen, TickerSeen)
+    assert isinstance(later, TickerSeen)
+    assert (D("116001.1"), None) == (seen.mark, getattr(seen, unknown))
+    assert None is not getattr(later, unknown)
 
 
 def test_an_older_ticker_is_dropped_only_when_far_older() -> None:

@@ -132,6 +132,7 @@ EXECUTIONS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("funding paid", {"execType": "Funding", "execFee": "0.64"}, {"kind": ExecKind.FUNDING, "fee": D("0.64")}),
     ("funding received", {"execType": "Funding", "execFee": "-0.64"}, {"fee": D("-0.64")}),
     ("auto-deleveraging", {"execType": "AdlTrade"}, {"kind": ExecKind.ADL}),
+    ("a leg of a spread", {"execType": "FutureSpread"}, {"kind": ExecKind.SPREAD}),
     ("a liquidation", {"execType": "BustTrade"}, {"kind": ExecKind.BUST}),
     ("a kind of tomorrow", {"execType": "CorporateAction"}, {"kind": ExecKind.UNKNOWN, "raw_kind": "CorporateAction"}),
     ("nothing closed", {"closedSize": ""}, {"closed_qty": D(0)}),

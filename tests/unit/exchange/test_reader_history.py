@@ -95,6 +95,21 @@ BROKEN_HISTORY = [
 ]
 
 
+async def test_one_odd_row_of_a_long_past_is_left_out() -> None:
+    """Else a restart would wait for its history for as long as the venue shows the row."""
+    async with a_room() as room:
+        room.clock.advance_to(GRID_MS + 60_000)
+        script_history(room, [a_candle(GRID_MS - FIVE_MIN)], [])
+        good, bad = a_candle(GRID_MS - FIVE_MIN), a_candle(GRID_MS - 2 * FIVE_MIN, close="103")
+        room.venue.say(KLINE, page(good, bad), page())
+        settled = {"symbol": "BTCUSDT", "fundingRate": "0.0001", "fundingRateTimestamp": str(GRID_MS)}
+        room.venue.say(FUNDING, page(settled | {"fundingRate": ""}, settled), page())
+
+        seen = await room.reader.read_history(ReadHistory(minutes=5, bars=2, funding_points=2))
+
+        assert (1, 1) == (len(seen.bars), len(seen.funding))
+
+
 @pytest.mark.parametrize(("what", "path", "answer"), BROKEN_HISTORY, ids=[case[0] for case in BROKEN_HISTORY])
 async def test_history_with_a_hole_is_no_history(what: str, path: str, answer: Any) -> None:
     async with a_room() as room:
