@@ -95,7 +95,8 @@ class Inspector:
         await self._rest.tell(Tell.SWITCH_MODE, {"category": "linear", "symbol": self._symbol, "mode": HEDGE_MODE})
 
     async def _positions(self) -> tuple[tuple[Decimal, Decimal], bool]:
-        rows = await self._rows(Ask.POSITIONS, category="linear", symbol=self._symbol)
+        found = await self._rows(Ask.POSITIONS, category="linear", symbol=self._symbol)
+        rows = [row for row in found if row["symbol"] == self._symbol]
         leverage = [Decimal(row["leverage"] or "0") for row in sorted(rows, key=lambda row: int(row["positionIdx"]))]
         return (leverage[0], leverage[-1]), all(Decimal(row["size"] or "0") == 0 for row in rows)
 
@@ -110,7 +111,8 @@ class Inspector:
         return {str(group): tuple(map(str, names)) for group, names in permissions.items()}
 
     async def _collateral(self) -> bool:
-        row = next(row for row in await self._rows(Ask.COLLATERAL_INFO, currency="BTC") if row["currency"] == "BTC")
+        rows = await self._rows(Ask.COLLATERAL_INFO, currency="BTC")
+        (row,) = (row for row in rows if row.get("currency") == "BTC")
         return bool(row["collateralSwitch"] and row["marginCollateral"])
 
     async def _loan(self) -> LoanReading | None:
@@ -120,11 +122,11 @@ class Inspector:
 
     async def _repays_itself(self) -> bool:
         rows = (await self._result(Ask.AUTO_REPAY, currency="USDT"))["data"]
-        return any(row["currency"] == "USDT" and str(row["autoRepayMode"]) == "1" for row in rows)
+        return any(row.get("currency") == "USDT" and str(row["autoRepayMode"]) == "1" for row in rows)
 
     async def _disconnect_cancel(self) -> bool:
         infos = (await self._result(Ask.DISCONNECT_PROTECTION)).get("dcpInfos") or []
-        return any(row["product"] == "DERIVATIVES" and row["dcpStatus"] == "ON" for row in infos)
+        return any(row.get("product") == "DERIVATIVES" and row["dcpStatus"] == "ON" for row in infos)
 
     async def _rows(self, question: Ask, **params: object) -> list[dict[str, Any]]:
         rows = (await self._result(question, **params))["list"]
