@@ -48,6 +48,10 @@ _EASY = 0.8
 """A breaker that resets by itself does so below this share of its limit."""
 
 
+_UNPRICED = {"USDT": Decimal(1), "USDC": Decimal(1)}
+"""USD of what is known to be a dollar, where the wallet shows none of it any more."""
+
+
 class Reset(Enum):
     """Who or what resets a breaker."""
 
@@ -238,12 +242,14 @@ def _came(state: State, measures: Measures) -> Decimal:
 
 
 def _price(state: State, coin: str) -> Decimal:
-    """USD of one coin."""
+    """USD of one coin; a coin that the wallet does not price counts as nothing: a guess of a dollar for each could disarm."""
     if coin == state.config.coin:
         assert state.market.ticker is not None  # nothing is measured before the first price
         return state.market.ticker.index
     held = state.wallet.coin(coin) if state.wallet is not None else None
-    return held.usd_value / held.equity if held is not None and held.usd_value * held.equity else Decimal(1)
+    return (
+        held.usd_value / held.equity if held is not None and held.usd_value * held.equity else _UNPRICED.get(coin, ZERO)
+    )
 
 
 def _funding(state: State) -> Decimal:

@@ -7,9 +7,9 @@ from decimal import Decimal as D
 
 import pytest
 
-from bot.domain.account import ExecKind
+from bot.domain.account import CashKind, ExecKind
 from bot.domain.commands import Decided, Mode, Note
-from bot.domain.events import AccountRead, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
+from bot.domain.events import AccountRead, CashSeen, ExecutionSeen, OperatorAsked, OrderAnswered, Verb
 from bot.domain.legs import Act
 from bot.domain.orders import Verdict
 from bot.domain.records import kind_of
@@ -18,6 +18,7 @@ from bot.engine import breakers, outlook
 from bot.engine.config import BreakerLimits
 from bot.journal.journal import BULK
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_wallet, an_execution
+from tests.unit.engine.test_cashbook import a_row as a_cash_row
 
 DAY_MS = 86_400_000
 
@@ -101,6 +102,19 @@ def test_coin_that_lies_elsewhere_is_owned_all_the_same() -> None:
     assert outlook.loan_view(desk.state, desk.now_ms).equity == D("0.27") * 170000 + 7420
     read_at("170000", "-30000")
     assert {"daily loss", "drawdown"} == set(desk.state.tripped)
+
+
+@pytest.mark.parametrize(("coin", "change", "dawn"), [("AIRDROP", "-1000000", 15_120), ("USDC", "-1000", 14_120)])
+def test_a_coin_that_left_whole_is_not_taken_for_dollars(coin: str, change: str, dawn: int) -> None:
+    """Its row is gone, and its price with it: a million coins of an airdrop, taken for dollars, left the day nothing to lose."""
+    desk = a_desk(daily_loss=0.1)
+    read(desk, "15120")
+    row = a_cash_row("t1", change, coin, kind=CashKind.TRANSFER, raw_kind="TRANSFER_OUT", at_ms=desk.now_ms + 1)
+    desk.hear(CashSeen(row=row))
+    read(desk, f"{dawn - 50}")
+
+    assert D(dawn) == desk.state.measures.equity_at_dawn
+    assert {} == desk.state.tripped
 
 
 def test_a_restart_forgets_no_loss() -> None:
