@@ -105,7 +105,7 @@ def test_all_of_it_executed_is_all_of_it_whatever_it_is_called() -> None:
     assert order.order_link_id not in {one.place.order_link_id for one in desk.state.blotter.unsettled()}
 
 
-@pytest.mark.parametrize("verb", [Verb.NEUTRALISE, Verb.FLATTEN])
+@pytest.mark.parametrize("verb", [Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN])
 def test_an_emergency_does_not_wait_for_it(verb: Verb) -> None:
     """It waited for ever, and no resume was taken meanwhile; the kill switch does not need our books."""
     desk, _ = a_blocked_desk()
