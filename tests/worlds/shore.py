@@ -230,8 +230,9 @@ class Shore:
             "endTime": since_ms + WINDOW_MS,
             "limit": 50,
         }
+        odd: list[str] = []
         try:
-            rows = yield from self._walk("/v5/account/transaction-log", window, _cash_row_of, odd := [])
+            rows = yield from self._walk("/v5/account/transaction-log", window, _cash_row_of, odd)
             if odd and not rows:
                 raise Unavailable("not one row makes sense")
         except (Unavailable, Refused):
