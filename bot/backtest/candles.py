@@ -11,10 +11,11 @@ from bot.backtest import book as b
 from bot.backtest import chores
 from bot.domain.events import Bar, FundingPoint, TickerSeen
 
-__all__ = ["Candles"]
+__all__ = ["TENTH", "Candles"]
 
 MINUTE_MS = 60_000
 TENTH = Decimal("0.1")
+"""USDT: the tick of the contract, and half of what lies between bid and ask."""
 
 
 class Candles:

@@ -1,8 +1,8 @@
 """Between which prices, and until when, the engine would find nothing to do: ticks inside may be passed over.
 
 No rule is known here. The engine itself is asked, by its own `think`, what it would do at the corners of a box of price, volatility and
-time. What every rule of it compares moves one way with each of the three, so what leads to nothing at all corners leads to nothing between
-them. Whoever doubts that plays every tick: the tests do both, and want the same records.
+time. Its rules compare figures that move one way with each of the three, so what leads to nothing at all corners is taken to lead to
+nothing between them. No type holds a new rule to that; the tests do, which play every tick as well and want the same records.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 from bot.backtest import book as b
 from bot.backtest import kernel, lender, shore
 from bot.backtest.balance import Balance
-from bot.backtest.candles import Candles
+from bot.backtest.candles import TENTH, Candles
 from bot.backtest.custody import ACCOUNT, Custody, venue_rules
 from bot.backtest.lived import Faults, Lived, MemoryDiary
 from bot.backtest.subset import stretched
@@ -53,7 +53,6 @@ from bot.simulator.venue import Fate, Tick, Venue
 
 __all__ = ["Pair"]
 
-TENTH = Decimal("0.1")
 VOLUME = Decimal(1000)
 """BTC between two ticks: a resting order that the price reaches is filled."""
 MOST_ROUNDS = 60
