@@ -15,9 +15,10 @@ import requests
 from pybit import _http_manager
 from pybit.exceptions import FailedRequestError, InvalidRequestError
 from pybit.unified_trading import HTTP
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ReadTimeoutError
 
 from bot.domain.clock import elapsed_s, wall_ms
+from scripts.kill.timely import Timely
 
 __all__ = ["Line", "NoAnswer", "Refused"]
 
@@ -72,17 +73,6 @@ class _Session(HTTP):  # type: ignore[misc]
             "X-BAPI-TIMESTAMP": str(timestamp),
             "X-BAPI-RECV-WINDOW": str(recv_window),
         }
-
-
-class _From(HTTPAdapter):
-    """Connections that leave from `address`, so that only hosts of its kind (IPv4 or IPv6) can be reached."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
-        super().init_poolmanager(*sizes, source_address=(self._address, 0), **options)
 
 
 class Line:
@@ -153,8 +143,8 @@ class Line:
             )
             session.endpoint = self._hosts[host]
             session.client.trust_env = False  # no proxy of the environment stands between us and the exchange
-            if self._leave_from:
-                session.client.mount(session.endpoint, _From(self._leave_from))
+            session.client.max_redirects = 0  # whoever sends us elsewhere is not the exchange
+            session.client.mount(session.endpoint, Timely(self._leave_from))
             sessions[host] = session
         session = sessions[host]
         session.ahead_ms, session.recv_window = self._ahead_ms, self._window_ms
@@ -178,7 +168,10 @@ class Line:
         return NoAnswer(f"HTTP {error.status_code}")
 
     def _lost(self, error: requests.RequestException, host: int) -> NoAnswer:
-        self._turn_from(host, shun_s=SILENT_S if isinstance(error, requests.Timeout) else 0.0)
+        is_slow = isinstance(error, requests.Timeout) or any(
+            isinstance(cause, ReadTimeoutError) for cause in error.args
+        )
+        self._turn_from(host, shun_s=SILENT_S if is_slow else 0.0)
         never_left = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error)
         return NoAnswer(f"{self._hosts[host]} does not answer ({type(error).__name__})", never_left=never_left)
 

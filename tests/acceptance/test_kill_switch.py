@@ -161,6 +161,20 @@ def test_a_dry_run_and_an_unconfirmed_one_change_nothing(venue: Venue, tmp_path:
     assert not (tmp_path / "var").exists()
 
 
+def test_answers_to_its_orders_that_drip_hold_nothing_up(venue: Venue, tmp_path: Path) -> None:
+    """Both legs are closed and the venue takes minutes to say so, a few bytes at a time: it is looked up, and told."""
+    open_the_book(venue, 0)
+    venue.ask("faults", fault="reply-drip", match="POST /v5/order/create", ms=120_000)
+    try:
+        ran = kill(tmp_path, "flatten", "--yes", "--host", venue.url, "--give-up", "60")
+    finally:
+        venue.ask("faults", method="DELETE")
+
+    assert 0 == ran.returncode, ran.stderr
+    assert (True, 0) == truth(venue)
+    assert json.loads(ran.stdout)["verified_s"] < 30
+
+
 def test_neutralise_keeps_the_hedge_and_freeze_keeps_everything(venue: Venue, tmp_path: Path) -> None:
     """0.27 BTC against 0.321 short and 0.213 long: the long leg makes it 0.162 too long, and only that is closed."""
     open_the_book(venue, 2)

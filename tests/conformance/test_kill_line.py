@@ -5,19 +5,21 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import pytest
 
+from bot.domain.clock import elapsed_s
 from scripts.kill import line, world
 from scripts.kill.line import Line, NoAnswer
 
 
 @contextmanager
-def a_host(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
+def a_host(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, list[str]]]:
     """A host that answers everything alike; its URL, and what it was asked."""
     asked: list[str] = []
 
@@ -25,7 +27,8 @@ def a_host(status: int, body: bytes) -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             asked.append(self.path)
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            for name, text in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, text)
             self.end_headers()
             self.wfile.write(body)
 
@@ -51,6 +54,29 @@ def a_silent_host() -> Iterator[str]:
         yield f"http://127.0.0.1:{deaf.getsockname()[1]}"
 
 
+@contextmanager
+def a_dripping_host(whole: bytes) -> Iterator[str]:
+    """It says `whole`, and then a blank every twentieth of a second, for ever."""
+
+    class Host(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with suppress(OSError):
+                self.request.sendall(whole)
+                while not gone.wait(0.05):
+                    self.request.sendall(b" ")
+
+    gone = threading.Event()
+    server = ThreadingTCPServer(("127.0.0.1", 0), Host)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        gone.set()
+        server.shutdown()
+        server.server_close()
+
+
 def ask(of: Line) -> str:
     with pytest.raises(NoAnswer) as caught:
         of.ask("get_positions", category="linear", symbol="BTCUSDT")
@@ -68,6 +94,33 @@ def test_a_silent_host_is_not_gone_back_to_for_a_spoilt_answer(monkeypatch: pyte
             ask(kill)
 
         assert 5 == len(asked)
+
+
+@pytest.mark.parametrize(
+    "whole", [b"", b"HTTP/1.1 200 OK\r\nX-Slow:", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n{"]
+)
+def test_a_host_that_lets_its_answer_drip_has_no_more_time_than_a_silent_one(
+    whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every drop would begin a client's patience anew: the thread that asked to close a leg would wait for ever."""
+    monkeypatch.setattr(line, "ANSWER_S", 0.3)
+    with a_dripping_host(whole) as dripping, a_host(200, b"<html>") as (spoilt, asked):
+        kill = Line((dripping, spoilt), "key", "secret")
+        began_s = elapsed_s()
+
+        assert "does not answer" in ask(kill)
+        assert elapsed_s() - began_s < 2
+        for _ in range(3):
+            ask(kill)
+        assert 3 == len(asked)
+
+
+def test_nobody_sends_it_elsewhere() -> None:
+    """A page that wants a login stands before the exchange: each of its redirections would have a time of its own, and see a signature."""
+    with a_host(200, b"<html>") as (elsewhere, asked), a_host(302, b"", Location=elsewhere) as (url, _):
+        assert "TooManyRedirects" in ask(Line((url,), "key", "secret"))
+
+        assert not asked
 
 
 def test_a_host_that_fails_is_turned_from() -> None:
