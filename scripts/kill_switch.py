@@ -31,7 +31,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PYTHON = _ROOT / ".venv" / "bin" / "python"
@@ -95,8 +95,7 @@ class Teller:
 
     def _write(self) -> None:
         while (line := self._lines.get()) is not None:
-            with contextlib.suppress(OSError, ValueError):
-                print(line, file=self._stream, flush=True)
+            _print(line, self._stream)
 
 
 def main() -> int:
@@ -300,11 +299,21 @@ def _record(world: World, facts: dict[str, Any], tell: Teller) -> None:
 
 def _end(options: argparse.Namespace, code: int, facts: dict[str, Any], tell: Teller, words: str) -> int:
     tell(words)
-    tell.finish()
     if options.json:
-        with contextlib.suppress(OSError, ValueError):
-            print(json.dumps({"exit_code": code, "words": words, **facts}), flush=True)
+        report = json.dumps({"exit_code": code, "words": words, **facts})
+        writer = Thread(target=_print, args=(report, sys.stdout), daemon=True)
+        writer.start()
+        writer.join(LAST_WORDS_S)
+        if writer.is_alive():
+            tell("nobody reads stdout: the JSON is given up, the exit code stands")
+    tell.finish()
     return code
+
+
+def _print(line: str, stream: TextIO) -> None:
+    """A line, where there is anything to write it on; it waits as long as whoever reads."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=stream, flush=True)
 
 
 def _age(timeline: Timeline, at_s: float | None) -> float | None:

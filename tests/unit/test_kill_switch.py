@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import termios
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,25 @@ def test_a_terminal_that_is_held_does_not_hold_it(tmp_path: Path) -> None:
         os.close(theirs)
         os.close(ours)
     assert (tmp_path / "var/paper/halt.latch").exists()
+
+
+def test_a_stdout_that_nobody_reads_does_not_keep_back_the_exit_code(tmp_path: Path) -> None:
+    """A full pipe to a program that is stuck: the account is seen to, the last line may be lost, the code may not."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(theirs, b"x" * 4096)
+    os.set_blocking(theirs, True)
+    command = [sys.executable, str(SCRIPT), "freeze", "--json", "--yes", "--give-up", "1", "--mode", "paper"]
+
+    process = subprocess.Popen([*command, "--host", NOWHERE, "--home", str(tmp_path)], stdout=theirs)
+    try:
+        assert 2 == process.wait(30)
+    finally:
+        process.kill()
+        os.close(theirs)
+        os.close(ours)
 
 
 @pytest.mark.parametrize(("words", "latched"), [(("--yes",), True), (("--yes", "--dry-run"), False), ((), False)])
