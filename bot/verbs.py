@@ -6,7 +6,7 @@ Does not know how a verb is carried out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -133,14 +133,17 @@ class Desk:
             except JournalFailed as failed:
                 return VerbAnswer(accepted=False, text=f"not resumed: {failed}")
             self._inbox.put(LatchSeen(closed=False, reason=f"lifted by {asked.who}: {asked.reason}"))
-        order = self._engine.state.blotter.unresolved()
-        over = (
-            f"; taken for over: order {order.what}, {order.stands}"
-            if order is not None and order.strange_status
-            else ""
-        )
+        taken = "".join(f"; taken for {what}" for what in self._ended_by_word())
         self._inbox.put(asked)
-        return VerbAnswer(accepted=True, text=f"resumed: it trades again once its books agree with the venue's{over}")
+        return VerbAnswer(accepted=True, text=f"resumed: it trades again once its books agree with the venue's{taken}")
+
+    def _ended_by_word(self) -> Iterator[str]:
+        """What a resume ends that the venue alone would leave open for good."""
+        order, payment = self._engine.state.blotter.unresolved(), self._engine.state.loan.open
+        if order is not None and order.strange_status:
+            yield f"over: order {order.what}, {order.stands}"
+        if payment is not None and payment.waits_for_a_word:
+            yield f"paid: payment {payment.plan.number} of {payment.plan.amount} USDT, {payment.reason}"
 
     def _phrase(self, verb: Verb, rule: Rule) -> str:
         return f"{verb.value} {self._world}" if rule.is_confirmed else ""

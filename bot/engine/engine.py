@@ -31,10 +31,12 @@ from bot.domain.events import (
     LegSeen,
     LoanRead,
     MoneyAnswered,
+    OperatorAsked,
     OrderAnswered,
     Started,
     Ticked,
     TickerSeen,
+    Verb,
     WalletSeen,
 )
 from bot.domain.legs import Act
@@ -196,6 +198,8 @@ class Engine:
         if isinstance(event, LoanRead):
             yield from loan.adoption(state)
             yield from loan.remarks(state)
+        if isinstance(event, OperatorAsked) and event.verb is Verb.RESUME:
+            yield from treasurer.ended_by_word(state)
         if not state.blotter.is_settled:
             yield from reconciler.absences(state, now_ms)
         yield from breakers.changes(state, now_ms)

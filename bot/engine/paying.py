@@ -71,7 +71,7 @@ def thought(state: State, record: PaymentPlanned | PaymentEnded | PaymentRefused
             if payment is None:
                 return
             if not payment.has_ended:
-                _hear(state, payment, Signal.ABANDONED, now_ms, record.reason)
+                _hear(state, payment, Signal.DONE if record.paid else Signal.ABANDONED, now_ms, record.reason)
             payment.is_told = True
         case PaymentRefused():
             state.loan.refused, state.loan.refused_ms = record, now_ms
@@ -95,6 +95,7 @@ def fold_start(state: State, now_ms: int) -> None:
     payment = book.open
     if payment is not None:
         payment.seeks = payment.negatives = payment.sought_ms = 0
+        payment.fallen_to = None
         if payment.is_out:
             _hear(state, payment, Signal.NO_ANSWER, now_ms, "the run that sent it ended before an answer")
 
@@ -110,9 +111,9 @@ def _sought(state: State, payment: Payment, record: TransferSought | RepaymentSo
     left_ms = max(payment.sent_ms, state.market.venue_ms(payment.sent_ms))  # by whichever clock is ahead
     if isinstance(record, RepaymentSought) and repayment.debt_has_fallen(payment, record, left_ms):
         payment.reason = f"no row tells of it, but the debt fell to {record.debt}"
-        payment.negatives = 0
+        payment.negatives, payment.fallen_to = 0, record.debt
     else:
-        payment.negatives += 1
+        payment.negatives, payment.fallen_to = payment.negatives + 1, None
 
 
 def _hear(state: State, payment: Payment, signal: Signal, now_ms: int, reason: str = "") -> None:

@@ -20,6 +20,7 @@ from bot.domain.money import ZERO
 from bot.domain.orders import Verdict
 
 __all__ = [
+    "ALARMING_SEEKS",
     "ENDED",
     "NEXT",
     "Payment",
@@ -111,6 +112,8 @@ NEXT: dict[Step, dict[Signal, Step]] = {
 _ASKING = frozenset({Step.MOVE_UNKNOWN, Step.MOVE_PENDING, Step.REPAY_UNKNOWN, Step.REPAY_PENDING})
 _LEFT = frozenset({Step.MOVING, Step.REPAYING}) | _ASKING
 ENDED = frozenset({Step.PAID, Step.DROPPED})
+ALARMING_SEEKS = 20
+"""A payment asked about this often is told to a person."""
 
 _OF_FATE = {Fate.DONE: Signal.DONE, Fate.PENDING: Signal.PENDING, Fate.FAILED: Signal.FAILED}
 
@@ -129,6 +132,8 @@ class Payment:
     seeks: int = 0
     negatives: int = 0
     """Valid answers of the venue's books, asked for after the lease, that know nothing of it."""
+    fallen_to: Decimal | None = None
+    """The debt in the last such answer, where it fell by as much as this repayment would have repaid."""
     reason: str = ""
     ref: str = ""
     is_told: bool = False
@@ -146,6 +151,17 @@ class Payment:
     def is_asking(self) -> bool:
         """Only the venue's books can tell."""
         return self.step in _ASKING
+
+    @property
+    def is_unresolved(self) -> bool:
+        """Asked about again and again, and told to a person."""
+        return self.is_asking and self.seeks >= ALARMING_SEEKS
+
+    @property
+    def waits_for_a_word(self) -> bool:
+        """No row tells of it and the debt tells that it was paid: a person may take it for that. It is not paid again, so that a debt that
+        another hand lowered costs nothing but the USDT that stay where they are."""
+        return self.is_unresolved and self.fallen_to is not None
 
     @property
     def moves_first(self) -> bool:
@@ -178,6 +194,7 @@ def fold_sent(payment: Payment, deed: TransferCoin | RepayDebt, now_ms: int) -> 
     else:
         hear(payment, Signal.SENT_REPAYMENT)
     payment.sent_ms, payment.sought_ms, payment.seeks, payment.negatives = now_ms, 0, 0, 0
+    payment.fallen_to = None
 
 
 def heard_of(answer: MoneyAnswered) -> Signal:

@@ -32,17 +32,16 @@ from bot.domain.money import ZERO
 from bot.engine import cashier, dues, loan, sight
 from bot.engine.cashier import Wish
 from bot.engine.modes import MODES
-from bot.engine.repayment import Payment, Step
+from bot.engine.repayment import ALARMING_SEEKS, Payment, Step
 from bot.engine.state import State
 from bot.strategy import risk
 
-__all__ = ["absences", "carry_on", "questions", "surroundings", "turn_away"]
+__all__ = ["absences", "carry_on", "ended_by_word", "questions", "surroundings", "turn_away"]
 
 NEGATIVES_NEEDED = 3
 """Valid negatives, asked for after the lease, that a proof of absence of money needs."""
 PENDING_LEASES = 8
 """An accepted deed is called absent no sooner than after so many leases."""
-_ALARMING_SEEKS = 20
 _MOST_PAUSE = 6
 _REMIND_MS, _DAY_MS = 3_600_000, 86_400_000
 _RELUCTANT_MS = 5_000
@@ -285,15 +284,8 @@ def questions(state: State, payment: Payment, now_ms: int) -> Iterator[SeekTrans
     pause_ms = patience.seek_every_ms if payment.sought_ms else (0 if payment.is_asking else waits_ms)
     if now_ms - last_ms < pause_ms:
         return
-    if payment.seeks and payment.seeks % _ALARMING_SEEKS == 0:
-        yield Note(
-            severity="critical",
-            kind="repayment unresolved",
-            text=(
-                f"payment {payment.plan.number} of {payment.plan.amount} USDT is {payment.step.value} for "
-                f"{(now_ms - payment.sent_ms) / 1000:.0f} s; nothing else is paid until it is known"
-            ),
-        )
+    if payment.seeks and payment.seeks % ALARMING_SEEKS == 0:
+        yield _still_out(payment, now_ms)
     plan = payment.plan
     if payment.step in (Step.MOVING, Step.MOVE_UNKNOWN, Step.MOVE_PENDING):
         yield SeekTransfer(payment=plan.number, transfer_id=payment.transfer_id, sent_ms=payment.sent_ms)
@@ -304,6 +296,29 @@ def questions(state: State, payment: Payment, now_ms: int) -> Iterator[SeekTrans
             coin=state.config.quote,
             amount=plan.amount,
             sent_ms=state.market.dated_from(payment.sent_ms),
+        )
+
+
+def _still_out(payment: Payment, now_ms: int) -> Note:
+    fallen = f"no row tells of it, but the debt fell to {payment.fallen_to}"
+    out = f"; {fallen}: once Bybit's own page shows it, resume takes it for paid" if payment.waits_for_a_word else ""
+    text = (
+        f"payment {payment.plan.number} of {payment.plan.amount} USDT is {payment.step.value} for "
+        f"{(now_ms - payment.sent_ms) / 1000:.0f} s; nothing else is paid until it is known{out}"
+    )
+    return Note(severity="critical", kind="repayment unresolved", text=text)
+
+
+def ended_by_word(state: State) -> Iterator[PaymentEnded]:
+    """A person has looked and resumed: the repayment that the debt alone tells of is taken for paid. One that nothing tells of is not
+    meant: it ends by the venue's books alone."""
+    payment = state.loan.open
+    if payment is not None and payment.waits_for_a_word:
+        yield PaymentEnded(
+            number=payment.plan.number,
+            paid=payment.plan.amount,
+            step=Step.PAID.value,
+            reason=f"{payment.reason}; a person has looked and resumed",
         )
 
 

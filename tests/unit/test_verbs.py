@@ -14,9 +14,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.domain.commands import Mode
+from bot.domain.commands import Mode, PaymentPlanned, Trigger
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
+from bot.domain.loan import Purse, Structure
 from bot.engine.config import EngineConfig
+from bot.engine.repayment import ALARMING_SEEKS, Payment, Step
 from bot.inbox import Inbox
 from bot.journal.latch import NAME, Latch
 from bot.monitoring.doors import WebOptions
@@ -87,6 +89,21 @@ async def test_resume_needs_a_reason_and_a_clean_preflight(tmp_path: Path) -> No
     assert accepted
     assert not office.latch.state().closed
     assert Mode.TRADING is office.engine.state.mode
+
+
+async def test_a_resume_tells_which_payment_it_takes_for_paid(tmp_path: Path) -> None:
+    """Whoever resumes for another reason hears what else it means."""
+    office = Office(tmp_path)
+    plan = PaymentPlanned(
+        number=7, trigger=Trigger.BY_HAND, why="", structure=Structure.UTA, amount=D("500.000007"), to_transfer=D(0), source=Purse.UNIFIED,
+        debt_before=D(16200), interest_before=D(0), from_profit=D(0), from_pot=D(0), from_reserve=D(0),
+    )  # fmt: skip
+    payment = Payment(plan=plan, planned_ms=0, step=Step.REPAY_UNKNOWN, seeks=ALARMING_SEEKS, fallen_to=D(15700))
+    office.engine.state.loan.payments.append(payment)
+
+    answer = await office.desk.ask(Verb.RESUME, reason="it is there", confirm="", who="me", amount=None)
+
+    assert "taken for paid: payment 7 of 500.000007 USDT" in answer.text
 
 
 async def test_an_emergency_that_could_send_nothing_is_not_begun(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ FIRST = {
     "emergency-done": "Look at what is left beside the loan. When it shall trade again: resume, with a reason.",
     "emergency-failed": "It is not done. Look at the legs on Bybit's own page, or: scripts/kill_switch.py --dry-run",
     "order-unresolved": "Look for the order on Bybit's own page. Not wanted there: scripts/kill_switch.py freeze --yes",
-    "repayment-unresolved": "Nothing else is paid until Bybit's books tell. Look at its repayment history; do not pay it again.",
+    "repayment-unresolved": "Look at Bybit's repayment history; do not pay it again. If the message says so, a resume ends it.",
     "liquidated": "Look at the loan before anything else: the coin may be unhedged. Then resume, with a reason.",
     "deleveraged": "Wait for the next decision, which restores the hedge if it may: hedgelock explain --last",
     "second-writer": "Find the other daemon of this account and stop it for good; then resume the one that stays.",

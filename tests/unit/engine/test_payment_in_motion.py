@@ -30,8 +30,10 @@ from bot.domain.orders import Verdict
 from bot.engine import treasurer
 from bot.engine.cashier import Wish
 from bot.engine.config import LoanRules
+from bot.engine.engine import Engine
+from bot.journal.journal import BULK
 from bot.strategy import risk
-from tests.unit.engine.desk import Desk, a_config, a_reading
+from tests.unit.engine.desk import Desk, MemoryDiary, a_config, a_reading
 from tests.unit.engine.test_treasurer import LoanDesk
 
 
@@ -105,6 +107,68 @@ def test_what_became_of_it_is_asked_until_the_books_prove_it(
     state = absent.proof.rpartition("it was ")[2]
     for seconds, text in zip((40, 80, 120), unresolved, strict=False):
         assert f"USDT is {state} for {seconds} s; nothing else is paid" in text
+
+
+def unexplained(desk: LoanDesk, seconds: int, debt: D = D(15700)) -> None:
+    """Second after second no row tells of it, and the debt is `debt`."""
+    for _ in range(seconds):
+        begun = len(desk.sent)
+        beat(desk)
+        for question in desk.sent[begun:]:
+            if isinstance(question, SeekRepayment):
+                desk.hear(RepaymentSought(payment=question.payment, rows=(), debt=debt))
+
+
+def resume(desk: LoanDesk) -> None:
+    desk.hear(OperatorAsked(verb=Verb.RESUME, reason="it is on Bybit's page", who="operator"))
+
+
+@pytest.mark.parametrize(("verdict", "fate"), [(Verdict.UNKNOWN, None), (Verdict.ACCEPTED, Fate.PENDING)])
+def test_a_repayment_that_only_the_debt_tells_of_ends_by_a_persons_word_as_paid(
+    verdict: Verdict, fate: Fate | None
+) -> None:
+    """No row ever comes: it stayed unknown for good, and no verb ended it. Taken for paid, it is not paid again."""
+    desk = LoanDesk()
+    repay(desk)
+    answer(desk, "TransferCoin", Verdict.ACCEPTED, Fate.DONE)
+    answer(desk, "RepayDebt", verdict, fate)
+
+    unexplained(desk, 30)
+    resume(desk)
+    assert desk.state.loan.open is not None, "nobody was told of it yet"
+
+    unexplained(desk, 600)
+    assert desk.state.loan.open is not None, "no evidence ends it without a person"
+    unresolved = [note.text for note in desk.told(Note) if note.kind == "repayment unresolved"]
+    assert unresolved[-1].endswith("the debt fell to 15700: once Bybit's own page shows it, resume takes it for paid")
+    resume(desk)
+
+    assert [(D("499.990001"), "paid")] == [(ended.paid, ended.step) for ended in desk.told(PaymentEnded)]
+    assert D("499.990001") == desk.state.loan.paid_to_date
+    assert 1 == sum(isinstance(command, RepayDebt) for command in desk.sent)
+    again = Engine(desk.state.config, MemoryDiary())
+    for record, at_ms in desk.diary.records:
+        if type(record).__name__ not in BULK:
+            again.recover(record, at_ms)
+    assert again.state.loan.open is None
+    assert D("499.990001") == again.state.loan.paid_to_date
+
+
+def test_a_word_does_not_end_a_repayment_that_nothing_tells_of() -> None:
+    """The venue's books cannot be read, or the debt stands where it stood: silence ends by the books alone."""
+    desk = LoanDesk()
+    repay(desk)
+    answer(desk, "TransferCoin", Verdict.ACCEPTED, Fate.DONE)
+    answer(desk, "RepayDebt", Verdict.UNKNOWN)
+    for _ in range(100):
+        beat(desk)
+    resume(desk)
+    assert desk.state.loan.open is not None
+
+    unexplained(desk, 4)
+    unexplained(desk, 2, D(16200))
+    resume(desk)
+    assert desk.state.loan.open is not None
 
 
 def test_an_answer_is_waited_for_before_the_books_are_asked() -> None:
