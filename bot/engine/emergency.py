@@ -17,7 +17,7 @@ from bot.domain.legs import Act, Leg
 from bot.domain.money import ZERO
 from bot.domain.thoughts import EmergencyEnded
 from bot.domain.view import VerbPreview
-from bot.engine import gate, hedging
+from bot.engine import gate, hedging, sight
 from bot.engine.state import Emergency, State
 
 __all__ = ["VERBS", "fold_asked", "fold_foreign", "fold_latch", "latch_words", "preview", "pursue"]
@@ -50,7 +50,7 @@ def pursue(
         return
     if state.hedge is not None:
         yield hedging.ended(state, state.hedge, now_ms, reached=False, reason=emergency.why)
-    if not state.is_settled or not _is_known(state, emergency.verb):
+    if not state.is_settled or sight.lacks(state, emergency.verb):
         if blocked := _blocked(state):
             yield from _ended(emergency, False, f"{blocked}; our books say: {preview(state, Verb.FREEZE).words}")
         return
@@ -132,14 +132,7 @@ def _ended(emergency: Emergency, done: bool, what: str) -> Iterator[EmergencyEnd
 def _blocked(state: State) -> str:
     """Why nothing that we can wait for will let it go on; empty: something may."""
     order = state.blotter.unresolved()
-    return f"order {order.what} is {order.stands}, {_BY_THE_OTHER_HAND}" if order and order.strange_status else ""
-
-
-def _is_known(state: State, verb: Verb) -> bool:
-    """Whether it can be told what there is to close: what is unknown is not nothing."""
-    if verb is Verb.NEUTRALISE:
-        return state.delta is not None
-    return verb is Verb.FREEZE or state.ledger.is_open
+    return f"order {order.what} is {order.stands}, {_BY_THE_OTHER_HAND}" if order and order.unreadable else ""
 
 
 def _agrees(state: State, emergency: Emergency) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.domain.commands import Mode, ModeChanged, Note
-from bot.domain.events import Channel
+from bot.domain.events import Channel, Verb
 from bot.engine import throttle
 from bot.engine.modes import MODES, Facts, mode_for
 from bot.engine.state import State
@@ -18,6 +18,7 @@ __all__ = [
     "STILL",
     "change",
     "facts_of",
+    "lacks",
     "may_make_a_round_trip",
     "orders_left_now",
     "remarks",
@@ -52,7 +53,7 @@ def facts_of(state: State, now_ms: int) -> Facts:
     """Everything the mode depends on, in words that do not change while the fact does not. By position: asked many times a second."""
     return Facts(
         state.broken,
-        state.emergency.why if state.emergency else "",
+        _emergency(state),
         state.latched or state.throttled or throttle.runaway(state, now_ms),
         _not_started(state),
         _observing(state),
@@ -83,6 +84,24 @@ def may_make_a_round_trip(state: State, now_ms: int) -> bool:
 def orders_left_now(state: State, now_ms: int) -> int:
     """How many orders may still leave before the last minute's first are forgotten."""
     return state.config.limits.max_orders_per_minute - state.blotter.sent_since(now_ms - _MINUTE_MS)
+
+
+def lacks(state: State, verb: Verb) -> str:
+    """Why it cannot be told what there is for an emergency verb to close; empty: it can. What is unknown is not nothing."""
+    if verb is Verb.FREEZE:
+        return ""
+    if not state.ledger.is_open:
+        return "the account has not been read. scripts/kill_switch.py reads it itself"
+    if verb is Verb.NEUTRALISE and state.delta is None:
+        return "the BTC to hedge are not known. Flatten and freeze need no delta"
+    return ""
+
+
+def _emergency(state: State) -> str:
+    if (emergency := state.emergency) is None:
+        return ""
+    lacking = lacks(state, emergency.verb)
+    return f"{emergency.why}; it waits: {lacking}" if lacking else emergency.why
 
 
 def _not_started(state: State) -> str:

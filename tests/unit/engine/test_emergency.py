@@ -105,6 +105,22 @@ def test_neutralise_waits_until_delta_is_known() -> None:
 
     assert [] == ended(desk)
     assert Mode.EMERGENCY is desk.state.mode
+    assert "a drill; it waits: the BTC to hedge are not known. Flatten and freeze need no delta" in desk.state.why
+
+    ask(desk, Verb.FREEZE)
+    desk.pulse(2)
+    assert [(True, "emergency done")] == ended(desk)
+
+
+def test_flatten_waits_until_there_are_books_and_says_so() -> None:
+    """Asked before the account was read once: there is nothing that could be closed, and who asked must hear it."""
+    desk = Desk()
+    desk.hear(Started(run="r1", version="0", mode="paper", settings_hash=""))
+
+    ask(desk, Verb.FLATTEN)
+    desk.pulse(2)
+
+    assert "it waits: the account has not been read. scripts/kill_switch.py reads it itself" in desk.state.why
 
 
 BROKEN = [
