@@ -140,7 +140,7 @@ class Desk:
     def _ended_by_word(self) -> Iterator[str]:
         """What a resume ends that the venue alone would leave open for good."""
         order, payment = self._engine.state.blotter.unresolved(), self._engine.state.loan.open
-        if order is not None and order.strange_status:
+        if order is not None and order.unreadable:
             yield f"over: order {order.what}, {order.stands}"
         if payment is not None and payment.waits_for_a_word:
             yield f"paid: payment {payment.plan.number} of {payment.plan.amount} USDT, {payment.reason}"

@@ -215,12 +215,14 @@ class OrderAnswered:
 class OrderSought:
     """What the venue's books say of one orderLinkId: realtime, history and executions, all three answered validly.
 
-    `order` None with no executions is one valid negative; it becomes absence only with the other clauses of the proof.
+    `order` None with no executions and nothing unread is one valid negative; it becomes absence only with the other clauses of the proof.
     """
 
     order_link_id: str
     order: OrderRow | None
     executions: tuple[Execution, ...]
+    unread: tuple[str, ...] = ()
+    """Rows that bear its name and cannot be read: why, each with a sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class Inspection:
     newest_order: OrderRow | None = None
     """The last order that any HedgeLock placed here, of the day's orders that the venue lists."""
     newest_order_age_s: float = 0.0
+    unread_orders: tuple[str, ...] = ()
+    """The names of those of them whose rows cannot be read."""
     has_disconnect_cancel: bool | None = None
     clock_off_ms: int | None = None
     headroom: float | None = None

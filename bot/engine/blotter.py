@@ -51,8 +51,8 @@ class OurOrder:
     """What it reported and adopted legs contain without an execution."""
     cancel_asked_ms: int | None = None
     """When it was last asked to leave the book."""
-    strange_status: str = ""
-    """What the venue's last row calls it, where nobody has documented what that means."""
+    unreadable: str = ""
+    """How it stands by the venue's last row, where nobody here can read what that means."""
     negatives: int = 0
     """Valid "no such order" answers to questions asked after the lease ended."""
 
@@ -69,7 +69,7 @@ class OurOrder:
     @property
     def is_settled(self) -> bool:
         """Nothing of it is in flight: ended, and every execution it reported is booked; or all of it is, whatever its status is called."""
-        return (self.has_ended or bool(self.strange_status)) and not self.in_flight
+        return (self.has_ended or bool(self.unreadable)) and not self.in_flight
 
     @property
     def is_unresolved(self) -> bool:
@@ -91,11 +91,7 @@ class OurOrder:
         """How it stands, for a person."""
         if self.has_ended:
             return f"{self.state.value}, and executions of it are missing"
-        return (
-            f"{self.strange_status!r} at the venue, which nobody has documented"
-            if self.strange_status
-            else self.state.value
-        )
+        return self.unreadable or self.state.value
 
     @property
     def may_rest(self) -> bool:
@@ -154,11 +150,18 @@ class Blotter:
         if (ours := self.orders.get(row.order_link_id)) is None:
             return
         signal = signal_of_status(row.status)
-        ours.strange_status = (row.status or "no status") if signal is None else ""
+        status = row.status or "no status"
+        ours.unreadable = f"{status!r} at the venue, which nobody has documented" if signal is None else ""
         ours.reported = max(ours.reported, row.filled_qty)
         if signal is not None:
             ours.hear(signal, now_ms, _why(row))
         self._file(ours)
+
+    def see_unread(self, order_link_id: str) -> None:
+        """The venue has it, in a row that cannot be read: no more is known than where it calls its status by a name of its own."""
+        if (ours := self.orders.get(order_link_id)) is not None:
+            ours.unreadable = "at the venue in a row that cannot be read"
+            self._file(ours)
 
     def completed(self, execution: Execution) -> Execution:
         """The execution, with what its order knows of it: a row may leave closedSize blank (Bybit: order/execution, in its example), and by
@@ -205,8 +208,8 @@ class Blotter:
         """A person has looked at the orders that the venue shows in words nobody here can read: they are over, and what they are said to
         have traded is awaited. An order that the venue does not show is not meant: silence ends by proof alone."""
         for order in self.unsettled():
-            if order.strange_status and order.is_unresolved and not order.has_ended:
-                order.hear(Signal.SEEN_CANCELLED, now_ms, f"{order.strange_status}; a person has looked and resumed")
+            if order.unreadable and order.is_unresolved and not order.has_ended:
+                order.hear(Signal.SEEN_CANCELLED, now_ms, f"{order.unreadable}; a person has looked and resumed")
                 self._file(order)
 
     def unresolved(self) -> OurOrder | None:

@@ -273,9 +273,9 @@ def _sought(state: State, sought: OrderSought, now_ms: int) -> None:
     asked_ms = state.blotter.sought(sought.order_link_id)
     if sought.order is not None:
         state.blotter.see(sought.order, now_ms)
-    elif sought.executions or asked_ms is None:
-        return
-    elif asked_ms > ours.sent_ms + state.config.patience.lease_ms:
+    elif sought.unread:
+        state.blotter.see_unread(sought.order_link_id)
+    elif not sought.executions and (asked_ms or 0) > ours.sent_ms + state.config.patience.lease_ms:
         ours.negatives += 1
         state.readings.want(f"{sought.order_link_id} is nowhere", now_ms)
 

@@ -293,7 +293,7 @@ def _repriced(ours: OurOrder, row: OrderRow) -> Iterator[Note]:
 
 
 def _still_open(order: OurOrder, now_ms: int) -> Note:
-    out = "; once Bybit's own page shows that it is over, resume" if order.strange_status else ""
+    out = "; once Bybit's own page shows that it is over, resume" if order.unreadable else ""
     lasted = f"{(now_ms - order.sent_ms) / 1000:.0f} s"
     text = f"{order.what} is {order.stands} for {lasted}; no other order is sent until it is known{out}"
     return Note(severity="critical", kind="order unresolved", text=text)

@@ -74,6 +74,7 @@ class Inspector:
         return Inspection(
             newest_order=newest[0] if newest else None,
             newest_order_age_s=newest[1] if newest else 0.0,
+            unread_orders=newest[2] if newest else (),
             facts=facts,
             rights=await had("key", self._rights) or {},
             leverage=positions[0] if positions else None,
@@ -100,11 +101,13 @@ class Inspector:
         leverage = [Decimal(row["leverage"] or "0") for row in sorted(rows, key=lambda row: int(row["positionIdx"]))]
         return (leverage[0], leverage[-1]), all(Decimal(row["size"] or "0") == 0 for row in rows)
 
-    async def _newest_order(self) -> tuple[OrderRow | None, float]:
-        """The last order with a HedgeLock's name, and its age in market seconds; what is older than a day is nobody's any more."""
-        newest = max(await self._reader.read_newest_orders(), key=lambda row: row.created_ms, default=None)
+    async def _newest_order(self) -> tuple[OrderRow | None, float, tuple[str, ...]]:
+        """The last order with a HedgeLock's name, its age in market seconds, and the names of those that cannot be read. What is older
+        than a day is nobody's any more."""
+        rows, unread = await self._reader.read_newest_orders()
+        newest = max(rows, key=lambda row: row.created_ms, default=None)
         age_ms = self._clock.now_ms() - newest.created_ms if newest else 0
-        return (newest if age_ms < DAY_MS else None), age_ms / 1000
+        return (newest if age_ms < DAY_MS else None), age_ms / 1000, tuple(unread)
 
     async def _rights(self) -> dict[str, tuple[str, ...]]:
         permissions = (await self._result(Ask.KEY))["permissions"]

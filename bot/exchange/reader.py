@@ -132,25 +132,35 @@ class Reader:
         )
 
     async def seek(self, command: SeekOrder) -> OrderSought:
-        """One order by our own name for it: realtime, then history, then executions; all valid. Raises Unavailable, Refused."""
-        async with self._deadline("order"):
-            named = {"category": "linear", "symbol": command.symbol, "orderLinkId": command.order_link_id}
-            order = await self._named_order(Ask.OPEN_ORDERS, named, command.order_link_id)
-            if order is None:
-                order = await self._named_order(Ask.ORDER_HISTORY, named, command.order_link_id)
-            found = await self._walk(Ask.EXECUTIONS, {**named, "limit": 100})
-        rows = _parsed_or_unavailable(lambda: [_execution_of(raw) for raw in found])
-        if any(row.order_link_id != command.order_link_id for row in rows):
-            raise Unavailable("EXECUTIONS: rows of another order where one was asked for")
-        return OrderSought(order_link_id=command.order_link_id, order=order, executions=_once_each(rows))
+        """One order by our own name for it: realtime, then history, then executions; all valid. Raises Unavailable, Refused.
 
-    async def read_newest_orders(self) -> tuple[OrderRow, ...]:
-        """Open orders, and a page of those that have ended, that bear a HedgeLock's name. Raises Unavailable, Refused."""
+        A row that bears its name and cannot be read is left out and named: it may stay odd, and is no absence.
+        """
+        link, unread = command.order_link_id, list[str]()
+        named = {"category": "linear", "symbol": command.symbol, "orderLinkId": link}
+        async with self._deadline("order"):
+            order = await self._named_order(Ask.OPEN_ORDERS, named, unread)
+            if order is None:
+                order = await self._named_order(Ask.ORDER_HISTORY, named, unread)
+            found = await self._walk(Ask.EXECUTIONS, {**named, "limit": 100})
+        rows = _of_one(found, link, _execution_of, unread)
+        return OrderSought(
+            order_link_id=link, order=order, executions=_once_each(rows), unread=tuple(dict.fromkeys(unread))
+        )
+
+    async def read_newest_orders(self) -> tuple[list[OrderRow], list[str]]:
+        """Open orders, and a page of those that have ended, that bear a HedgeLock's name; and the names of those that cannot be read.
+        Raises Unavailable, Refused."""
         ended = await self._page(Ask.ORDER_HISTORY, {**self._of_symbol(), "limit": 50})
         still_open = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50})
-        return _parsed_or_unavailable(
-            lambda: tuple(_order_of(raw) for raw in (*ended.rows, *still_open) if _is_of_a_hedgelock(raw))
-        )
+        rows, unread = list[OrderRow](), list[str]()
+        for raw in _parsed_or_unavailable(
+            lambda: [row for row in (*ended.rows, *still_open) if _is_of_a_hedgelock(row)]
+        ):
+            found, left_out = readable([raw], _order_of)
+            rows += found
+            unread += [said(raw, "orderLinkId", "order")] if left_out else []
+        return rows, unread
 
     async def read_instrument(self) -> Instrument:
         """The contract's filters. Raises Unavailable, Refused."""
@@ -233,11 +243,9 @@ class Reader:
         found = await self._walk(Ask.OPEN_ORDERS, {**self._of_symbol(), "openOnly": 0, "limit": 50})
         return tuple({row.order_id: row for row in self._readable(found, _order_of, unread)}.values())
 
-    async def _named_order(self, question: Ask, named: Params, order_link_id: str) -> OrderRow | None:
+    async def _named_order(self, question: Ask, named: Mapping[str, str], unread: list[str]) -> OrderRow | None:
         page = await self._page(question, named)
-        rows = _parsed_or_unavailable(lambda: [_order_of(raw) for raw in page.rows])
-        if any(row.order_link_id != order_link_id for row in rows):
-            raise Unavailable(f"{question.name}: rows of another order where one was asked for")
+        rows = _of_one(page.rows, named["orderLinkId"], _order_of, unread)
         return max(rows, key=lambda row: row.updated_ms, default=None)
 
     async def _walk(self, question: Ask, params: Params, *, category: str = "linear") -> list[msgspec.Raw]:
@@ -300,6 +308,15 @@ def _parsed_or_unavailable(read: Callable[[], T]) -> T:
         return read()
     except BadRow as error:
         raise Unavailable(str(error)) from None
+
+
+def _of_one(rows: list[msgspec.Raw], link: str, read: Callable[[msgspec.Raw], T], unread: list[str]) -> list[T]:
+    """What the rows of the one order that was asked for say; why others cannot be read is added to `unread`. Raises Unavailable."""
+    if _parsed_or_unavailable(lambda: any(said(raw, "orderLinkId", "list") != link for raw in rows)):
+        raise Unavailable(f"rows of another order where {link} was asked for")
+    found, left_out = readable(rows, read)
+    unread += left_out
+    return found
 
 
 def _execution_of(raw: msgspec.Raw) -> Execution:

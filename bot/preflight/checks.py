@@ -287,25 +287,28 @@ def _writer(facts: Facts) -> Finding:
 def _host(facts: Facts) -> Finding:
     account = account_of(facts)
     order = account.newest_order
-    if order is None:
-        return (
-            not_said(facts, "order history")
-            if "order history" in account.failed
-            else passed("no other HedgeLock has traded here")
-        )
-    if not names.is_strange(order.order_link_id, facts.issued):
-        return passed("the last order of a HedgeLock here is of this journal")
-    if names.is_of(order.order_link_id, facts.issued, facts.place):
+    if order is not None and names.is_strange(order.order_link_id, facts.issued):
+        if names.is_of(order.order_link_id, facts.issued, facts.place):
+            return Finding(
+                Grade.WARN,
+                f"order {order.order_link_id} is of a run of this journal, which has no record of it",
+                "Right if its disk had failed",
+            )
         return Finding(
-            Grade.WARN,
-            f"order {order.order_link_id} is of a run of this journal, which has no record of it",
-            "Right if its disk had failed",
+            Grade.FAIL,
+            f"order {order.order_link_id}, {account.newest_order_age_s / 60:.0f} min ago, is of another HedgeLock, or a copy of this one",
+            "Stop it where it runs; start here; then hedgelock resume --reason '...'",
         )
-    return Finding(
-        Grade.FAIL,
-        f"order {order.order_link_id}, {account.newest_order_age_s / 60:.0f} min ago, is of another HedgeLock, or of a copy of this one",
-        "Stop it where it runs; start here; then hedgelock resume --reason '...'",
-    )
+    if odd := [link for link in account.unread_orders if names.is_strange(link, facts.issued)]:
+        return Finding(
+            Grade.UNKNOWN,
+            f"order {odd[0]} is not of this journal, and its row cannot be read",
+            "Look for it on Bybit's page",
+        )
+    if "order history" in account.failed:
+        return not_said(facts, "order history")
+    last = "the last order of a HedgeLock here is of this journal" if order else "no other HedgeLock has traded here"
+    return passed(last)
 
 
 def _latch(facts: Facts) -> Finding:

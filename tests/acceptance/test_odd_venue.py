@@ -46,15 +46,19 @@ def test_a_daemon_starts_and_hedges_beside_odd_rows_in_every_list(tmp_path: Path
 
 
 @pytest.mark.timeout(150)
-def test_a_person_resumes_past_an_order_whose_status_nobody_knows(tmp_path: Path) -> None:
-    """Half of the first order trades, its status stays blank on the stream and in every list: the page says what blocks, resume ends it."""
+@pytest.mark.parametrize(
+    ("blank", "words"), [("orderStatus", "which nobody has documented"), ("side", "in a row that cannot be read")]
+)
+def test_a_person_resumes_past_an_order_that_nobody_can_read(blank: str, words: str, tmp_path: Path) -> None:
+    """Half of the first order trades; its status, or its whole row for a side that is none, stays a riddle on the stream and in every list:
+    the page says what blocks, resume ends it."""
     with a_venue(tmp_path, speed=60) as venue:
-        venue.ask("faults", fault="field-blank", match="GET /v5/order", value="orderStatus")
-        venue.ask("faults", fault="field-empty", match="private order", value="orderStatus")
+        venue.ask("faults", fault="field-blank", match="GET /v5/order", value=blank)
+        venue.ask("faults", fault="field-empty", match="private order", value=blank)
         venue.ask("faults", fault="order-cut-short", match="POST /v5/order/create", value="0.5", times=1)
         with a_daemon(tmp_path, venue=venue) as daemon:
             wait_for(lambda: daemon.status()["mode"]["name"] == "REDUCING", seconds=60, what="that it is told")
-            assert "which nobody has documented" in daemon.status()["mode"]["why"]
+            assert words in daemon.status()["mode"]["why"]
             assert 1 == len(venue.orders())
 
             asked = (sys.executable, "-m", "bot", "resume", "--reason", "over on the page", "--port", str(daemon.port))

@@ -81,6 +81,29 @@ def test_what_it_is_said_to_have_traded_is_waited_for() -> None:
     assert 2 == len(desk.orders)
 
 
+def test_a_row_that_cannot_be_read_at_all_is_like_a_status_that_cannot() -> None:
+    """It is no absence, however often it comes, and it was never over: a person who has looked ends it, and nothing else does."""
+    desk = Desk()
+    desk.start()
+    (order,) = desk.orders
+    desk.accept(order)
+    desk.hear(ExecutionSeen(execution=an_execution("e1", order, "0.1")))
+    for _ in range(60):
+        desk.pulse(2)
+        desk.hear(OrderSought(order_link_id=order.order_link_id, order=None, executions=(), unread=("side: ''",)))
+        if desk.state.readings.asked_ms is not None:
+            desk.answer_reading(a_reading("0.113", "0.213"))
+
+    assert Mode.REDUCING is desk.state.mode
+    assert desk.state.why.startswith(
+        f"order {order.order_link_id} (shrink long 0.162) is at the venue in a row that cannot be read"
+    )
+    assert told(desk)[0].endswith("resume")
+    assert 1 == len(desk.orders)
+    resume(desk)
+    assert order.qty == desk.orders[1].qty + an_execution("e1", order, "0.1").qty
+
+
 def test_an_order_that_the_venue_does_not_show_is_not_ended_by_a_word() -> None:
     """Silence ends by an answer or by proof; a resume was meant for something else."""
     desk = Desk()

@@ -144,15 +144,15 @@ async def test_a_row_that_we_can_do_without_does_not_cost_the_reading(
 
 
 async def test_of_the_newest_orders_only_a_hedgelocks_must_make_sense() -> None:
-    """What a person has placed by hand in some odd form keeps no bot from starting; an unreadable order of another bot does."""
+    """What a person has placed by hand in some odd form keeps no bot from starting; an unreadable one of a bot is told by its name."""
     async with a_room() as room:
-        ours = an_order("o2", "h0000000a0b1c2d3e4f-1Sg")
+        ours = an_order("o2", link := "h0000000a0b1c2d3e4f-1Sg")
         room.venue.say(HISTORY, page(an_order("o1", "", qty=""), ours))
         room.venue.say(REALTIME, page(an_order("o3", "by-hand", side=None)), page(ours | {"qty": None}))
 
-        assert ["o2"] == [row.order_id for row in await room.reader.read_newest_orders()]
-        with pytest.raises(Unavailable):
-            await room.reader.read_newest_orders()
+        for unread in ([], [link]):
+            rows, odd = await room.reader.read_newest_orders()
+            assert (["o2"], unread) == ([row.order_id for row in rows], odd)
 
 
 async def test_pages_are_walked_to_the_end_and_rows_counted_once() -> None:
@@ -286,6 +286,23 @@ async def test_absence_needs_three_valid_answers() -> None:
             with pytest.raises(Unavailable):
                 await room.reader.seek(seek)
             room.venue.say(broken, page())
+
+
+async def test_a_row_of_it_that_cannot_be_read_is_no_absence() -> None:
+    """It may stay so: what else there is of the order is told, and that there is such a row."""
+    async with a_room() as room:
+        room.venue.say(REALTIME, page(an_order(side="")))
+        room.venue.say(HISTORY, page(), page(an_order(orderStatus="Filled")))
+        room.venue.say(EXECUTIONS, page(an_execution("e1"), an_execution("e2", execQty="")))
+
+        for status in (None, "Filled"):
+            sought = await room.reader.seek(SeekOrder(order_link_id="h-1", symbol="BTCUSDT", sent_ms=NOW_MS))
+
+            assert status == (sought.order and sought.order.status)
+            assert ["e1"] == [row.exec_id for row in sought.executions]
+            assert 2 == len(sought.unread)
+            for kind, why in zip(("order: side", "execution: execQty"), sought.unread, strict=True):
+                assert why.startswith(kind)
 
 
 async def test_an_answer_about_another_order_is_no_answer() -> None:

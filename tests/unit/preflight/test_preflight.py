@@ -58,6 +58,7 @@ BROKEN = [
     ("funding", replace(WELL, instrument=replace(BTCUSDT, funding_interval_min=240)), Grade.WARN, ExitCode.OK, False),
     ("clock", replace(WELL, clock_off_ms=-5000), Grade.WARN, ExitCode.OK, False),
     ("collateral", replace(WELL, btc_is_collateral=None), Grade.UNKNOWN, ExitCode.ACCOUNT, False),
+    ("second host", replace(WELL, unread_orders=("h0000000a0b1c2d3e4f-1Sg",)), Grade.UNKNOWN, ExitCode.OCCUPIED, False),
     ("order rate", replace(WELL, headroom=0.1), Grade.WARN, ExitCode.OK, False),
     ("exchange", replace(WELL, banned_for_s=60.0), Grade.FAIL, ExitCode.EXCHANGE, False),
     (
