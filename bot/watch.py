@@ -26,6 +26,9 @@ __all__ = ["Watch", "kill_switch"]
 
 LOOK_S = 2.0
 MOST_BYTES = 65_536
+TELLING = frozenset({HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE})
+ALIVE = frozenset({"ok", "full"})
+"""By its page, or at its door, where every place is taken; any other word says that its loop has been held up beyond every deadline."""
 OURS = frozenset({401, 421, 429, 500})
 """What a daemon may answer that does not tell how it is. Another program on its port answers otherwise (404, 502), and is not heard."""
 KILL_SWITCHES = (Path(__file__).resolve().parents[1], Path(sys.prefix, "share", "hedgelock"))
@@ -127,11 +130,11 @@ class Watch:
         """
         try:
             status, body = self._answer()
-            if status != HTTPStatus.OK:
-                return 0.0 if status in OURS else inf  # 503: the loop has been held up beyond every deadline
+            if status not in TELLING:
+                return 0.0 if status in OURS else inf
             said = json.loads(body)
-            if "status" not in said:
-                return inf  # somebody else's words
+            if said.get("status") not in ALIVE:
+                return inf
             return float(said.get("seen_ago_s", 0.0))  # a daemon from before its window tells by answering at all
         except (OSError, HTTPException, ValueError, AttributeError, TypeError):
             return inf

@@ -113,4 +113,6 @@ class Asked:
             raise ConnectionError(_NOT_OURS) from None
         if not isinstance(found, dict):
             raise ConnectionError(_NOT_OURS)
+        if found.get("status") == "full":
+            raise ConnectionError("it is there, and every place at its door is taken (docs/dashboard.md); ask again")
         return found

@@ -5,6 +5,7 @@ say nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -31,10 +32,12 @@ _BREATH_S = 0.1
 
 
 class Listener:
-    """Serves `routes` on one door, whose bound socket it is handed. `token` "" asks for none."""
+    """Serves `routes` on one door, whose bound socket it is handed. `token` "" asks for none. `full` makes the JSON that one who finds no
+    place free is told, whatever it came for."""
 
-    def __init__(self, options: WebOptions, door: socket.socket, *, token: str) -> None:
+    def __init__(self, options: WebOptions, door: socket.socket, *, token: str, full: Callable[[], bytes]) -> None:
         self._options = options
+        self._full = full
         self._token = token
         self._hosts = guard.allowed_hosts(door.getsockname()[1], options.host, options.allowed_hosts)
         self._runner: web.AppRunner | None = None
@@ -65,7 +68,7 @@ class Listener:
                 if len(server.connections) < options.max_connections:
                     await loop.connect_accepted_socket(server, caller)
                 else:
-                    caller.close()
+                    _turn_away(caller, self._full())
             except OSError:  # no file descriptors left, or it hung up while it waited
                 await asyncio.sleep(_BREATH_S)
             await pace.wait_turn()
@@ -95,3 +98,15 @@ class Listener:
         app.router.add_routes([web.get(path, handler) for path, handler in routes.items()])
         app.router.add_routes([web.post(path, handler) for path, handler in posts.items()])
         return app
+
+
+def _turn_away(caller: socket.socket, body: bytes) -> None:
+    """Say why in one breath, and close. What it asked is taken off first, or the kernel would throw our word away with it."""
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Cache-Control: no-store\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with caller:
+        with contextlib.suppress(BlockingIOError):
+            caller.recv(_MAX_BODY_BYTES)
+        caller.send(head.encode() + body)

@@ -99,7 +99,7 @@ class Web:
             return
         self._doors = doors = self._doors or await open_doors(self._options)
         verbs, past = self._verbs, self._past
-        self._front = Listener(self._options, doors.front, token=self._options.token)
+        self._front = Listener(self._options, doors.front, token=self._options.token, full=self._no_place)
         await self._front.open(
             {
                 **self._pages(),
@@ -111,7 +111,7 @@ class Web:
             posts=verbs.posts() if verbs else None,
         )
         if doors.side is not None:
-            self._side = Listener(self._options, doors.side, token=self._options.metrics_token)
+            self._side = Listener(self._options, doors.side, token=self._options.metrics_token, full=self._no_place)
             await self._side.open(self._checks())
 
     async def run(self) -> None:
@@ -230,6 +230,10 @@ class Web:
     async def _live(self, request: web.Request) -> web.StreamResponse:
         vitals = self._vitals()
         return _verdict(request, health.live(vitals), {"seen_ago_s": round(vitals.seen_ago_s, 1)})
+
+    def _no_place(self) -> bytes:
+        """For whom no place is free: the dead man's watch, which may be one of them, wants no more than this."""
+        return present.encode({"status": "full", "seen_ago_s": round(self._vitals().seen_ago_s, 1)})
 
     async def _ready(self, request: web.Request) -> web.StreamResponse:
         return _verdict(request, health.ready(self._view()))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
@@ -43,6 +45,24 @@ def test_a_healthy_daemon_is_let_be_and_a_hanging_one_frozen(tmp_path: Path) -> 
             time.sleep(SILENCE_S + 3)
         assert 1 == told().count("with a position on"), told()
         assert before == venue.legs()
+
+
+@pytest.mark.timeout(240)
+def test_a_watch_that_comes_late_hears_of_the_daemon_at_a_crowded_door(tmp_path: Path) -> None:
+    """Every connection is somebody else's: it is told at the door when the engine was last seen. One that hangs is frozen all the same."""
+    with (
+        a_venue(tmp_path, speed=60) as venue,
+        _a_hedged_daemon(tmp_path, venue) as daemon,
+        _a_crowd(daemon.port, 64),
+        _a_watch(tmp_path, venue, daemon.port, "freeze") as told,
+    ):
+        time.sleep(3 * SILENCE_S)
+        assert 1 == len(told().splitlines()), told()
+        assert not (tmp_path / LATCH).exists()
+
+        daemon.process.send_signal(signal.SIGSTOP)
+        wait_for(lambda: "done and verified: freeze" in told(), seconds=60, what="the freeze")
+        daemon.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.timeout(240)
@@ -101,6 +121,28 @@ def _processes(folder: Path) -> list[tuple[int, list[str]]]:
             if (process / "cwd").readlink() == folder:
                 found.append((int(process.name), (process / "cmdline").read_text().rstrip("\0").split("\0")))
     return found
+
+
+@contextmanager
+def _a_crowd(port: int, size: int) -> Iterator[None]:
+    """So many who came first and stay, each by asking something now and then."""
+    asked = f"GET /static/app.js HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    gone = Event()
+
+    def stay(line: socket.socket) -> None:
+        while not gone.wait(5):
+            with suppress(OSError):
+                line.sendall(asked)
+                line.recv(1 << 20)
+
+    with ExitStack() as lines:
+        for _ in range(size):
+            line = lines.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            line.sendall(asked)
+            assert line.recv(1 << 20).startswith(b"HTTP/1.1 200")
+            Thread(target=stay, args=(line,), daemon=True).start()
+        yield
+        gone.set()
 
 
 @contextmanager

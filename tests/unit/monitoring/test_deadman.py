@@ -127,6 +127,8 @@ HEARD = [
     ("a list", 200, b"[]", True),
     ("no JSON", 200, b"<html>", True),
     ("held up", 503, b'{"status": "unwell", "seen_ago_s": 12.0}', True),
+    ("no place is free at its door", 503, b'{"status": "full", "seen_ago_s": 0.3}', False),
+    ("nor is its engine seen", 503, b'{"status": "full", "seen_ago_s": 6.0}', True),
     ("a token is needed", 401, b"", False),
     ("not under this name", 421, b"This host name is not one of HedgeLock's allowed hosts.", False),
     ("another program without this page", 404, b"Not Found", True),
