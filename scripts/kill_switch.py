@@ -28,6 +28,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -80,6 +81,8 @@ class Teller:
 
     def __init__(self, timeline: Timeline, *, as_json: bool) -> None:
         self._stream = sys.stderr if as_json else sys.stdout
+        if isinstance(self._stream, TextIOWrapper):
+            self._stream.reconfigure(errors="backslashreplace")  # a path need not be text
         self._timeline = timeline
         self._lines: SimpleQueue[str | None] = SimpleQueue()
         self._writer = Thread(target=self._write, daemon=True)

@@ -144,7 +144,15 @@ class Settings(BaseSettings):
         return [text for text in texts if text]
 
     def require_runnable(self) -> None:
-        """Raise SettingsError if this world cannot be entered: keys absent, or NotArmed for an unarmed mainnet."""
+        """Raise SettingsError if this world cannot be entered: a folder without a name, keys absent, or NotArmed for an unarmed mainnet."""
+        folder = str(self.journal_path.parent.absolute())
+        if (
+            folder != folder.encode(errors="replace").decode()
+        ):  # it is told to others: in locks, in the latch, in the run's name
+            raise SettingsError(
+                f"{folder!a}, where the journal would lie, has a name that is not text (UTF-8)",
+                f"Start in a folder whose name is, or set {PREFIX}JOURNAL__PATH to one",
+            )
         if self.mode is Mode.PAPER:
             return
         if self.mode is Mode.MAINNET and self.arm_mainnet != ARMING_PHRASE:

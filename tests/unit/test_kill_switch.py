@@ -138,6 +138,18 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
     assert "--home DIR" in ended.stdout
 
 
+def test_a_folder_whose_name_is_no_text_is_named_as_well_as_it_can_be(tmp_path: Path) -> None:
+    """The line that names it was lost, and the one that says that the latch is closed."""
+    os.mkdir(home := os.fsencode(tmp_path) + b"/caf\xe9")
+    command = [sys.executable, str(SCRIPT), "freeze", "--yes", "--give-up", "1", "--mode", "paper", "--host", NOWHERE]
+
+    strict = dict(os.environ) | {"PYTHONIOENCODING": "utf-8:strict"}
+    ended = subprocess.run([*command, "--home", home], env=strict, capture_output=True, text=True, timeout=60)
+
+    assert 2 == ended.returncode, ended.stderr
+    assert f"latch closed: {tmp_path}/caf\\udce9/var/paper/halt.latch" in ended.stdout
+
+
 @pytest.mark.parametrize("by", [signal.SIGHUP, signal.SIGINT])
 def test_from_the_latch_on_a_terminal_that_closes_stops_nothing_and_ctrl_c_is_told(
     by: signal.Signals, tmp_path: Path

@@ -49,6 +49,19 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("verb", ["run", "doctor"])
+def test_a_folder_whose_name_is_no_text_is_refused_in_words(verb: str, tmp_path: Path):
+    """It was a traceback about surrogates, from the lock that tells others where the latch lies."""
+    os.mkdir(home := os.fsencode(tmp_path) + b"/caf\xe9")
+    command = [sys.executable, "-m", "bot", verb]
+
+    ended = subprocess.run(command, cwd=home, env=environment({}), capture_output=True, text=True, timeout=30)
+
+    assert ExitCode.SETTINGS == ended.returncode
+    assert "caf\\udce9/var/paper', where the journal would lie, has a name that is not text" in ended.stderr
+    assert "HEDGELOCK__JOURNAL__PATH" in ended.stderr
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_teaches(hedgelock, flag: str):
     """Examples, every verb, what Ctrl-C does, and what each exit code means."""
