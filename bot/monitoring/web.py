@@ -1,4 +1,4 @@
-"""The server: binds, routes, serves, and looks at the engine twice a second.
+"""The server: routes, serves, and looks at the engine twice a second.
 
 GET and HEAD only look; what a person may do is in `verbs`. Routes are a table below; checks are in `guard`, names of fields in `present`.
 """
@@ -19,7 +19,7 @@ from aiohttp.typedefs import Handler
 from bot.domain.clock import elapsed_s
 from bot.domain.view import BotView, WhatIfView
 from bot.monitoring import guard, health, present, present_loan
-from bot.monitoring.doors import Doors, WebOptions, open_doors
+from bot.monitoring.doors import Doors, WebOptions
 from bot.monitoring.health import Verdict
 from bot.monitoring.listener import Listener, Routes
 from bot.monitoring.metrics import Metrics
@@ -30,7 +30,7 @@ from bot.monitoring.push import Broadcast
 from bot.monitoring.trail import Trail
 from bot.monitoring.verbs import VerbDesk, Verbs
 
-__all__ = ["Web", "WebOptions"]
+__all__ = ["Web"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,16 +40,17 @@ _PATIENCE_S = 10.0  # after a look that failed
 
 
 class Web:
-    """The dashboard and its API.
+    """The dashboard and its API, behind `doors` that are open already: who knocks before it runs waits in the kernel.
 
     `view` and `vitals` are asked on the event loop, at most a few times a second and once per request; they must not block. `look_now` is
     awaited before a request is answered; `next_look` returns when it is time to look for news, at an even pace unless told otherwise.
-    `trouble` says why no picture can be trusted, "" where none is known. `doors` are handed over open, or opened by `bind`.
+    `trouble` says why no picture can be trusted, "" where none is known.
     """
 
     def __init__(
         self,
         options: WebOptions,
+        doors: Doors,
         *,
         view: Callable[[], BotView],
         vitals: Callable[[], Vitals],
@@ -58,13 +59,10 @@ class Web:
         what_if: Callable[[], Awaitable[tuple[WhatIfView, ...]]] | None = None,
         more: Callable[[], Mapping[str, object]] | None = None,
         trouble: Callable[[], str] | None = None,
-        doors: Doors | None = None,
         next_look: Callable[[], Awaitable[None]] | None = None,
         look_now: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        guard.check_exposure(options.host, options.token)
-        self._options = options
-        self._doors = doors
+        self._options, self.doors = options, doors
         self._next_look = next_look or _look_evenly
         self._look_now = look_now or _at_once
         self._view = view
@@ -81,24 +79,20 @@ class Web:
         self._front: Listener | None = None
         self._side: Listener | None = None
 
-    @property
-    def doors(self) -> Doors:
-        """What callers knock at; raises RuntimeError before `bind`."""
-        if self._doors is None:
-            raise RuntimeError("the dashboard is not bound yet")
-        return self._doors
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._open()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for listener in (self._front, self._side):
+                    if listener is not None:
+                        tasks.create_task(listener.run())
+                tasks.create_task(self._look())
+        finally:
+            await self.close()
 
-    @property
-    def listeners(self) -> int:
-        """How many pages listen to the stream."""
-        return self._broadcast.clients
-
-    async def bind(self) -> None:
-        """Open the doors, unless they were handed over open; raises SetUp naming the port and the mend. Once is enough."""
-        if self._front is not None:
-            return
-        self._doors = doors = self._doors or await open_doors(self._options)
-        verbs, past = self._verbs, self._past
+    async def _open(self) -> None:
+        doors, verbs, past = self.doors, self._verbs, self._past
         self._front = Listener(self._options, doors.front, token=self._options.token, full=self._no_place)
         await self._front.open(
             {
@@ -113,18 +107,6 @@ class Web:
         if doors.side is not None:
             self._side = Listener(self._options, doors.side, token=self._options.metrics_token, full=self._no_place)
             await self._side.open(self._checks())
-
-    async def run(self) -> None:
-        """Bind, then serve until cancelled."""
-        await self.bind()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for listener in (self._front, self._side):
-                    if listener is not None:
-                        tasks.create_task(listener.run())
-                tasks.create_task(self._look())
-        finally:
-            await self.close()
 
     async def close(self) -> None:
         """Let the listeners go, within about a second."""

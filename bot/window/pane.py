@@ -66,6 +66,7 @@ async def serve(fd: int) -> None:
     archive = JournalArchive(Path(opening.journal), symbol=opening.symbol)
     web = Web(
         options,
+        _inherited(opening),
         view=engine.view,
         vitals=engine.vitals,
         archive=archive,
@@ -73,7 +74,6 @@ async def serve(fd: int) -> None:
         what_if=engine.what_if,
         more=engine.more,
         trouble=engine.trouble,
-        doors=_inherited(opening),
         next_look=engine.news,
         look_now=engine.look,
     )

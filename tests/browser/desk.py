@@ -22,7 +22,7 @@ from bot.domain.commands import Outcome
 from bot.domain.events import Verb
 from bot.domain.view import BotView, VerbAnswer, VerbOffer, VerbPreview, WhatIfView
 from bot.engine import outlook
-from bot.monitoring.doors import WebOptions
+from bot.monitoring.doors import WebOptions, open_doors
 from bot.monitoring.pulse import Pulse, QueueDepth
 from bot.monitoring.web import Web
 from bot.review.archive import JournalArchive
@@ -150,8 +150,10 @@ async def served(
     archive = JournalArchive(a_past(), symbol="BTCUSDT")
     pulse = Pulse(lambda: {"inbox": QueueDepth(depth=3, limit=4_096), "executor": QueueDepth(depth=0, limit=64)})
     known = {"port": 0, "metrics_port": 0, "token": TOKEN, "verb_token": VERB_TOKEN, **options}
+    chosen = WebOptions(**known)  # type: ignore[arg-type]
     web = Web(
-        WebOptions(**known),  # type: ignore[arg-type]
+        chosen,
+        await open_doors(chosen),
         view=view,
         vitals=pulse.vitals,
         archive=archive,
@@ -159,7 +161,6 @@ async def served(
         what_if=what_if,
         more=more,
     )
-    await web.bind()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(pulse.run()), group.create_task(web.run())]
         try:

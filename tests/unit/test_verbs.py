@@ -21,7 +21,7 @@ from bot.engine.config import EngineConfig
 from bot.engine.repayment import ALARMING_SEEKS, Payment, Step
 from bot.inbox import Inbox
 from bot.journal.latch import NAME, Latch
-from bot.monitoring.doors import WebOptions
+from bot.monitoring.doors import WebOptions, open_doors
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
 from bot.verbs import Desk
@@ -151,8 +151,7 @@ async def test_only_what_takes_an_amount_gets_one(tmp_path: Path) -> None:
 async def window(tmp_path: Path) -> AsyncIterator[tuple[Office, str, aiohttp.ClientSession]]:
     office = Office(tmp_path)
     options = WebOptions(port=0, metrics_port=0, token=READS, verb_token=TOKEN)
-    web = Web(options, view=a_view, vitals=lambda: Vitals(up_s=1.0), verbs=office.desk)
-    await web.bind()
+    web = Web(options, await open_doors(options), view=a_view, vitals=lambda: Vitals(up_s=1.0), verbs=office.desk)
     serving = asyncio.create_task(web.run())
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as client:
         yield office, f"http://127.0.0.1:{web.doors.port}/api/v1/verbs", client

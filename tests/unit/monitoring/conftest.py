@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from bot.domain.view import BotView
-from bot.monitoring.doors import WebOptions
+from bot.monitoring.doors import Doors, WebOptions, open_doors
 from bot.monitoring.pulse import Vitals
 from bot.monitoring.web import Web
 from tests.build import a_view
@@ -21,10 +21,10 @@ TOKEN = "a-token-of-at-least-22-characters"
 class Desk:
     """A running dashboard whose view the test may change."""
 
-    def __init__(self, options: WebOptions) -> None:
+    def __init__(self, options: WebOptions, doors: Doors) -> None:
         self.seen: BotView = a_view()
         self.vitals = Vitals(up_s=60.0, loop_lag_ms=1.0, worst_loop_lag_ms=2.0)
-        self.web = Web(options, view=lambda: self.seen, vitals=lambda: self.vitals)
+        self.web = Web(options, doors, view=lambda: self.seen, vitals=lambda: self.vitals)
         self.client: aiohttp.ClientSession
 
     def url(self, path: str) -> str:
@@ -55,8 +55,7 @@ async def open_desk() -> AsyncIterator[Open]:
 
 @asynccontextmanager
 async def _running(options: WebOptions) -> AsyncIterator[Desk]:
-    desk = Desk(options)
-    await desk.web.bind()
+    desk = Desk(options, await open_doors(options))
     task = asyncio.create_task(desk.web.run())
     shown = {"Authorization": f"Bearer {options.token}"}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20), headers=shown) as desk.client:

@@ -24,7 +24,7 @@ def test_the_file_is_what_the_code_says() -> None:
 
 def test_every_route_is_described_and_no_other() -> None:
     """The router's own tables are the list."""
-    web = Web(WebOptions(token=TOKEN), view=lambda: None, vitals=lambda: None)  # type: ignore[arg-type, return-value]
+    web = Web(WebOptions(token=TOKEN), None, view=lambda: None, vitals=lambda: None)  # type: ignore[arg-type, return-value]
     gets = {**web._api(), **web._checks(), **Past(None).gets(), **Verbs(None, None).gets()}  # type: ignore[arg-type]
 
     assert set(gets) == set(openapi.PATHS)

@@ -12,11 +12,9 @@ import pytest
 
 from bot.domain.commands import Mode
 from bot.domain.errors import SetUp
-from bot.domain.view import BotView
-from bot.monitoring.doors import WebOptions
+from bot.monitoring.doors import WebOptions, open_doors
 from bot.monitoring.past import Past
 from bot.monitoring.verbs import Verbs
-from bot.monitoring.web import Web
 from tests.unit.monitoring.conftest import TOKEN, Desk, Open
 
 ROUTES = [
@@ -210,24 +208,18 @@ async def test_halted_is_healthy_and_not_trading(open_desk: Open) -> None:
 async def test_a_taken_port_is_said_with_its_mend(open_desk: Open) -> None:
     """The person who starts a second bot reads what to change."""
     desk = await open_desk()
-    second = Web(WebOptions(port=desk.web.doors.port, token=TOKEN), view=lambda: desk.seen, vitals=lambda: desk.vitals)
 
     with pytest.raises(SetUp, match=rf"127.0.0.1:{desk.web.doors.port} is taken .*HEDGELOCK__WEB__PORT"):
-        await second.run()
+        await open_doors(WebOptions(port=desk.web.doors.port, token=TOKEN))
 
 
 async def test_a_taken_metrics_port_lets_the_first_port_go(open_desk: Open) -> None:
     """A start that fails leaves nothing listening."""
     desk = await open_desk()
     port = _free_port()
-    second = Web(
-        WebOptions(port=port, metrics_port=desk.web.doors.port, token=TOKEN),
-        view=lambda: desk.seen,
-        vitals=lambda: desk.vitals,
-    )
 
     with pytest.raises(SetUp, match="HEDGELOCK__WEB__METRICS_PORT"):
-        await second.bind()
+        await open_doors(WebOptions(port=port, metrics_port=desk.web.doors.port, token=TOKEN))
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -259,14 +251,10 @@ EXPOSED = [
 
 
 @pytest.mark.parametrize(("name", "host", "token"), EXPOSED, ids=[case[0] for case in EXPOSED])
-def test_nothing_is_shown_without_a_token(name: str, host: str, token: str) -> None:
-    """Refused at start, not discovered later."""
-
-    def never() -> BotView:
-        raise AssertionError
-
+async def test_nothing_is_shown_without_a_token(name: str, host: str, token: str) -> None:
+    """Refused at start, not discovered later: no door is opened."""
     with pytest.raises(SetUp, match="token"):
-        Web(WebOptions(host=host, token=token), view=never, vitals=never)  # type: ignore[arg-type]
+        await open_doors(WebOptions(host=host, port=0, metrics_port=0, token=token))
 
 
 FREE = ("/", "/health", "/health/live", "/health/ready", "/health/trading", "/static/{name}")
