@@ -155,7 +155,7 @@ def _act(
 
     pool = ThreadPoolExecutor(THREADS)
     line = Line(world.hosts, world.api_key, world.api_secret, ban_s=options.ban_wait, leave_from=world.leave_from)
-    desk = Desk(line, SYMBOL)
+    desk = Desk(line, SYMBOL, loan_apart=world.loan_apart)
     timeline.mark("loaded_s")
     picture = look.look(desk, world.fixed_spot, pool)
     left = picture.left_by(verb)

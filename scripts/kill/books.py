@@ -1,6 +1,6 @@
 """What counts as having seen the account: answers checked row by row. Anything less is no observation, never "flat".
 
-Knows the shapes of Bybit's answers (Bybit: position, order/open-order, account/wallet-balance). Pure.
+Knows the shapes of Bybit's answers (Bybit: position, order/open-order, account/wallet-balance, new-crypto-loan/crypto-loan-position). Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-__all__ = ["Filters", "LegRow", "Legs", "NotAnObservation", "Wallet", "filters", "legs", "orders", "price", "wallet"]
+__all__ = [
+    "Filters",
+    "LegRow",
+    "Legs",
+    "NotAnObservation",
+    "Pledge",
+    "Wallet",
+    "filters",
+    "legs",
+    "orders",
+    "pledge",
+    "price",
+    "wallet",
+]
 
 ZERO = Decimal(0)
 LONG, SHORT, ONE_WAY = 1, 2, 0
@@ -70,6 +83,14 @@ class Wallet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pledge:
+    """What is pledged in a Crypto Loan: it is hedged, and no wallet shows it. `ltv` is the lender's own."""
+
+    btc: Decimal = ZERO
+    ltv: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """The contract's own limits (Bybit: market/instrument)."""
 
@@ -115,6 +136,15 @@ def wallet(result: object) -> Wallet:
         margin_balance=_number_or_none(rows[0], "totalMarginBalance"),
         maintenance_margin=_number_or_none(rows[0], "totalMaintenanceMargin"),
     )
+
+
+def pledge(result: object) -> Pledge:
+    """The BTC in the list of what is pledged; none where a whole list does not name it."""
+    found = result.get("collateralList") if isinstance(result, dict) else None
+    if not isinstance(result, dict) or not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise NotAnObservation("the loan has no list of what is pledged")
+    btc = sum((_number(row, "amount") for row in found if row.get("currency") == "BTC"), ZERO)
+    return Pledge(btc=btc, ltv=_number_or_none(result, "ltv"))
 
 
 def filters(result: object, symbol: str) -> Filters:

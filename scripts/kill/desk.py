@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.clock import elapsed_s, wall_ms
 from scripts.kill import books
-from scripts.kill.books import Filters, Legs, NotAnObservation, Wallet
+from scripts.kill.books import Filters, Legs, NotAnObservation, Pledge, Wallet
 from scripts.kill.line import Line, NoAnswer, Refused
 
 __all__ = ["Desk", "Sent"]
@@ -44,8 +44,10 @@ class Sent:
 class Desk:
     """One account and one symbol over one line. Every method raises Refused, NoAnswer or NotAnObservation."""
 
-    def __init__(self, line: Line, symbol: str) -> None:
-        self._line, self._symbol = line, symbol
+    def __init__(self, line: Line, symbol: str, *, loan_apart: bool | None = None) -> None:
+        """`loan_apart`: as in `World`."""
+        self._line, self._symbol, self._loan_apart = line, symbol, loan_apart
+        self._pledge: Pledge | None = None
         self._newest: dict[int, int] = {}
         self._prefix = f"kill-{wall_ms():x}{os.urandom(2).hex()}"
         self._number = 0
@@ -75,6 +77,25 @@ class Desk:
 
     def wallet(self) -> Wallet:
         return books.wallet(self._line.ask("get_wallet_balance", accountType="UNIFIED", coin="BTC,USDT"))
+
+    def pledge(self) -> Pledge:
+        """What is pledged in a Crypto Loan and counts. Read once: it stays, and may be asked for five times a second. Where the venue shows
+        no loans, or not to this key, there is none, unless the settings say that there is one.
+        """
+        if self._loan_apart is False:
+            return Pledge()
+        if self._pledge is None:
+            try:
+                self._pledge = books.pledge(self._line.ask("get_position_new_crypto_loan"))
+            except Refused:
+                if self._loan_apart:
+                    raise
+                self._pledge = Pledge()
+        return self._pledge
+
+    def spot(self) -> Decimal:
+        """The BTC to hedge: the wallet's, and what is pledged."""
+        return self.wallet().btc + self.pledge().btc
 
     def mark(self) -> Decimal:
         return books.price(self._line.ask("get_tickers", **self._where), self._symbol)

@@ -5,13 +5,14 @@ Knows how long a look may take; what could not be read in that time is not known
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from bot.domain.clock import elapsed_s
-from scripts.kill.books import Legs, Wallet
+from scripts.kill.books import Legs, Pledge, Wallet
 from scripts.kill.desk import Desk
 from scripts.kill.plan import Left, Verb, left_behind, to_close
 from scripts.kill.work import NO_LUCK
@@ -28,6 +29,7 @@ class Picture:
 
     legs: Legs | None
     wallet: Wallet | None
+    pledge: Pledge | None
     mark: Decimal | None
     orders: int | None
     spot: Decimal | None
@@ -37,9 +39,14 @@ class Picture:
         """What the verb will leave; None where it cannot be told."""
         if self.legs is None or self.mark is None or (verb is Verb.NEUTRALISE and self.spot is None):
             return None
-        return left_behind(
-            self.legs, to_close(verb, self.legs, self.spot, self.step), self.spot, self.wallet, self.mark
-        )
+        return self.with_closed(to_close(verb, self.legs, self.spot, self.step))
+
+    def with_closed(self, closing: Mapping[int, Decimal]) -> Left | None:
+        """The account once `closing` of each leg, by positionIdx, is closed; None where it cannot be told."""
+        if self.legs is None or self.mark is None:
+            return None
+        apart = self.pledge.ltv if self.pledge is not None and self.pledge.btc else None
+        return left_behind(self.legs, closing, self.spot, self.wallet, self.mark, apart_ltv=apart)
 
     def is_done(self, verb: Verb) -> bool | None:
         """Whether nothing is left to do; None where that cannot be told."""
@@ -49,14 +56,16 @@ class Picture:
 
 
 def look(desk: Desk, fixed_spot: Decimal | None, pool: Executor) -> Picture:
-    """One quick look at everything, all questions at once. `fixed_spot`: what is hedged, where it is not the wallet's BTC."""
-    asked = [pool.submit(ask) for ask in (desk.legs, desk.wallet, desk.mark, desk.open_orders, desk.learn_filters)]
+    """One quick look at everything, all questions at once. `fixed_spot`: what is hedged, where it is not the account's BTC."""
+    asks = (desk.legs, desk.wallet, desk.pledge, desk.mark, desk.open_orders, desk.learn_filters)
+    asked = [pool.submit(ask) for ask in asks]
     until_s = elapsed_s() + LOOK_S
-    legs, wallet, mark, orders, _ = (_answer(future, until_s) for future in asked)
-    held = wallet.btc if wallet is not None else None
+    legs, wallet, pledge, mark, orders, _ = (_answer(future, until_s) for future in asked)
+    held = None if wallet is None or pledge is None else wallet.btc + pledge.btc
     return Picture(
         legs=legs,
         wallet=wallet,
+        pledge=pledge,
         mark=mark,
         orders=None if orders is None else len(orders),
         spot=fixed_spot if fixed_spot is not None else held,
@@ -68,7 +77,7 @@ def words(picture: Picture, verb: Verb, left: Left | None) -> list[str]:
     """The lines a person reads before anything is done."""
     lines = []
     if picture.legs is not None:
-        now = left_behind(picture.legs, {}, picture.spot, picture.wallet, picture.mark) if picture.mark else None
+        now = picture.with_closed({})
         lines.append(
             f"now:    {now.words()}" if now else f"now:    long {picture.legs.long}, short {picture.legs.short}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from enum import StrEnum
@@ -68,19 +69,27 @@ def slices(qty: Decimal, most: Decimal, step: Decimal) -> list[Decimal]:
 
 
 def left_behind(
-    legs: Legs, closing: dict[int, Decimal], spot: Decimal | None, wallet: Wallet | None, mark: Decimal
+    legs: Legs,
+    closing: Mapping[int, Decimal],
+    spot: Decimal | None,
+    wallet: Wallet | None,
+    mark: Decimal,
+    *,
+    apart_ltv: Decimal | None = None,
 ) -> Left:
     """Delta, LTV and liquidation price once `closing` is closed.
 
     The liquidation price is where the margin balance, moving with delta, meets the maintenance margin of what is left. (Bybit: unified
     account, the account is liquidated at a maintenance margin rate of 100 %.) A collateral ratio of one is assumed.
+    `apart_ltv` is that of a loan outside the account, where there is one.
     """
     rest = {row.side: row.qty - closing.get(row.idx, ZERO) for row in legs.rows}
     long, short = rest.get("Buy", ZERO), rest.get("Sell", ZERO)
     delta = None if spot is None else spot + long - short
     if wallet is None:
-        return Left(long=long, short=short, delta=delta, ltv=None, liquidation=None)
-    ltv = wallet.debt / (spot * mark) if spot else None
+        return Left(long=long, short=short, delta=delta, ltv=apart_ltv, liquidation=None)
+    inside = wallet.debt / (spot * mark) if spot else None
+    ltv = apart_ltv if apart_ltv is not None else inside
     moved_by = wallet.btc + long - short
     liquidation = None
     if wallet.margin_balance is not None and moved_by:

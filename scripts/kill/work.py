@@ -30,7 +30,7 @@ SLACK_S = 1.0
 ROUND_S, SLOWEST_ROUND_S = 0.25, 3.0
 PATIENCE_LOOK_S = 8.0
 THREADS = 10
-"""Five questions that hang must leave room for cancel, reading and orders. Idle ones come first, and with them their open connections."""
+"""Six questions that hang must leave room for cancel, reading and orders. Idle ones come first, and with them their open connections."""
 MOST_ASKED_FOR = 3
 """Unknown orders looked up in one round: the venue's limits are for closing first."""
 BANDS = (Decimal("0.003"), Decimal("0.01"), Decimal("0.03"))
@@ -39,7 +39,7 @@ BANDS = (Decimal("0.003"), Decimal("0.01"), Decimal("0.03"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What to do. `spot` is told where the wallet's BTC is not what is hedged; `give_up_s` 0: never."""
+    """What to do. `spot` is told where the account's BTC are not what is hedged; `give_up_s` 0: never."""
 
     verb: Verb
     spot: Decimal | None
@@ -132,10 +132,9 @@ class Work:
             if not self._orders_are_known(legs):
                 return None
             if spot is None:
-                wallet = self._try(self.pool.submit(self.desk.wallet), "the wallet cannot be read")
-                if wallet is None:
+                spot = self._try(self.pool.submit(self.desk.spot), "the BTC to hedge cannot be read")
+                if spot is None:
                     return None
-                spot = wallet.btc
         return to_close(self.task.verb, legs, spot, self.desk.filters.qty_step)
 
     def _close(self, legs: Legs, todo: dict[int, Decimal]) -> None:

@@ -43,7 +43,7 @@ class CannotKnow(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Everything the kill needs. `hosts` in the order in which they are tried; `fixed_spot` None: the wallet's BTC is hedged."""
+    """Everything the kill needs. `hosts` in the order in which they are tried; `fixed_spot` None: the account's BTC is hedged."""
 
     home: Path
     """The folder the daemon runs in."""
@@ -55,6 +55,8 @@ class World:
     api_secret: str = field(repr=False)
     latches: tuple[Path, ...]
     fixed_spot: Decimal | None
+    loan_apart: bool | None
+    """Whether the settings say that the coin to hedge is pledged in a Crypto Loan; None: they leave it to what there is."""
     order_window_ms: int
     """How late an order of the daemon may still reach the venue."""
     warnings: tuple[str, ...]
@@ -93,6 +95,7 @@ def find(
         api_secret=secret,
         latches=tuple(dict.fromkeys(path.absolute() for path in latches)),
         fixed_spot=_fixed_spot(texts, warnings),
+        loan_apart=_loan_apart(texts),
         order_window_ms=_order_window_ms(texts),
         warnings=tuple(warnings),
     )
@@ -284,6 +287,12 @@ def _fixed_spot(texts: Mapping[str, str], warnings: list[str]) -> Decimal | None
         pass
     warnings.append(f"{PREFIX}BOOK__FIXED_SPOT_BTC = {text!r} is no amount: the wallet's BTC is taken instead")
     return None
+
+
+def _loan_apart(texts: Mapping[str, str]) -> bool | None:
+    if texts.get(PREFIX + "LOAN__ENABLED", "").lower() in ("false", "0", "no", "off", "f", "n"):
+        return False
+    return {"crypto_loan": True, "uta": False, "none": False}.get(texts.get(PREFIX + "LOAN__STRUCTURE", ""))
 
 
 def _order_window_ms(texts: Mapping[str, str]) -> int:

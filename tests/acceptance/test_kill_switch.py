@@ -15,6 +15,7 @@ import pytest
 
 from bot.simulator.accounts import PAPER_ACCOUNT
 from scripts.kill import world
+from tests.acceptance import test_loan
 from tests.acceptance.kill_cases import SCRIPT, Case, Ending, environment, live, open_the_book, truth
 from tests.acceptance.processes import Venue, a_daemon, a_venue, wait_for
 
@@ -192,6 +193,27 @@ def test_neutralise_keeps_the_hedge_and_freeze_keeps_everything(venue: Venue, tm
     assert abs(0.27 + float(long) - float(short)) < 0.002
     assert 0 == json.loads((tmp_path / "var/paper/drills.jsonl").read_text())["exit_code"]
     kill(tmp_path, "flatten", "--yes", "--host", venue.url)
+
+
+def test_neutralise_counts_the_coin_that_is_pledged_in_a_loan(tmp_path: Path) -> None:
+    """0.27 BTC lie in a Crypto Loan and not in the wallet: the short that hedges them is no surplus, and is told as what it is."""
+    with test_loan.a_venue(tmp_path, speed=1, structure="crypto_loan", short="0.27", cash="8000") as venue:
+        venue.ask("resume", method="POST")
+        neutralise = ("neutralise", "--yes", "--host", venue.url, "--give-up")
+
+        ran = kill(tmp_path, *neutralise, "60")
+        assert 0 == ran.returncode, ran.stderr
+        assert ("0", "0.27") == tuple(f"{float(qty):g}" for qty in venue.legs())
+        leaves = json.loads(ran.stdout)["leaves"]
+        assert 0 == float(leaves["delta"])
+        assert 0.5 < float(leaves["ltv"]) < 0.55
+
+        venue.ask("faults", fault="refused-with", match="GET /v5/crypto-loan-common/position", value="10005")
+        (tmp_path / ".env").write_text("HEDGELOCK__LOAN__STRUCTURE=crypto_loan\n")
+        ran = kill(tmp_path, *neutralise, "3")
+        assert ran.returncode in (1, 2)
+        assert "the BTC to hedge cannot be read: 10005" in ran.stderr
+        assert 0.27 == float(venue.legs()[1])
 
 
 def test_the_daemon_sends_nothing_that_grows_after_the_latch(tmp_path: Path) -> None:

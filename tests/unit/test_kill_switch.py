@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from bot import wiring
 from bot.domain.clock import elapsed_s
 from bot.journal.locks import hold
 from bot.premises import account_lock, tell_whereabouts
+from bot.settings import load
 from scripts.kill import latch, world
 from scripts.kill.plan import Verb
 
@@ -95,6 +97,26 @@ def test_a_mark_of_the_editor_before_a_key_or_a_setting_is_passed_over(home: Pat
     here = found(home)
 
     assert ("testnet", "key", "secret") == (here.mode, here.api_key, here.api_secret)
+
+
+@pytest.mark.parametrize(
+    ("said", "apart"),
+    [
+        ("", None),
+        ("STRUCTURE=auto", None),
+        ("STRUCTURE=crypto_loan", True),
+        ("STRUCTURE=uta", False),
+        ("ENABLED=false", False),
+    ],
+)
+def test_pledged_coin_counts_where_it_counts_for_the_daemon(said: str, apart: bool | None, home: Path) -> None:
+    """Else one of them would close what the other one calls the hedge."""
+    (home / ".env").write_text(f"HEDGELOCK__LOAN__{said}\n" if said else "")
+
+    rules = wiring.engine_config(load(env_file=home / ".env", environ={}).settings, 1.0).loan
+
+    assert apart is found(home).loan_apart
+    assert (apart is not False) == rules.may_hold_btc
 
 
 def test_a_key_that_is_no_text_is_named(home: Path) -> None:
