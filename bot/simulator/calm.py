@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from bot.simulator import liquidation, loans
 from bot.simulator.figures import ONE
-from bot.simulator.margin import Prices, exposure_of
+from bot.simulator.margin import Exposure, Prices, SafePrices, exposure_of, prices_of
 from bot.simulator.orders import Order
 from bot.simulator.state import Account, State
 
@@ -80,25 +80,32 @@ def _mind_order(state: State, box: CalmBox, order: Order) -> None:
 
 
 def _mind_margin(state: State, box: CalmBox, account: Account, *, wider: bool) -> None:
-    """Margin less maintenance is a function of mark plus one of index, each concave, so on a box it is least at a corner: the widest box
-    whose four corners are safe is safe inside. The search begins where the last one ended or next to it; a narrower box is safe too."""
+    """Where the account's margin is safe; what was found of the very same holdings holds on until a price has come half way to its edge."""
     if not state.market.ready or not liquidation.exposed(account):
         return
-    market, exposure = state.market, exposure_of(account, state.rules)
+    exposure, prices = exposure_of(account, state.rules), prices_of(state.market)
+    if exposure.safe is None or not exposure.safe.has_well_inside(prices):
+        exposure.safe = _safe_around(prices, account, exposure, wider=wider)
+    safe = exposure.safe
+    if safe is None:
+        box.above("mark", _HIGH)  # too close to judge from afar: look at every tick
+        return
+    box.above("mark", safe.low.mark)
+    box.below("mark", safe.high.mark)
+    box.above("index", safe.low.index)
+    box.below("index", safe.high.index)
+
+
+def _safe_around(prices: Prices, account: Account, exposure: Exposure, *, wider: bool) -> SafePrices | None:
+    """Margin less maintenance is a function of mark plus one of index, each concave, so on a box it is least at a corner: the widest box
+    whose four corners are safe is safe inside. The search begins where the last one ended or next to it; a narrower box is safe too."""
     for number in range(max(0, account.calm_reach - wider), len(_REACH)):
-        reach = _REACH[number]
-        marks = (market.mark * (ONE - reach), market.mark * (ONE + reach))
-        indexes = (market.index * (ONE - reach), market.index * (ONE + reach))
-        corners = [Prices(mark, index) for mark in marks for index in indexes]
-        if not any(exposure.at(corner).breached for corner in corners):
-            box.above("mark", marks[0])
-            box.below("mark", marks[1])
-            box.above("index", indexes[0])
-            box.below("index", indexes[1])
-            account.calm_reach = number
-            return
+        account.calm_reach = number
+        safe = SafePrices(prices.times(ONE - _REACH[number]), prices.times(ONE + _REACH[number]))
+        if not any(exposure.at(corner).breached for corner in safe.corners):
+            return safe
     account.calm_reach = len(_REACH)
-    box.above("mark", _HIGH)  # too close to judge from afar: look at every tick
+    return None
 
 
 def _mind_loans(state: State, box: CalmBox, account: Account) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "LegMargin",
     "Margin",
     "Prices",
+    "SafePrices",
     "Stake",
     "collateral_value",
     "exposure_of",
@@ -41,6 +42,29 @@ class Prices:
 
     mark: Decimal
     index: Decimal
+
+    def times(self, share: Decimal) -> Prices:
+        return Prices(self.mark * share, self.index * share)
+
+
+class SafePrices(NamedTuple):
+    """A box of prices in which an account that holds what it holds is not liquidated."""
+
+    low: Prices
+    high: Prices
+
+    @property
+    def corners(self) -> list[Prices]:
+        return [
+            Prices(mark, index)
+            for mark in (self.low.mark, self.high.mark)
+            for index in (self.low.index, self.high.index)
+        ]
+
+    def has_well_inside(self, prices: Prices) -> bool:
+        """Whether these prices lie in its inner half."""
+        (low, high), mark, index = self, prices.mark, prices.index
+        return _is_well_between(low.mark, mark, high.mark) and _is_well_between(low.index, index, high.index)
 
 
 class LegMargin(NamedTuple):
@@ -160,6 +184,10 @@ class Margin(NamedTuple):
         return margin / self.base if self.base > 0 else Decimal(999)
 
 
+def _is_well_between(low: Decimal, value: Decimal, high: Decimal) -> bool:
+    return 2 * abs(2 * value - low - high) <= high - low
+
+
 def prices_of(market: Market) -> Prices:
     return Prices(market.mark, market.index)
 
@@ -190,7 +218,7 @@ def leg_margin(stake: Stake, mark: Decimal, rules: VenueRules) -> LegMargin:
     tier = tier_of(value + stake.extra_value)
     if not stake.size:
         return LegMargin(ZERO, ZERO, ZERO, tier)
-    own = tier_of(value)
+    own = tier_of(value) if stake.extra_value else tier
     close_fee = value * _bust_share(stake.side, stake.leverage) * rules.linear_taker_rate
     return LegMargin(value, value / stake.leverage + close_fee, value * own.mmr - own.mm_deduction + close_fee, tier)
 
@@ -252,6 +280,8 @@ class Exposure:
         """Of each side: what a liquidation price was asked for last, and the answer."""
         self.last: tuple[Prices, Margin] | None = None
         """The margin that was measured last."""
+        self.safe: SafePrices | None = None
+        """Where they are known not to be liquidated."""
         self._rules = rules
         open_orders = account.orders.values()
         self._waiting = [(order, qty) for order in open_orders if (qty := opening_qty(account, order))]
@@ -311,7 +341,7 @@ def _owed(coin: CoinMargin, rules: VenueRules) -> Decimal:
 def _legs_total(legs: dict[int, LegMargin], rules: VenueRules) -> tuple[Decimal, Decimal]:
     if rules.leg_margin == "larger":
         return max(m.im for m in legs.values()), max(m.mm for m in legs.values())
-    return sum((m.im for m in legs.values()), ZERO), sum((m.mm for m in legs.values()), ZERO)
+    return sum([m.im for m in legs.values()], ZERO), sum([m.mm for m in legs.values()], ZERO)
 
 
 def _order_loss(order: Order, qty: Decimal, mark: Decimal) -> Decimal:
