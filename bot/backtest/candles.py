@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from decimal import Decimal
 
@@ -58,6 +59,13 @@ class Candles:
         last = int(np.searchsorted(self._tape.at_ms + self._tape.bar_ms, now_ms, side="right"))
         closing = [i for i in range(max(0, last - count * per_candle), last) if self.closes_one(i)]
         return tuple(self.ending_with(i) for i in closing[-count:])
+
+    def extremes(self, since_ms: int, until_ms: int) -> tuple[float, float]:
+        """The lowest and the highest price of the bars that are open from one moment to another, outwards on the contract's tick."""
+        first, last = np.searchsorted(self._tape.at_ms, (since_ms, until_ms), side="right")
+        part = slice(max(0, int(first) - 1), int(last))
+        low, high = float(self._tape.low[part].min()), float(self._tape.high[part].max())
+        return math.floor(low * 10) / 10, math.ceil(high * 10) / 10
 
     def settled(self, now_ms: int, count: int) -> tuple[FundingPoint, ...]:
         """The last settlements up to and including this moment, oldest first."""

@@ -1,15 +1,16 @@
 """Between which prices, and until when, the engine would find nothing to do: ticks inside may be passed over.
 
 No rule is known here. The engine itself is asked, by its own `think`, what it would do at the corners of a box of price, volatility and
-time. Its rules compare figures that move one way with each of the three, so what leads to nothing at all corners is taken to lead to
-nothing between them. No type holds a new rule to that; the tests do, which play every tick as well and want the same records.
+time: as wide as the prices that lie ahead on the tape, and lasting for as long as that leads to nothing. Its rules compare figures that
+move one way with each of the three, so what leads to nothing at all corners is taken to lead to nothing between them. No type holds a new
+rule to that; the tests do, which play every tick as well and want the same records.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -23,10 +24,10 @@ from bot.simulator.venue import Calm, Venue
 
 __all__ = ["Foresight"]
 
-_REACH = (0.02, 0.01, 0.005, 0.0025, 0.0012, 0.0006)
-"""How far the box goes to each side, as a share of the price: the widest that is at ease."""
+_PARTS = (1, 4, 16, 64)
+"""Of the time ahead, how small a part the box lasts for: the longest that is at ease."""
 _SWAY = (0.05, 0.01)
-"""The same for volatility."""
+"""How far the box goes to each side of volatility, as a share of it."""
 _HOUR_MS = 3_600_000
 _WORTH = 6
 """Ticks that a box must hold for at least."""
@@ -55,7 +56,8 @@ class Ease(NamedTuple):
 
 
 class Foresight:
-    """Asks an engine about moments to come. `picture` makes the ticker of a price and a moment; `never`: no tick is passed over."""
+    """Asks an engine about moments to come. `picture` makes the ticker of a price and a moment, `extremes` tells the lowest and the highest
+    price on the tape between two; `never`: no tick is passed over."""
 
     def __init__(
         self,
@@ -63,20 +65,23 @@ class Foresight:
         venue: Venue,
         custody: Custody,
         picture: Callable[[Decimal, int], TickerSeen],
+        extremes: Callable[[int, int], tuple[float, float]],
         tick_ms: int,
         *,
         never: bool = False,
     ) -> None:
         self._engine, self._venue, self._custody = engine, venue, custody
-        self._picture, self._tick_ms = picture, tick_ms
+        self._picture, self._extremes, self._tick_ms = picture, extremes, tick_ms
         self._calm: Calm | None = None
         self._ease: Ease | None = None
         self._drawn_at: tuple[object, ...] = ()
-        self._reached = {+1: 0, -1: 0}
-        """Place in `_REACH` of the last box, upwards and downwards: wider again where the price has left it."""
+        self._low_first = True
+        """Which end of the price stood in the way last."""
+        self._part = 0
+        """Place in `_PARTS` of the last box; the next is tried with a longer one."""
         self._until_ms = 0
         """How far the clock alone was found to bring nothing."""
-        self._never, self._since_ms, self._pause, self._not_before_ms = never, 0, 0, 0
+        self._never, self._pause, self._not_before_ms = never, 0, 0
 
     def look(self, now_ms: int, deeds: int) -> None:
         """A tick was played, `deeds` done up to it: where one was done since, or what is held has changed, or the tick lies outside the
@@ -85,27 +90,20 @@ class Foresight:
         self._calm = self._venue.calm
         if at == self._drawn_at and self.holds(price, price, now_ms):
             return
-        self._leave(price, now_ms, was_done=at != self._drawn_at)
+        self._leave(now_ms, was_done=at != self._drawn_at)
         self._drawn_at = at
         if now_ms >= self._not_before_ms and not self._never:
-            self._ease, self._since_ms = self._drawn(now_ms), now_ms
+            self._ease = self._drawn(now_ms)
             if self._ease is None:
                 self._back_off(now_ms)
 
-    def _leave(self, price: float, now_ms: int, *, was_done: bool) -> None:
-        """The box is over. One that held for a moment only was not worth it; where price has left, the next may be wider."""
-        ease, self._ease = self._ease, None
+    def _leave(self, now_ms: int, *, was_done: bool) -> None:
+        """The box is over."""
+        if self._ease is not None:
+            self._ease, self._pause = None, 0
         if was_done:
             self._pause //= 4
             self._not_before_ms = min(self._not_before_ms, now_ms + self._pause * self._tick_ms)
-        if ease is None:
-            return
-        if now_ms - self._since_ms < _WORTH * self._tick_ms:
-            self._back_off(now_ms)
-        else:
-            self._pause = 0
-        for side, has_left in ((+1, price > ease.high), (-1, price < ease.low)):
-            self._reached[side] = max(0, self._reached[side] - has_left)
 
     def _back_off(self, now_ms: int) -> None:
         """Time and again without success: ask less often."""
@@ -149,11 +147,14 @@ class Foresight:
         last_ms = now_ms + self._ticks_ahead(now_ms) * self._tick_ms
         if state.hedge is not None or not state.is_settled or last_ms < least_ms:
             return None
-        if not least_ms < self._until_ms <= last_ms or self._is_due(self._until_ms):
-            if self._is_due(least_ms):
-                return None
-            self._until_ms = self._last_at_ease(now_ms, last_ms)
-        return self._box(self._until_ms)
+        if least_ms < self._until_ms <= last_ms:
+            ease = self._box(now_ms, self._until_ms)
+            if ease is not None or not self._is_due(self._until_ms):
+                return ease
+        if self._is_due(least_ms):
+            return None
+        self._until_ms = self._last_at_ease(now_ms, last_ms)
+        return self._box(now_ms, self._until_ms)
 
     def _ticks_ahead(self, now_ms: int) -> int:
         """How many ticks are looked ahead: an hour of them, and none past a settlement, where the running rate begins anew."""
@@ -177,49 +178,54 @@ class Foresight:
         ticks = range(now_ms + (_WORTH + 1) * tick_ms, last_ms + 1, tick_ms)
         return now_ms + (_WORTH + bisect_left(ticks, True, key=self._is_due)) * tick_ms
 
-    def _box(self, until_ms: int) -> Ease | None:
-        """The widest box until then. What targets are made of is only minded where somebody asks for it, at one of the corners at least."""
+    def _box(self, now_ms: int, until_ms: int) -> Ease | None:
+        """The longest box until then. What targets are made of is only minded where somebody asks for it, be it at a corner."""
         market = self._engine.state.market
-        ease = self._widest(until_ms, Sigmas(market.sigma_24h, None))
-        if not market.targets_were_asked_for:
+        were_asked_for = market.targets_were_asked_for
+        targets = market.sigma_for_targets if were_asked_for else None
+        ease = self._longest(now_ms, until_ms, Sigmas(market.sigma_24h, targets))
+        if were_asked_for or not market.targets_were_asked_for:
             return ease
-        return self._widest(until_ms, Sigmas(market.sigma_24h, market.sigma_for_targets))
+        return self._box(now_ms, until_ms)
 
-    def _widest(self, until_ms: int, sigmas: Sigmas) -> Ease | None:
-        """The widest box until then that is at ease at its corners."""
+    def _longest(self, now_ms: int, until_ms: int, sigmas: Sigmas) -> Ease | None:
+        """The box of the prices to come, for as much of the time ahead as is at ease at its corners."""
+        ticks, first = (until_ms - now_ms) // self._tick_ms, max(0, self._part - 1)
         for sway in _SWAY:
             ends = sigmas.times(1 - sway), sigmas.times(1 + sway)
-            for high in self._ends(+1, math.inf, ends, until_ms):
-                for low in self._ends(-1, high, ends, until_ms):
-                    return Ease(low, high, *ends, until_ms) if self._is_one_band(low, high) else None
+            for number in range(first, len(_PARTS)):
+                self._part, part = number, max(ticks // _PARTS[number], _WORTH)
+                end_ms = now_ms + part * self._tick_ms
+                low, high = self._extremes(now_ms, end_ms)
+                if self._is_at_ease(low, high, ends, end_ms):
+                    return Ease(low, high, *ends, end_ms)
+                if part == _WORTH:
+                    break
         return None
 
-    def _ends(self, side: int, highest: float, sigmas: tuple[Sigmas, Sigmas], until_ms: int) -> Iterator[float]:
-        """The prices on one side at which the engine is at ease, the furthest first, were it fallen there from `highest`."""
-        price = self._engine.state.market.price
-        for number in range(self._reached[side], len(_REACH)):
-            self._reached[side] = number
-            end = round(price * (1 + side * _REACH[number]), 1)
-            if self._would_rest(Decimal(repr(end)), end if side > 0 else highest, sigmas, until_ms):
-                yield end
+    def _is_at_ease(self, low: float, high: float, sigmas: tuple[Sigmas, Sigmas], at_ms: int) -> bool:
+        """Whether the engine would do nothing at a moment at both prices, whichever of these the volatility is, were it fallen from the
+        higher one; and whether the LTV of both is in one of the bands whose time is counted."""
+        bands = set()
+        for end in (low, high) if self._low_first else (high, low):
+            price = Decimal(repr(end))
+            margin = self._venue.margin(ACCOUNT, price)
+            wallet, ticker = shore.wallet_at(margin), self._picture(price, at_ms)
+            if not self._rests(ticker, wallet, at_ms, high, *sigmas):
+                self._low_first = end == low
+                return False
+            bands.add(band_of(self._custody.balance(at_ms, margin, price).ltv))
+        return len(bands) == 1
 
-    def _would_rest(self, price: Decimal, highest: float, sigmas: Iterable[Sigmas], at_ms: int) -> bool:
-        """Whether the engine would do nothing at a price and a moment, whichever of these the volatility is."""
-        wallet, ticker = shore.wallet_at(self._venue.margin(ACCOUNT, price)), self._picture(price, at_ms)
-        return all(self._rests(ticker, wallet, at_ms, highest, volatility) for volatility in sigmas)
-
-    def _rests(self, ticker: TickerSeen, wallet: Wallet, at_ms: int, highest: float, volatility: Sigmas) -> bool:
-        state, (sigma, for_targets) = self._engine.state, volatility
-        market = state.market
-        with (
-            market.as_if(ticker, at_ms, highest=highest, sigma=sigma, sigma_for_targets=for_targets),
-            state.as_if(wallet, at_ms),
-        ):
-            return self._engine.rests(at_ms)
-
-    def _is_one_band(self, *prices: float) -> bool:
-        """Whether LTV stays within one of the bands whose time is counted."""
-        return len({band_of(self._custody.balance(0, price=Decimal(repr(price))).ltv) for price in prices}) == 1
+    def _rests(self, ticker: TickerSeen, wallet: Wallet, at_ms: int, highest: float, *sigmas: Sigmas) -> bool:
+        """Whether the engine would do nothing then, whichever of these the volatility is."""
+        engine, market = self._engine, self._engine.state.market
+        with market.as_if(ticker, at_ms, highest=highest), engine.state.as_if(wallet, at_ms):
+            for sigma in sigmas:
+                market.suppose(*sigma)
+                if not engine.rests(at_ms):
+                    return False
+        return True
 
 
 def _lies(value: float, low: float, high: float) -> bool:

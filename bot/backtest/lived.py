@@ -123,12 +123,14 @@ class Lived:
         for now, mm_rate in (lowest, highest):
             self.see_highest(now.ltv, mm_rate)
         (low, _), (high, _) = lowest, highest
-        slope = (high.equity - low.equity) / (high.price - low.price) if high.price > low.price else 0.0
-        equity = low.equity + slope * (prices - low.price)
-        peaks = np.maximum.accumulate(np.append(self.peak, equity))[1:]
-        self.peak = max(self.peak, low.equity, high.equity)
-        if peaks[0] > 0:
-            self.max_drawdown = max(self.max_drawdown, float(np.max(1.0 - equity / peaks)))
+        worst, peak = min(low.equity, high.equity), max(self.peak, low.equity, high.equity)
+        if peak > 0 and 1.0 - worst / peak > self.max_drawdown:  # else no order of these prices could be a new one
+            slope = (high.equity - low.equity) / (high.price - low.price) if high.price > low.price else 0.0
+            equity = low.equity + slope * (prices - low.price)
+            peaks = np.maximum.accumulate(np.append(self.peak, equity))[1:]
+            if peaks[0] > 0:
+                self.max_drawdown = max(self.max_drawdown, float(np.max(1.0 - equity / peaks)))
+        self.peak = peak
 
     def weigh_time(self, now_ms: int) -> None:
         """Give the time since the last tick to the band of LTV it was spent in, as the kernel does."""

@@ -54,7 +54,9 @@ class _Run:
         self.tape, self.span, self.pair, self.lived = tape, span, pair, pair.lived
         self.tick_ms, self.sample_ms = tape.bar_ms // kernel.TICKS, rules.sample_every_ms
         self.next_sample = pair.now // self.sample_ms * self.sample_ms
-        self.foresight = Foresight(pair.engine, pair.venue, pair.custody, pair.ticker, self.tick_ms, never=every_tick)
+        self.foresight = Foresight(
+            pair.engine, pair.venue, pair.custody, pair.ticker, pair.candles.extremes, self.tick_ms, never=every_tick
+        )
         self.passed: list[int] = []
         """Numbers of the ticks that were passed over since the last one that was played: tick k of bar i is TICKS * i + k."""
         self.ended: int | None = None

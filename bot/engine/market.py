@@ -115,22 +115,25 @@ class MarketBook:
         return min(at_ms, self.venue_ms(at_ms))
 
     @contextmanager
-    def as_if(
-        self, ticker: TickerSeen, now_ms: int, *, highest: float, sigma: float, sigma_for_targets: float | None
-    ) -> Iterator[None]:
-        """What if: inside, this ticker has just come, that mark is the highest of the half minute before it, and the bars have those sigmas
-        (None: what they have). Nothing is to be folded meanwhile."""
+    def as_if(self, ticker: TickerSeen, now_ms: int, *, highest: float) -> Iterator[None]:
+        """What if: inside, this ticker has just come, and that mark is the highest of the half minute before it. Nothing is to be folded
+        meanwhile."""
         known, mark = (self.ticker, self.ticker_seen_ms, self.moved_ms, self._highs, self._sigma), float(ticker.mark)
         for_targets = self._for_targets
         self.ticker, self.ticker_seen_ms, self.moved_ms = ticker, now_ms, now_ms
         self._highs = deque(((now_ms, max(highest, mark, *(high for _, high in self._highs))), (now_ms, mark)))
-        self._sigma, self._for_targets = sigma, sigma_for_targets
         try:
             yield
         finally:
             self.ticker, self.ticker_seen_ms, self.moved_ms, self._highs, self._sigma = known
-            if sigma_for_targets is not None:
+            if for_targets is not None:
                 self._for_targets = for_targets
+
+    def suppose(self, sigma: float, sigma_for_targets: float | None) -> None:
+        """Inside of `as_if`: were these the volatilities of the bars. None for targets: what they are, and nobody may have asked."""
+        self._sigma = sigma
+        if sigma_for_targets is not None:
+            self._for_targets = sigma_for_targets
 
     def see_bar(self, bar: Bar) -> None:
         """Add a closed bar; one already seen changes nothing, one that does not follow the last is a gap, one without sense is dropped."""
