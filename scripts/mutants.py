@@ -71,13 +71,17 @@ class _Lie:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("room", type=Path)
+    parser.add_argument("room", type=Path, help="a folder of the project, or one of its files")
     parser.add_argument("tests", nargs="+")
-    parser.add_argument("--sample", type=int, default=60)
+    parser.add_argument("--sample", type=int, default=60, help="how many are asked; 0: all")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    everything = [place for path in sorted((ROOT / asked.room).glob("*.py")) for place in places(path)]
-    drawn = random.Random(asked.seed).sample(everything, min(asked.sample, len(everything)))
+    room = ROOT / asked.room
+    paths = [room] if room.is_file() else sorted(room.glob("*.py"))
+    if not paths:
+        parser.error(f"no Python in {asked.room}")
+    everything = [place for path in paths for place in places(path)]
+    drawn = random.Random(asked.seed).sample(everything, min(asked.sample or len(everything), len(everything)))
     survived = 0
     for number, mutant in enumerate(map(mutant_at, drawn), start=1):
         if not is_noticed(mutant, asked.tests):
