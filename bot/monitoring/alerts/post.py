@@ -62,6 +62,7 @@ class Standing:
     channels: tuple[str, ...] = ()
     delivered: int = 0
     undelivered: int = 0
+    """Times that no channel took a message; each time of the same one counts."""
     dropped: int = 0
     waiting: int = 0
     errors: dict[str, str] = field(default_factory=dict)
@@ -103,7 +104,6 @@ class Post:
             if self.standing.delivered > delivered:
                 pause_s = self._patience.again_after_s
             if self._waiting:
-                self.standing.undelivered += 1
                 await self._rest(pause_s, is_cut_off=is_cut_off)
                 pause_s = min(self._patience.longest_pause_s, 2 * pause_s)
 
@@ -119,6 +119,7 @@ class Post:
                 refused = 0
                 continue
             refused += 1
+            self.standing.undelivered += 1
             if any(receipt.again for receipt in receipts) or refused == _MOST_REFUSED:
                 return True
         return False

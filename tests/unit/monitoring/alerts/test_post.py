@@ -154,9 +154,12 @@ async def test_what_is_critical_does_not_wait_for_the_end_of_a_long_pause() -> N
 
 
 class Slow(Fake):
-    """A channel that is asked for a while before it says no."""
+    """A channel that is asked for a while before it says anything."""
+
+    asked = 0
 
     async def send(self, message: Message) -> str:
+        self.asked += 1
         await asyncio.sleep(0.05)
         return await super().send(message)
 
@@ -174,6 +177,21 @@ async def test_what_is_critical_and_comes_while_another_is_tried_does_not_wait_e
     task.cancel()
 
     assert ["one", "two"] == only.taken
+
+
+async def test_what_comes_while_another_is_delivered_is_not_yet_undelivered() -> None:
+    """A count that grows where nothing failed is not looked at when something does."""
+    channel = Slow("slow")
+    post = a_post(channel)
+    running = asyncio.create_task(post.run())
+
+    post.offer(a_message("first"))
+    await until(lambda: channel.asked == 1)
+    post.offer(a_message("second"))
+    await until(lambda: channel.taken == ["first", "second"])
+    running.cancel()
+
+    assert 0 == post.standing.undelivered
 
 
 class Broken(Fake):
