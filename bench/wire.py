@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -45,11 +45,15 @@ from tests.unit.engine.desk import Desk, a_config, a_row, a_ticker
 
 PAUSE_S = 0.02
 """Between two orders: they come one at a time, seldom, and find every connection warm."""
+CREDENTIALS = Credentials(api_key=KEY, api_secret=SECRET)
 FAST = Limits(orders_per_s=1_000, orders_per_min=100_000, requests_per_5s=100_000)
 
 
 class Stamper(asyncio.Protocol):
-    """Answers every request with the moment at which its first byte came, as the order's id."""
+    """Answers every request with the moment at which its first byte came, as the order's id; `heard` is told of it too."""
+
+    def __init__(self, heard: Callable[[int], None] = lambda since_ns: None) -> None:
+        self._tell = heard
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport, self._heard, self._since_ns = transport, b"", 0
@@ -71,6 +75,7 @@ class Stamper(asyncio.Protocol):
         )
         assert isinstance(self._transport, asyncio.WriteTransport)
         self._transport.write(answer)
+        self._tell(self._since_ns)
         self._heard, self._since_ns = b"", 0
 
 
@@ -90,12 +95,15 @@ class Trader(Desk):
         super().__init__()
         self.engine = Engine(a_config(), journal)
         self.start(run=run)
+        self.accept(self.orders[-1])
         self.ends(self.orders[-1])
 
     def ends(self, order: PlaceOrder) -> None:
-        """It is cancelled unfilled; a second passes, and there is a new price."""
-        self.accept(order)
+        """What was accepted is cancelled unfilled."""
         self.hear(OrderSeen(order=a_row(order, "Cancelled")))
+
+    def waits(self) -> None:
+        """A second passes, and there is a new price."""
         self.now_ms += 1_001
         self.hear(a_ticker("116000", self.now_ms))
 
@@ -104,25 +112,30 @@ class Ours:
     """The engine's turn, the journal and the exchange room, as the daemon wires them."""
 
     def __init__(self, rest: Rest, journal: Journal) -> None:
-        self._inbox, self._journal, self._lives = Inbox(), journal, 0
+        self.inbox, self._journal, self._lives = Inbox(), journal, 0
         clock = MarketClock(origin_ms=wall_ms(), rate=1.0)
         reader = Reader(rest, clock, symbol="BTCUSDT", rng=Random(1), patience=Patience())
-        self.executor = Executor(rest, reader, self._inbox, clock, patience=Patience())
-        self._trader, self._left = self._anew()
+        self.executor = Executor(rest, reader, self.inbox, clock, patience=Patience())
+        self.trader, self._left = self._anew()
 
     async def send(self) -> float:
         """One order; microseconds from before the turn to the wire."""
-        if not self._left:
-            self._trader, self._left = self._anew()
-        self._left -= 1
+        self.trader.waits()
         begun_ns = time.monotonic_ns()
-        (order,) = self._trader.hear(Ticked())
+        (order,) = self.trader.hear(Ticked())
         self.executor.submit(order)
-        answer = await self._inbox.next()
-        assert isinstance(order, PlaceOrder)
+        answer = await self.inbox.next()
         assert isinstance(answer, OrderAnswered)
-        self._trader.ends(order)
+        self.trader.hear(answer)
+        self.end_order()
         return (int(answer.order_id) - begun_ns) / 1_000
+
+    def end_order(self) -> None:
+        """The last order was accepted and is over; the next comes of the same hedge, or of another desk's."""
+        self.trader.ends(self.trader.orders[-1])
+        self._left -= 1
+        if not self._left:
+            self.trader, self._left = self._anew()
 
     def _anew(self) -> tuple[Trader, int]:
         self._lives += 1
@@ -133,14 +146,13 @@ async def measure(port: int, orders: int, journal: Journal) -> dict[str, list[fl
     """Microseconds to the wire, by sender; they take turns."""
     url = f"http://127.0.0.1:{port}"
     hosts = Hosts(rest_url=url, public_ws_url="ws://127.0.0.1", private_ws_url="ws://127.0.0.1")
-    credentials = Credentials(api_key=KEY, api_secret=SECRET)
     took: dict[str, list[float]] = {name: [] for name in ("a bare socket", "ours", "pybit", "ccxt as it comes")}
     async with (
-        Rest(hosts, credentials, budget=Budget(FAST), patience=Patience()) as rest,
+        Rest(hosts, CREDENTIALS, budget=Budget(FAST), patience=Patience()) as rest,
         ccxt_as_it_comes(url) as peer,
     ):
         house, pybit = Ours(rest, journal), pybit_http(url)
-        params = order_params(Trader(journal, "wish").orders[-1])
+        params = wanted(journal)
         text = json.dumps(params).encode()
         head = b"POST /v5/order/create HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(text)
         with socket.create_connection(("127.0.0.1", port)) as bare:
@@ -165,6 +177,11 @@ async def measure(port: int, orders: int, journal: Journal) -> dict[str, list[fl
                 await asyncio.sleep(PAUSE_S)
             running.cancel()
     return took
+
+
+def wanted(journal: Journal) -> dict[str, Any]:
+    """An order of ours, for the others to send."""
+    return order_params(Trader(journal, "wish").orders[-1])
 
 
 def _stamp(answer: Any) -> int:

@@ -18,7 +18,7 @@ import structlog
 from bot import __version__, narrator, paper, premises, wiring
 from bot.domain.clock import MarketClock, elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
-from bot.domain.events import Event, JournalSeen, Started, Stopping, Ticked
+from bot.domain.events import Event, JournalSeen, Started, Stopping
 from bot.domain.view import BotView
 from bot.engine import outlook, picture
 from bot.engine.engine import Engine
@@ -57,8 +57,6 @@ __all__ = ["Daemon", "run"]
 
 _log = structlog.get_logger("hedgelock")
 
-BEAT_S = 0.5
-"""The engine's pulse, in real seconds."""
 COMMIT_S = 0.2
 """Facts that no order waits for reach the disk in groups this often."""
 PRUNE_S = 60.0
@@ -224,7 +222,7 @@ class Daemon:
         inbox, hosts = self._inbox, self._world.hosts
         tasks: dict[str, Coroutine[Any, Any, None]] = {
             "engine": self._turn_the_wheel(),
-            "beat": self._beat(),
+            "beat": self._inbox.beat(),
             "journal": self._keep_journal(),
             "executor": self._executor.run(),
             "latch": self._latch_watch.run(),
@@ -284,11 +282,6 @@ class Daemon:
     async def _turn_the_wheel(self) -> None:
         while True:
             self._hear(await self._inbox.next())
-
-    async def _beat(self) -> None:
-        while True:
-            self._inbox.put(Ticked())
-            await asyncio.sleep(BEAT_S)
 
     async def _keep_journal(self) -> None:
         """Commit what no order waited for; now and then drop old prices. The engine hears when the disk fails, and when it is well."""

@@ -4,7 +4,8 @@
 order may leave, the daemon commits the rest in groups. A disk that is full, locked, slow or broken makes `commit` raise; nothing is
 forgotten, and the first commit that finds the disk well again writes it all, in order. What a restart needs is read back by `recover`.
 
-How large it grows, at the default pace (a ticker twice a second, a reading of the account every ten seconds):
+How large it grows, at the default pace (a ticker twice a second, up to three times where the mark moves; a reading of the account every ten
+seconds):
 
 * the bulk, of which only the newest matters, is dropped after `keep_tickers_h`: some 66 MB for a day of it, and no more however long the
   daemon runs, because the freed pages are given back to the disk;

@@ -319,7 +319,12 @@ class StreamsSettings(Section):
     ping_every_s: float = key(10.0, "how often a stream is pinged", room="exchange", unit="s", ge=1, le=20)
     pong_deadline_s: float = key(5.0, "patience for the pong", room="exchange", unit="s", ge=1, le=20)
     ticker_every_ms: int = key(
-        500, "newest price handed to the engine at most this often", room="app", unit="ms", ge=50, le=5000
+        500,
+        "newest price handed to the engine this often while the mark stands still",
+        room="app",
+        unit="ms",
+        ge=50,
+        le=5000,
     )
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from bot.domain.clock import elapsed_s
 from bot.domain.events import BadInput, FactsLost, LatchSeen, OperatorAsked, Stopping, Ticked, Verb
 from bot.inbox import Inbox
 from tests.unit.engine.desk import a_ticker
@@ -89,3 +90,46 @@ async def test_a_persons_word_is_never_lost() -> None:
         inbox.put(event)
 
     assert [FactsLost(count=1), Ticked(), *words] == [await inbox.next() for _ in range(4)]
+
+
+async def beats_of(inbox: Inbox, count: int) -> float:
+    """How many seconds so many beats of the pulse take, prices left aside."""
+    began_s = elapsed_s()
+    while count:
+        count -= isinstance(await inbox.next(), Ticked)
+    return elapsed_s() - began_s
+
+
+async def test_the_pulse_beats_when_the_mark_moves() -> None:
+    """A price is thought about when it comes, and not at the end of the half second in which it came."""
+    inbox = Inbox()
+    beating = asyncio.create_task(inbox.beat())
+    inbox.put(a_ticker("1"))
+    await beats_of(inbox, 2)  # the first, and that of the first price
+
+    inbox.put(a_ticker("1"))
+    still_s = await beats_of(inbox, 1)
+    inbox.put(a_ticker("2"))
+    moved_s = await beats_of(inbox, 1)
+    beating.cancel()
+
+    assert moved_s < still_s / 2
+
+
+async def test_a_flood_of_prices_is_no_flood_of_beats() -> None:
+    """A mark that moves with every frame is thought about ten times a second, at the newest price of each time."""
+    inbox = Inbox()
+    beating = asyncio.create_task(inbox.beat())
+    await beats_of(inbox, 1)
+
+    async def flood() -> None:
+        for number in range(10_000):
+            inbox.put(a_ticker(str(1 + number)))
+            await asyncio.sleep(0.001)
+
+    flooding = asyncio.create_task(flood())
+    took_s = await beats_of(inbox, 5)
+    for task in (flooding, beating):
+        task.cancel()
+
+    assert 5 * 0.1 - 0.01 <= took_s
