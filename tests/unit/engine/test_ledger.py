@@ -7,10 +7,10 @@ from decimal import Decimal as D
 import pytest
 
 from bot.domain.account import ExecKind, Execution
-from bot.domain.commands import LegsAdopted
+from bot.domain.commands import FundingAdopted, LegsAdopted
 from bot.domain.errors import Broken
 from bot.domain.legs import Leg
-from bot.engine.ledger import KEPT_NAMES, Ledger
+from bot.engine.ledger import KEPT_NAMES, Ledger, settlement_hour, spot_change_of
 from tests.unit.engine.desk import NOW_MS, an_execution
 
 TAKER = D("0.00055")
@@ -139,6 +139,8 @@ def test_what_came_before_the_books_were_open_moves_them_only_if_it_is_newer() -
         (50, 51, NOW_MS - 9, "0.4"),  # after them, whatever its time
         (-1, -1, NOW_MS, "0.3"),  # no seq anywhere: by time
         (-1, -1, NOW_MS + 1, "0.4"),
+        (-1, 51, NOW_MS, "0.3"),  # a seq on one side alone compares with nothing
+        (50, -1, NOW_MS, "0.3"),
     ],
 )
 def test_what_adopted_legs_contain_is_not_booked_again(adopted_seq: int, seq: int, exec_ms: int, expected: str) -> None:
@@ -168,6 +170,40 @@ def test_a_spot_trades_fee_is_kept_in_the_coin_it_was_charged_in() -> None:
 
     assert {"BTC": D("0.0001")} == ledger.spot_fees
     assert ledger.legs[Leg.LONG].qty == D("0.1")
+
+
+@pytest.mark.parametrize(("fee_currency", "change"), [("BTC", "0.0999"), ("USDT", "0.1"), ("", "0.1")])
+def test_a_fee_in_the_coin_leaves_less_of_it(fee_currency: str, change: str) -> None:
+    """And a fee in a coin that nobody names is taken for the other one: the wallet will tell."""
+    bought = an_execution("s1", category="spot", fee=D("0.0001"), fee_currency=fee_currency)
+
+    assert D(change) == spot_change_of(bought)
+
+
+def test_profit_without_a_price_is_unknown_and_no_zero() -> None:
+    """Of nothing there is none."""
+    ledger = an_open_ledger(long="0.2")
+
+    assert None is ledger.legs[Leg.LONG].unrealised(Leg.LONG, None)
+    assert 0 == (ledger.legs[Leg.SHORT].unrealised(Leg.SHORT, None))
+
+
+def test_a_settlement_that_the_log_corrects_is_booked_by_the_difference() -> None:
+    """Half of it came as an execution; the log tells the whole, a few seconds before the hour by its own clock."""
+    hour_ms = 1_760_000_400_000
+    ledger = an_open_ledger(short="0.3")
+    ledger.book(
+        an_execution("f1", side="Sell", qty="0.15", kind=ExecKind.FUNDING, fee=D("-1.5"), exec_ms=hour_ms + 3_000)
+    )
+
+    ledger.adopt_funding(
+        FundingAdopted(
+            settled_ms=hour_ms - 2_000, leg=Leg.SHORT, funding=D("3"), was=D("1.5"), reason="the log says so"
+        )
+    )
+
+    assert D("3") == ledger.legs[Leg.SHORT].funding
+    assert {(settlement_hour(hour_ms), Leg.SHORT): D("3")} == ledger.settlements
 
 
 def test_names_of_executions_are_forgotten_by_age_and_none_is_booked_twice() -> None:
