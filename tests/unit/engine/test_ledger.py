@@ -153,13 +153,16 @@ def test_what_adopted_legs_contain_is_not_booked_again(adopted_seq: int, seq: in
 
 
 def test_spot_trades_and_other_symbols_leave_the_legs_alone() -> None:
-    """A spot sale changes the wallet, not a leg."""
+    """A spot sale changes the wallet, not a leg; and a leg is no coin."""
     ledger = an_open_ledger(long="0.2", short="0.3")
 
     ledger.book(a_trade("s1", "Sell", "0.1", "116000", category="spot"))
     ledger.book(a_trade("x1", "Sell", "0.1", "4000", symbol="ETHUSDT"))
-
+    ledger.book(a_trade("x2", "Sell", "0.1", "4000", symbol="ETHUSDT", category="spot"))
     assert (ledger.legs[Leg.LONG].qty, ledger.legs[Leg.SHORT].qty) == (D("0.2"), D("0.3"))
+
+    ledger.book(a_trade("e1", "Sell", "0.1", "116000"))
+    assert D("-0.1") == ledger.spot_change
 
 
 def test_a_spot_trades_fee_is_kept_in_the_coin_it_was_charged_in() -> None:
