@@ -235,6 +235,68 @@ def test_the_latch_lifted_trades_again_unless_somebody_else_still_fills_the_acco
     assert "another hand traded soon after the latch was lifted" == desk.state.why
 
 
+LEFT = [
+    # verb             long     short    delta    liquidation
+    (Verb.FREEZE,      "0.213", "0.213", "0.27",  116_000 - (14_493 - 900) / 0.27),
+    (Verb.NEUTRALISE,  "0",     "0.213", "0.057", None),  # below zero: no price hurts any more
+    (Verb.FLATTEN,     "0",     "0",     "0.27",  116_000 - 14_493 / 0.27),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("verb", "long", "short", "delta", "liquidation"), LEFT, ids=[case[0].value for case in LEFT])
+def test_the_figures_of_what_is_left(verb: Verb, long: str, short: str, delta: str, liquidation: float | None) -> None:
+    """By hand: 14,493 of balance on 0.27 BTC, 900 of maintenance margin for both legs, which goes with them; 16,200 of debt."""
+    desk = Desk()
+    desk.start()
+
+    left = emergency.preview(desk.state, verb)
+
+    assert (D(long), D(short), D(delta)) == (left.long, left.short, left.delta)
+    assert pytest.approx(16_200 / (0.27 * 116_000)) == left.ltv
+    assert liquidation == (left.liquidation and pytest.approx(float(left.liquidation)))
+
+
+def test_a_short_account_is_liquidated_above_the_price() -> None:
+    """More short than coin: it is a rally that hurts."""
+    desk = Desk()
+    desk.start(reading=a_reading("0", "0.4"))
+
+    left = emergency.preview(desk.state, Verb.FREEZE)
+
+    assert D("-0.13") == left.delta
+    assert pytest.approx(116_000 + (14_493 - 900) / 0.13) == float(left.liquidation or 0)
+
+
+def test_before_the_account_was_read_nothing_is_claimed() -> None:
+    """Unknown is not zero, and no figure is better than a wrong one."""
+    left = emergency.preview(Desk().state, Verb.FLATTEN)
+
+    assert (None, None, None) == (left.delta, left.ltv, left.liquidation)
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "kind", "latched"),
+    [
+        (0, ExecKind.TRADE, False),  # as the latch was lifted: what the person who lifted it has seen
+        (1, ExecKind.TRADE, True),
+        (600_000, ExecKind.TRADE, True),
+        (600_001, ExecKind.TRADE, False),
+        (1, ExecKind.ADL, False),
+    ],
+)
+def test_how_long_another_hand_is_watched_for(after_ms: int, kind: ExecKind, latched: bool) -> None:
+    """Ten minutes by the trade's own time; what the venue itself does to a leg is nobody's hand."""
+    desk = a_hedged_desk()
+    desk.hear(LatchSeen(closed=True, reason="kill switch"))
+    desk.hear(LatchSeen(closed=False, reason="looked"))
+    lifted_ms = desk.now_ms
+
+    desk.now_ms += 700_000
+    desk.hear(ExecutionSeen(execution=an_execution("x1", qty="0.01", kind=kind, exec_ms=lifted_ms + after_ms)))
+
+    assert latched == bool(desk.state.latched)
+
+
 def test_what_it_would_leave_is_told_before() -> None:
     """Delta, LTV and liquidation price, without anything being done."""
     desk = a_hedged_desk()
