@@ -8,12 +8,12 @@ import pytest
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note, Outcome, PlaceOrder
-from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, Started, Verb
+from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, OrderSeen, Started, Verb
 from bot.domain.legs import Act, Leg
 from bot.domain.thoughts import EmergencyEnded
 from bot.engine import emergency
 from bot.engine.config import LoanRules
-from tests.unit.engine.desk import Desk, a_config, a_reading, an_execution
+from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
 
 
 def a_hedged_desk() -> Desk:
@@ -295,6 +295,46 @@ def test_how_long_another_hand_is_watched_for(after_ms: int, kind: ExecKind, lat
     desk.hear(ExecutionSeen(execution=an_execution("x1", qty="0.01", kind=kind, exec_ms=lifted_ms + after_ms)))
 
     assert latched == bool(desk.state.latched)
+
+
+@pytest.mark.parametrize(
+    ("long", "short", "first"), [("0.1", "0.5", Leg.SHORT), ("0.3", "0.1", Leg.LONG), ("0", "0.001", Leg.SHORT)]
+)
+def test_flatten_begins_with_the_leg_that_makes_delta_large(long: str, short: str, first: Leg) -> None:
+    """Should the second order never come, the first has made it better. What is as small as an order may be is closed too."""
+    desk = Desk()
+    desk.hear(LatchSeen(closed=True, reason="a drill"))
+    desk.start(reading=a_reading(long, short))
+
+    ask(desk, Verb.FLATTEN)
+    desk.pulse(0.1)
+
+    assert (first, Act.SHRINK) == (desk.orders[0].leg, desk.orders[0].act)
+
+
+def test_after_an_order_of_it_that_filled_nothing_the_market_is_given_a_second() -> None:
+    """Thirty orders into an empty book would be thirty refusals; after one of the hedge's it goes on at once, and after a fill."""
+    desk = Desk()
+    desk.start()
+    (hedge,) = desk.orders
+    desk.accept(hedge)
+    desk.hear(OrderSeen(order=a_row(hedge, "Cancelled")))
+
+    ask(desk, Verb.FLATTEN)
+    first = desk.orders[-1]
+    assert (2, emergency.NO_DECISION) == (len(desk.orders), first.decision)
+    desk.accept(first)
+    desk.hear(OrderSeen(order=a_row(first, "Cancelled")))
+
+    desk.pulse(0.999)
+    assert 2 == len(desk.orders)
+    desk.pulse(0.001)
+    assert 3 == len(desk.orders)
+
+    desk.accept(desk.orders[-1])
+    desk.fill(desk.orders[-1])
+    desk.pulse(0.001)
+    assert 4 == len(desk.orders)
 
 
 def test_what_it_would_leave_is_told_before() -> None:
