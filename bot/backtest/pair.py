@@ -217,6 +217,7 @@ class Pair:
                 code=reply.ret_code,
                 reason=reply.ret_msg,
                 order_id=str((reply.result or {}).get("orderId", "")),
+                for_want=reply.ret_code in shore.FOR_WANT,
             )
         )
         self._deliver()

@@ -51,6 +51,8 @@ _KINDS = {kind.value: kind for kind in ExecKind}
 _WHY = {"TRADE": CashKind.TRADE, "ADL": CashKind.TRADE, "SETTLEMENT": CashKind.SETTLEMENT, "INTEREST": CashKind.INTEREST,
         "TRANSFER_IN": CashKind.TRANSFER, "TRANSFER_OUT": CashKind.TRANSFER, "BORROW": CashKind.BORROW, "REPAY": CashKind.REPAY,
         "LIQUIDATION": CashKind.LIQUIDATION}  # fmt: skip
+FOR_WANT = frozenset({110007, 110090})
+"""What the simulated venue answers where margin or the risk limit do not carry an order."""
 _ALWAYS = ("BTC", "USDT")
 """A whole wallet shows these, empty or not."""
 

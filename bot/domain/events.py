@@ -209,6 +209,8 @@ class OrderAnswered:
     code: int | None
     reason: str
     order_id: str = ""
+    for_want: bool = False
+    """Refused because the account cannot carry it, now or at this size: nothing is wrong with the order or with who sent it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

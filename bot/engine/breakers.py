@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from bot.domain.account import AccountReading, CashKind, CashRow
 from bot.domain.commands import Note
+from bot.domain.events import OrderAnswered
 from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
@@ -148,11 +149,12 @@ def fold_cash(state: State, row: CashRow) -> None:
         measures.told[row.currency] = measures.told.get(row.currency, ZERO) + row.change
 
 
-def fold_answer(state: State, verdict: Verdict, code: int | None) -> None:
-    """The venue answered an order: refusals in a row are counted."""
-    if verdict is Verdict.ACCEPTED:
+def fold_answer(state: State, answer: OrderAnswered) -> None:
+    """The venue answered an order: refusals in a row are counted. Not those for want of margin: they say nothing of us, and the throttle
+    lets ever more time pass between them; a bot that waited for a person there would leave the loan unhedged when margin is back."""
+    if answer.verdict is Verdict.ACCEPTED:
         state.measures.rejects = 0
-    elif verdict is Verdict.REFUSED and code is not None:
+    elif answer.verdict is Verdict.REFUSED and answer.code is not None and not answer.for_want:
         state.measures.rejects += 1
 
 

@@ -257,7 +257,7 @@ def _book(state: State, execution: Execution, now_ms: int) -> None:
 
 def _answered(state: State, record: OrderAnswered, now_ms: int) -> None:
     state.blotter.hear(record.order_link_id, signal_of_verdict(record.verdict), now_ms, record.reason)
-    breakers.fold_answer(state, record.verdict, record.code)
+    breakers.fold_answer(state, record)
     if record.verdict is Verdict.ACCEPTED:
         return
     state.readings.want(f"order {record.verdict.value}", now_ms)

@@ -19,6 +19,7 @@ __all__ = [
     "fate_of_status",
     "is_clock_code",
     "is_ended",
+    "is_for_want",
     "verdict_of_code",
     "verdict_of_status",
 ]
@@ -37,6 +38,8 @@ class Rule(NamedTuple):
     order: Verdict
     read: Fate
     reason: str
+    for_want: bool = False
+    """The account, or the market, cannot carry as much of it now."""
 
 
 NOT_IN_DEMO = 10032
@@ -66,19 +69,21 @@ _RULES = (
     Rule((NOT_IN_DEMO,), _R, _FATAL, "demo trading does not offer this"),
     # The order was judged and turned down.
     Rule((110003, 30208, 30209, 110120, 110121), _R, _FATAL, "the price is outside the allowed band"),
-    Rule((110004, 110006, 110007, 110012, 110014, 110044, 110045, 110051, 110052, 110053), _R, _FATAL, "not enough margin or balance"),
-    Rule((110011, 110039, 110040, 110046), _R, _FATAL, "it would trigger liquidation"),
-    Rule((110013, 110031, 110047, 110048, 110085, 110086, 110089, 110090, 3400139, 110016), _R, _FATAL, "the risk limit does not allow it"),
+    Rule((110004, 110006, 110007, 110012, 110014, 110044, 110045, 110051, 110052, 110053),
+         _R, _FATAL, "not enough margin or balance", for_want=True),
+    Rule((110011, 110039, 110040, 110046), _R, _FATAL, "it would trigger liquidation", for_want=True),
+    Rule((110013, 110031, 110047, 110048, 110085, 110086, 110089, 110090, 3400139, 110016),
+         _R, _FATAL, "the risk limit does not allow it", for_want=True),
     Rule((110017,), _R, _FATAL, "reduce-only, and there is nothing (or too little) to reduce"),
     Rule((110018, 110019, 110032, 110049, 110050), _R, _FATAL, "an id, a coin or a tick is malformed"),
     Rule((110020, 110009), _R, _FATAL, "too many orders are open"),
-    Rule((110021,), _R, _FATAL, "the open-interest cap is reached"),
+    Rule((110021,), _R, _FATAL, "the open-interest cap is reached", for_want=True),
     Rule((110022, 110023, 110042, 30228), _R, _FATAL, "the contract only allows reducing"),
     Rule((110037, 110074, 110029), _R, _FATAL, "the contract cannot be traded this way"),
     Rule((110063, 110066), _R, _AGAIN, "trading is paused for the moment (settlement or suspension)"),
     Rule((110094,), _R, _FATAL, "the order is worth less than the minimum"),
     Rule((110118,), _R, _AGAIN, "the book is too thin for a market order"),
-    Rule((30256, 110131), _R, _FATAL, "the margin needed exceeds what the account's LTV limits allow"),
+    Rule((30256, 110131), _R, _FATAL, "the margin needed exceeds what the account's LTV limits allow", for_want=True),
     Rule((110123, 110124, 110125, 110132), _R, _FATAL, "a person must act: terms unsigned, cooling-off, or region"),
     Rule((3200403, 110036, 110038, 110077), _R, _FATAL, "the margin mode does not allow it"),
     # An order of this name exists: ours, from an attempt whose answer was lost. Ask for it; never mint another name.
@@ -149,6 +154,11 @@ def fate_of_status(status: int) -> tuple[Fate, str]:
 def is_ended(code: int) -> bool:
     """Whether a cancel's answer says that nothing is left to cancel."""
     return code in _ENDED.codes
+
+
+def is_for_want(code: int) -> bool:
+    """Whether that is why an order was turned down: nothing is wrong with it."""
+    return _BY_CODE.get(code, _STRANGE_CODE).for_want
 
 
 def is_clock_code(code: int) -> bool:

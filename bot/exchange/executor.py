@@ -33,7 +33,7 @@ from bot.domain.errors import Broken, HedgeLockError, OutcomeUnknown, Refused
 from bot.domain.events import Event, OrderAnswered, ReadFailed
 from bot.domain.orders import Verdict
 from bot.domain.ports import Inbox
-from bot.exchange.codes import is_ended
+from bot.exchange.codes import is_ended, is_for_want
 from bot.exchange.lender import Lender
 from bot.exchange.money import money_answered, send_money
 from bot.exchange.patience import Patience
@@ -315,7 +315,12 @@ class Executor:
 
 def _answered(order: PlaceOrder, verdict: Verdict, code: int | None, reason: str, order_id: str = "") -> OrderAnswered:
     return OrderAnswered(
-        order_link_id=order.order_link_id, verdict=verdict, code=code, reason=reason, order_id=order_id
+        order_link_id=order.order_link_id,
+        verdict=verdict,
+        code=code,
+        reason=reason,
+        order_id=order_id,
+        for_want=verdict is Verdict.REFUSED and code is not None and is_for_want(code),
     )
 
 

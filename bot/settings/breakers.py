@@ -14,4 +14,4 @@ class BreakerSettings(Section):
         0.02, "funding paid in a UTC day, of equity", room="engine", unit="fraction", ge=0.0005, le=0.5
     )
     volatility: float = key(0.30, "24 h volatility", room="engine", unit="fraction/24h", ge=0.02, le=2)
-    rejects: int = key(8, "orders refused in a row", room="engine", unit="orders", ge=2, le=50)
+    rejects: int = key(8, "orders refused in a row, want of margin apart", room="engine", unit="orders", ge=2, le=50)

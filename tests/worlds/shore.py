@@ -17,7 +17,7 @@ from bot.domain.errors import HedgeLockError, OutcomeUnknown, Refused, Unavailab
 from bot.domain.events import AccountRead, Event, HistoryRead, OrderAnswered, OrderSought, ReadFailed
 from bot.domain.orders import OrderRow, Verdict
 from bot.exchange import wire_rest
-from bot.exchange.codes import is_ended
+from bot.exchange.codes import is_ended, is_for_want
 from bot.exchange.judge import Reply, judge_answer, judge_deed
 from bot.exchange.reader import WINDOW_MS
 from bot.exchange.wire_cash import cash_row
@@ -132,7 +132,12 @@ class Shore:
                 code, reason = 0, str(error)
         self._world.checkers.on_verdict(order, verdict)
         return OrderAnswered(
-            order_link_id=order.order_link_id, verdict=verdict, code=code, reason=reason, order_id=order_id
+            order_link_id=order.order_link_id,
+            verdict=verdict,
+            code=code,
+            reason=reason,
+            order_id=order_id,
+            for_want=verdict is Verdict.REFUSED and code is not None and is_for_want(code),
         )
 
     def _cancel(self, command: CancelOrder) -> Script[Event | None]:

@@ -187,18 +187,17 @@ def test_an_account_without_usdt_is_played_alike(engines, name, rising):
 
 def test_both_speeds_part_where_free_margin_does_not_carry_a_hedge(engines):
     """A loan whose perps have 3,000 USDT: thirty-four hedges alike. The next the kernel makes as large as free margin carries, the engine
-    half as large as it was turned away, again and again, until rejects trip the breaker."""
+    half as large as it was turned away, again and again; no breaker takes that for a fault, and both end nearly alike."""
     fast, lived, full = both(engines, static(0.27), change=unlimited, short=0.0, cash=3_000.0)
 
     kernel, engine = hedges_of(fast, lived)
     parted = next(place for place, pair in enumerate(zip(kernel, engine, strict=False)) if pair[0] != pair[1])
-    (turned_ms, name), *_ = [(at_ms, it.name) for it, at_ms in lived.diary.records if isinstance(it, BreakerMoved)]
     assert 34 == parted
-    assert "rejects" == name
-    assert kernel[parted - 1][0] < turned_ms
+    assert [] == [it.name for it, _ in lived.diary.records if isinstance(it, BreakerMoved)]
+    assert lived.orders > lived.fills
     assert fast.counts["turned_away"] > 0
     assert fast.equity[-1] == pytest.approx(5_891.0, abs=10.0)
-    assert full.equity[-1] == pytest.approx(3_587.0, abs=10.0)
+    assert full.equity[-1] == pytest.approx(6_094.0, abs=10.0)
 
 
 def test_only_the_kernel_sells_the_coin(engines):

@@ -351,6 +351,38 @@ def test_refusals_in_a_row_trip_and_one_that_is_taken_starts_the_count_anew() ->
     assert ["rejects"] == list(desk.state.tripped)
 
 
+def test_what_the_account_cannot_carry_is_no_fault_of_the_orders() -> None:
+    """An hour without margin, then there is some: the hedge goes on by itself. A breaker that waits for a person would leave the loan
+    unhedged for as long as nobody looks; what brakes is the pause, which grows."""
+    desk = a_desk(rejects=3)
+    desk.hear(a_reading("0", "0", asked_ms=desk.now_ms))
+    for _ in range(3_600):
+        desk.pulse(1)
+        if desk.state.readings.asked_ms is not None:
+            desk.answer_reading(a_reading("0", "0"))
+        for order in desk.state.blotter.unsettled():
+            desk.hear(
+                OrderAnswered(
+                    order_link_id=order.place.order_link_id,
+                    verdict=Verdict.REFUSED,
+                    code=110007,
+                    reason="no margin",
+                    for_want=True,
+                )
+            )
+    refused = len(desk.orders)
+    assert 9 < refused < 30
+    assert ({}, Mode.TRADING) == (desk.state.tripped, desk.state.mode)
+
+    while refused == len(desk.orders) and desk.now_ms < 2_000_000_000_000:
+        desk.pulse(10)
+        desk.answer_reading(a_reading("0", "0"))
+    order = desk.orders[-1]
+    desk.accept(order)
+    desk.hear(ExecutionSeen(execution=an_execution("e1", order, exec_ms=desk.now_ms)))
+    assert order.qty == desk.state.ledger.gross
+
+
 def test_every_breaker_is_shown() -> None:
     """A limit nobody can see is a surprise."""
     shown = {breaker.name: breaker for breaker in breakers.view(a_desk().state)}

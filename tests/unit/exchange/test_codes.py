@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.orders import Verdict
 from bot.exchange import codes
-from bot.exchange.codes import Fate, fate_of_code, fate_of_status, is_clock_code, is_ended, verdict_of_code
+from bot.exchange.codes import Fate, fate_of_code, fate_of_status, is_clock_code, is_ended, is_for_want, verdict_of_code
 from bot.exchange.codes import verdict_of_status as verdict_of_http
 
 A, R, U = Verdict.ACCEPTED, Verdict.REFUSED, Verdict.UNKNOWN
@@ -72,6 +72,15 @@ def test_a_cancel_that_came_too_late_is_known_by_its_code() -> None:
     assert [110001, 110008, 110010, 170213] == [
         code for code in (0, 10001, 110001, 110008, 110010, 110079, 170213) if is_ended(code)
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "wants"),
+    [(110007, True), (110090, True), (110021, True), (30256, True), (10001, False), (110072, False), (7, False)],
+)
+def test_want_of_margin_or_room_is_told_from_a_wrong_order(code: int, wants: bool) -> None:
+    """The account cannot carry it now: nothing to mend in the order, and no sign that we have gone wrong."""
+    assert wants == is_for_want(code)
 
 
 def test_complaints_about_time_are_known() -> None:

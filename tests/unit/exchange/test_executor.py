@@ -112,6 +112,7 @@ ANSWERS = [
     ("accepted, another order's name", body({"orderId": "o", "orderLinkId": "x"}), Verdict.UNKNOWN, 0),
     ("exists already", body(code=110072), Verdict.UNKNOWN, 110072),
     ("no margin", body(code=110007), Verdict.REFUSED, 110007),
+    ("no such parameter", body(code=10001), Verdict.REFUSED, 10001),
 ]
 
 
@@ -128,6 +129,7 @@ async def test_every_ending_of_an_order_is_a_verdict(
         await room.executor.drain(1.0)
 
         assert (verdict, code) == (seen.verdict, seen.code)
+        assert (what == "no margin") == seen.for_want
         assert (1, 1) == (room.venue.count(CREATE), len(room.box.of(OrderAnswered)))
 
 
