@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, IncompleteRead
 from math import inf
 from pathlib import Path
-from threading import Event
+from socket import SHUT_RDWR
+from threading import Event, Timer
 from urllib.parse import urlsplit
 
 from bot.domain.clock import elapsed_s
@@ -153,12 +154,26 @@ class Watch:
 
     def _ask(self, line: HTTPConnection) -> tuple[int, bytes]:
         self._line = None
+        late = Timer(
+            LOOK_S, _cut_off, (line,)
+        )  # the line's own patience begins anew with every drop of an answer that drips
+        late.start()
         try:
             line.request("GET", urlsplit(self._url).path)
             answer = line.getresponse()
             status, body = answer.status, answer.read(MOST_BYTES)
+            if answer.length:
+                raise IncompleteRead(body, answer.length)
         except BaseException:
             line.close()
             raise
+        finally:
+            late.cancel()
         self._line = line
         return status, body
+
+
+def _cut_off(line: HTTPConnection) -> None:
+    if (sock := line.sock) is not None:
+        with suppress(OSError):
+            sock.shutdown(SHUT_RDWR)
