@@ -49,6 +49,7 @@ from bot.preflight.standing import StandingChecks
 from bot.settings import Settings
 from bot.strategy.what_if import WhatIfBook, WhatIfPolicy
 from bot.stream import context
+from bot.stream.context import ContextOptions
 from bot.verbs import Desk
 from bot.window.keeper import NearEngine, Surroundings, Window
 from bot.world import World, enter_world
@@ -219,7 +220,7 @@ class Daemon:
         )
 
     def _tasks(self) -> Mapping[str, Coroutine[Any, Any, None]]:
-        inbox, hosts = self._inbox, self._world.hosts
+        hosts = self._world.hosts
         tasks: dict[str, Coroutine[Any, Any, None]] = {
             "engine": self._turn_the_wheel(),
             "beat": self._inbox.beat(),
@@ -240,7 +241,7 @@ class Daemon:
             control = Control(telegram, view=self.view, vitals=self._pulse.vitals, hands=hands, rng=Random())
             tasks["telegram"] = control.run()
         if (options := wiring.context_options(self._settings)) is not None:
-            tasks["funding context"] = context.listen(options, now_ms=self._clock.now_ms, put=inbox.put)
+            tasks["funding context"] = self._listen(options)
         if (beat := wiring.heartbeat_options(self._settings)) is not None:
             tasks["heartbeat"] = Heartbeat(
                 beat,
@@ -302,6 +303,12 @@ class Daemon:
 
     async def _watch(self, venue: paper.PaperVenue) -> None:
         raise SetUp(await venue.ended(), "Its own message is above; start again with: hedgelock run")
+
+    async def _listen(self, options: ContextOptions) -> None:
+        try:
+            await context.listen(options, now_ms=self._clock.now_ms, put=self._inbox.put)
+        except SetUp as error:  # nothing that another start would mend
+            raise NotFit(error.problem, error.mend, ExitCode.SETTINGS) from error
 
     def _more(self) -> Mapping[str, object]:
         """What the window shows besides the view."""

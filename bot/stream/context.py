@@ -87,7 +87,11 @@ class Sieve:
             return _bad("of another schema", message.schema)
         try:
             said = msgspec.json.decode(message.value, type=FundingContext)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (
+            msgspec.MsgspecError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:  # a few thousand brackets are enough
             return _bad("malformed", str(error))
         if said.regime not in REGIMES:
             return _bad("of no known regime", said.regime)
@@ -98,7 +102,7 @@ class Sieve:
         if said.at_ms > now_ms + _AHEAD_MS:
             return _bad("of the future", f"{(said.at_ms - now_ms) // 1000} s ahead")
         return FundingContextSeen(
-            at_ms=min(said.at_ms, now_ms), regime=said.regime, source=f"{said.journal} {said.number}"[:_CLIP]
+            at_ms=min(said.at_ms, now_ms), regime=said.regime, source=_shown(f"{said.journal} {said.number}")
         )
 
 
@@ -114,12 +118,20 @@ async def listen(options: ContextOptions, *, now_ms: Callable[[], int], put: Cal
     )
     try:
         while True:
-            for event in sieve.pass_on(line.look(), now_ms()):
-                put(event)
+            try:
+                for event in sieve.pass_on(line.look(), now_ms()):
+                    put(event)
+            except Exception as error:  # noqa: BLE001 - whatever a library makes of rubbish; the daemon lives with us
+                _log.error("a message from outside was dropped", why=repr(error), once=type(error).__name__)
             await asyncio.sleep(LOOK_EVERY_S)
     finally:
         await asyncio.to_thread(line.close)
 
 
 def _bad(what: str, sample: str) -> BadInput:
-    return BadInput(kind=f"funding context {what}", sample=sample[:_CLIP])
+    return BadInput(kind=f"funding context {what}", sample=_shown(sample))
+
+
+def _shown(words: str) -> str:
+    """Words of a stranger as they may stand in a journal, on a page and on a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in words[:_CLIP])

@@ -62,6 +62,7 @@ BAD = [
     ("malformed", a_message(at_ms="soon"), SCHEMA),
     ("malformed", b'{"at_ms": 1}', SCHEMA),
     ("malformed", b"[" * 3_000, SCHEMA),
+    ("malformed", a_message()[:-1] + b',"later":' + b"[" * 1_700 + b"]" * 1_700 + b"}", SCHEMA),
     ("of no known regime", a_message(regime="HOT"), SCHEMA),
     ("of another schema", a_message(), "hedgelock.funding_context.v2"),
     ("of another book", a_message(world="mainnet"), SCHEMA),
@@ -81,6 +82,13 @@ def test_what_cannot_be_used_is_dropped_and_told(kind: str, value: bytes, schema
 
     both = Sieve(OPTIONS).pass_on([Heard(value, schema), Heard(a_message(), SCHEMA)], NOW_MS)
     assert [BadInput, FundingContextSeen] == [type(event) for event in both]
+
+
+def test_a_stranger_s_words_move_no_terminal() -> None:
+    """They stand in the log and on the page: what cannot be printed is a question mark."""
+    (word,) = sifted(a_message(journal="\x1b[2Jother"))
+    (bad,) = sifted(a_message(regime="\x1b]0;HOT\x07"))
+    assert ("?[2Jother 7", "?]0;HOT?") == (word.source, bad.sample)  # type: ignore[union-attr]
 
 
 def test_a_flood_makes_one_word_and_one_complaint() -> None:
@@ -158,3 +166,23 @@ async def test_settings_that_librdkafka_refuses_are_named(tmp_path: Path) -> Non
             now_ms=lambda: NOW_MS,
             put=room.inbox.append,
         )
+
+
+async def test_it_outlives_whatever_goes_wrong_over_a_message() -> None:
+    """The daemon lives with it: what breaks over one message is said, and the next is heard."""
+    with a_cluster() as servers:
+        room = Room(servers)
+
+        def put(event: Event) -> None:
+            room.inbox.append(event)
+            if len(room.inbox) == 1:
+                raise ValueError("some library")
+
+        room.say(b"not json")
+        task = asyncio.create_task(listen(room.options, now_ms=lambda: NOW_MS, put=put))
+        await until(lambda: room.inbox)
+        room.say(a_message())
+        await until(lambda: len(room.inbox) == 2)
+        task.cancel()
+        await asyncio.wait([task], timeout=30)
+    assert task.cancelled()
