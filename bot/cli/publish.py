@@ -39,7 +39,7 @@ def publish(
     from bot import logs
     from bot.cli import launch
     from bot.cli.terminal import fail
-    from bot.domain.errors import HedgeLockError, SetUp
+    from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
     from bot.publish import publish as publish_journal
 
     loaded = launch.load_or_fail(env_file)
@@ -50,10 +50,17 @@ def publish(
         signal.signal(number, lambda *_: stop.set())
     try:
         told = publish_journal(settings, file or settings.journal_path, once=once, stop=stop)
+    except AlreadyRunning as error:
+        fail(ExitCode.OCCUPIED, error.problem, error.mend)
     except SetUp as error:
         fail(ExitCode.SETTINGS, error.problem, error.mend)
+    except JournalFailed as error:
+        fail(
+            ExitCode.MACHINE,
+            str(error),
+            "Nothing is lost: the next start goes on from the last mark, and may repeat what came after it",
+        )
     except HedgeLockError as error:
         fail(ExitCode.FAILURE, str(error))
-    finally:
-        logs.close()
+    logs.close()  # what it said stands before its last word
     typer.echo(f"{told} messages confirmed")

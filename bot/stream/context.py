@@ -114,7 +114,7 @@ async def listen(options: ContextOptions, *, now_ms: Callable[[], int], put: Cal
         options.topic,
         read_properties(Path(options.properties)) if options.properties else {},
         group=options.group,
-        on_trouble=lambda said: _log.warning("the broker is away", said=said, once="the broker is away"),
+        on_trouble=lambda kind, said: _log.warning("the topic cannot be heard", said=said, once=f"topic {kind}"),
     )
     try:
         while True:

@@ -38,6 +38,8 @@ _OURS = {
     "client.id": "hedgelock",
     "log_level": 0,  # its words come by error_cb
 }
+_STANDING = {"enable.idempotence": "true", "message.timeout.ms": "0", "delivery.timeout.ms": "0"}
+"""What a file of properties may repeat and not undo: without these a message can be lost that was called confirmed."""
 
 
 class Letter(NamedTuple):
@@ -88,14 +90,32 @@ class Heard(NamedTuple):
 
 
 class Broker:
-    """A connection to the brokers. Raises SetUp where the library is absent or refuses its settings."""
+    """A connection to the brokers. Raises SetUp where the library is absent or refuses its settings.
 
-    def __init__(self, servers: str, properties: Mapping[str, str], *, on_trouble: Callable[[str], None]) -> None:
+    `on_trouble` hears each kind of trouble once until the broker has confirmed again, and then `on_relief` is called.
+    """
+
+    def __init__(
+        self,
+        servers: str,
+        properties: Mapping[str, str],
+        *,
+        on_trouble: Callable[[str], None],
+        on_relief: Callable[[], None],
+    ) -> None:
         try:
             from confluent_kafka import KafkaException, Producer
         except ImportError as error:
             raise SetUp("the event stream needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
-        self._on_trouble, self._in_trouble = on_trouble, False
+        for name, value in _STANDING.items():
+            if properties.get(name, value).lower() != value:
+                raise SetUp(
+                    f"{name}={properties[name]} would let messages be lost",
+                    "Remove it from HEDGELOCK__KAFKA__PROPERTIES",
+                )
+        self._on_trouble, self._on_relief = on_trouble, on_relief
+        self._troubles: set[str] = set()
+        self._Failed = KafkaException
         wanted: dict[str, Any] = {**_OURS, **properties, "bootstrap.servers": servers}
         try:
             self._producer = Producer({**wanted, "error_cb": self._trouble})
@@ -106,8 +126,16 @@ class Broker:
     def deliver(self, letters: Iterable[Letter], *, give_up: Callable[[], bool]) -> bool:
         """Send a batch and wait until every message is confirmed. False: `give_up` said to leave first; what was confirmed is unknown.
 
-        Raises Unavailable where the broker refused a message for good (too large, not authorised): a person must mend it.
+        Raises Unavailable where the broker refused a message for good (too large, not authorised): a person must mend it. `give_up` is
+        asked about once a second.
         """
+        try:
+            return self._deliver(letters, give_up)
+        except (self._Failed, SystemError) as error:  # a fatal one leaves any call, and confluent-kafka may wrap it so
+            why = error if isinstance(error, self._Failed) else error.__cause__ or error
+            raise Unavailable(f"the broker refused for good: {why}") from error
+
+    def _deliver(self, letters: Iterable[Letter], give_up: Callable[[], bool]) -> bool:
         for one in letters:
             while not self._enqueue(one):
                 if give_up():
@@ -119,7 +147,9 @@ class Broker:
             raise Unavailable(f"the broker refused a message: {self._lost[0]}")
         if len(self._producer):
             return False
-        self._in_trouble = False
+        if self._troubles:
+            self._troubles.clear()
+            self._on_relief()
         return True
 
     def close(self) -> None:
@@ -139,23 +169,30 @@ class Broker:
         return True
 
     def _trouble(self, error: Any) -> None:
-        if not self._in_trouble:  # librdkafka repeats itself with every attempt
-            self._in_trouble = True
+        if error.name() not in self._troubles:  # librdkafka repeats itself with every attempt
+            self._troubles.add(error.name())
             self._on_trouble(error.str())
 
-    def _delivered(self, error: Any, _message: Any) -> None:
+    def _delivered(self, error: Any, message: Any) -> None:
         if error is not None and error.name() != "_PURGE_QUEUE" and error.name() != "_PURGE_INFLIGHT":
-            self._lost.append(str(error))
+            self._lost.append(f"{message.topic()}: {error.str()}")
 
 
 class Subscription:
     """One topic, heard from its last messages on, by a group of its own so that every daemon hears all of it. Nothing here waits.
+    `on_trouble` hears the kind of each trouble and what is said of it, as often as librdkafka repeats itself.
 
     Raises SetUp where the library is absent or refuses its settings.
     """
 
     def __init__(
-        self, servers: str, topic: str, properties: Mapping[str, str], *, group: str, on_trouble: Callable[[str], None]
+        self,
+        servers: str,
+        topic: str,
+        properties: Mapping[str, str],
+        *,
+        group: str,
+        on_trouble: Callable[[str, str], None],
     ) -> None:
         try:
             from confluent_kafka import Consumer, KafkaException
@@ -163,7 +200,7 @@ class Subscription:
             raise SetUp("a topic to listen to needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
         wanted: dict[str, Any] = {**_LISTENING, **properties, "bootstrap.servers": servers, "group.id": group}
         try:
-            self._consumer = Consumer({**wanted, "error_cb": lambda error: on_trouble(error.str())})
+            self._consumer = Consumer({**wanted, "error_cb": lambda error: on_trouble(error.name(), error.str())})
         except KafkaException as error:
             raise SetUp(f"the Kafka settings were refused: {error}", "Look at HEDGELOCK__KAFKA__*") from error
         self._on_trouble = on_trouble
@@ -174,7 +211,7 @@ class Subscription:
         heard: list[Heard] = []
         while len(heard) < _MOST and (message := self._consumer.poll(0)) is not None:
             if (error := message.error()) is not None:
-                self._on_trouble(error.str())
+                self._on_trouble(error.name(), error.str())
                 break
             schema = dict(message.headers() or ()).get("schema") or b""
             text = schema if isinstance(schema, str) else schema.decode("utf-8", "replace")

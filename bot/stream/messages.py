@@ -28,8 +28,9 @@ __all__ = [
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """What every message says of itself.
 
-    `journal` names the journal it comes from and `number` the record in it: a repeat (after a crash a message may come twice) carries the
-    same two and the same topic.
+    `journal` names the journal it comes from, `number` the record in it, `run` the daemon's run that wrote it: a repeat (after a crash a
+    message may come twice) carries the same three and the same topic. A journal brought back from a copy gives its numbers again, in a new
+    run. `run` is empty in what an older version told.
     """
 
     topic: ClassVar[str]
@@ -40,6 +41,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     world: str
     symbol: str
+    run: str = ""
 
 
 class MarketData(Message, frozen=True, kw_only=True):

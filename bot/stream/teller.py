@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, assert_never
 
 from bot.domain.commands import LegsAdopted, Mode, ModeChanged, Note, PlaceOrder, ProfitRealised
-from bot.domain.events import AccountRead, ExecutionSeen, LatchSeen, OperatorAsked, TickerSeen, WalletSeen
+from bot.domain.events import AccountRead, ExecutionSeen, LatchSeen, OperatorAsked, Started, TickerSeen, WalletSeen
 from bot.domain.records import Record
 from bot.domain.view import BotView
 from bot.stream.messages import (
@@ -47,9 +47,10 @@ _ALARMING = frozenset({Mode.HALTED, Mode.REDUCING, Mode.BLIND})
 
 
 class Teller:
-    """Makes messages of records. `journal` is the name that every message carries."""
+    """Makes messages of records. `journal` is the name that every message carries; `run` wrote the last record heard."""
 
     def __init__(self, journal: str) -> None:
+        self.run = ""
         self._journal = journal
         self._funding: tuple[object, ...] = ()
         self._position: tuple[object, ...] = ()
@@ -60,6 +61,8 @@ class Teller:
         """The messages of one record, which `look` already contains."""
         if isinstance(record, PlaceOrder):
             self._ours.add(record.order_link_id)
+        if isinstance(record, Started):
+            self.run = record.run
         if not isinstance(record, Told):
             return
         view = look()
@@ -69,6 +72,7 @@ class Teller:
             "at_ms": at_ms,
             "world": view.world,
             "symbol": view.symbol,
+            "run": self.run,
         }
         match record:
             case TickerSeen():

@@ -7,14 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
 
-from bot.domain.events import FundingContextSeen
+from bot.domain.events import FundingContextSeen, Started
+from bot.exit_codes import ExitCode
+from bot.journal.journal import Journal
 from bot.journal.reader import open_journal
 from tests.acceptance.processes import ROOT, Daemon, a_daemon, environment, wait_for
 from tests.unit.journal.told import a_days_desk, write
@@ -117,6 +121,43 @@ def test_what_is_said_of_funding_outside_is_heard_and_replayed(tmp_path: Path) -
     command = [sys.executable, "-m", "bot", "replay"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(settings), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_journal_set_aside_while_the_broker_is_away_is_told_to_its_end(tmp_path: Path) -> None:
+    """The publisher waits with a few of its records; what came after those is told too, and then the new journal."""
+    path, desk = tmp_path / "journal.sqlite", a_days_desk(hours=1)
+    journal = write(path, desk)
+    with a_broker() as (broker, servers), a_publisher(path, servers) as publisher:
+        wait_for(lambda: delivered(path) == len(desk.diary.records), seconds=60, what="the first confirmation")
+        broker.send_signal(signal.SIGSTOP)
+        for _ in range(2):
+            for record, at_ms in desk.diary.records[-10:]:
+                last = journal.append(record, at_ms)
+            journal.commit()
+            time.sleep(2)  # it has taken what there is, and waits for the broker
+        journal.close()
+        path.rename(path.with_name("aside.sqlite"))
+        journal = Journal(path, deadline_s=60)
+        for record, at_ms in desk.diary.records:
+            journal.append(replace(record, run="r9") if isinstance(record, Started) else record, at_ms)
+        journal.close()
+        broker.send_signal(signal.SIGCONT)
+        wait_for(lambda: _named(path) == "r9", seconds=60, what="the new journal to be told")
+        publisher.send_signal(signal.SIGTERM)
+        assert publisher.wait(20) == 0
+        numbers = [one.body["number"] for one in hear(servers, "market_data") if one.body["journal"] == "r1"]
+    assert max(map(int, map(str, numbers))) > last - 10
+
+
+def test_settings_that_cannot_be_end_the_daemon_as_settings_do(tmp_path: Path) -> None:
+    """No other start would mend it: exit code 3, not the one that a supervisor starts again after."""
+    settings = {"KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "KAFKA__CONTEXT_TOPIC": "x", "KAFKA__PROPERTIES": "absent"}
+    with a_daemon(tmp_path, **settings) as daemon:
+        assert daemon.process.wait(30) == ExitCode.SETTINGS
+
+
+def _named(journal: Path) -> str:
+    return str(json.loads(journal.with_suffix(".stream.json").read_text())["journal"])
 
 
 def _outside(daemon: Daemon) -> str:

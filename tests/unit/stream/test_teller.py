@@ -53,11 +53,12 @@ def test_what_did_not_change_is_not_told_again() -> None:
 
 
 def test_a_number_that_repeats_is_a_repeat() -> None:
-    """Told twice, a record makes the very same messages: a consumer can drop them by topic, journal and number."""
+    """Told twice, a record makes the very same messages: a consumer can drop them by topic, run and number."""
     records = a_days_desk().diary.records
     messages = told(records)
     assert messages == told(records)
 
+    assert {("r1", "r1")} == {(m.journal, m.run) for m in messages}
     seen = Counter((m.topic, m.number) for m in messages if isinstance(m, MarketData | HedgeTrade | PositionState))
     assert {1} == set(seen.values())
 
