@@ -34,7 +34,7 @@ def publish(
 
     A process of its own, beside the daemon: it reads the journal and can neither delay nor send an order. How far it came is kept
     next to the journal, so it may be stopped, killed or started late; a message may come twice and is never left out. Needs the
-    extra `kafka`.
+    extra `kafka`, and a broker's name in HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS; docs/event-stream.md has the rest.
     """
     from bot import logs
     from bot.cli import launch

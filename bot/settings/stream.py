@@ -40,6 +40,6 @@ class KafkaSettings(Section):
     @field_validator("topic_prefix", "context_topic")
     @classmethod
     def _legal(cls, value: str) -> str:
-        if not all(sign.isalnum() or sign in "._-" for sign in value) or len(value) > 100:
+        if not all(sign.isascii() and (sign.isalnum() or sign in "._-") for sign in value) or len(value) > 100:
             raise ValueError("may hold letters, digits, dots, underscores and dashes only")
         return value

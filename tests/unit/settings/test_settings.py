@@ -96,6 +96,7 @@ REFUSED = [
     ("PAPER__SPEED", "nan", "is not a number"),
     ("KAFKA__BOOTSTRAP_SERVERS", "localhost", "localhost is not host:port"),
     ("KAFKA__TOPIC_PREFIX", "a b", "may hold letters, digits, dots"),
+    ("KAFKA__TOPIC_PREFIX", "dé.", "may hold letters, digits, dots"),
     ("KAFKA__CONTEXT_TOPIC", "a b", "may hold letters, digits, dots"),
     ("KAFKA__CONTEXT_STALE_S", "30", "is out of range: allowed 60 to 172800 s market"),
     ("PAPER__SEED", "1.5", "is not a whole number"),
