@@ -90,9 +90,10 @@ def _problem(journal: Path, folder: Path) -> str:
         return ""
     if not os.access(journal, os.R_OK | os.W_OK):
         return f"{journal} cannot be written"
+    # Through SQLite alone: where the daemon itself looks, closing the file by hand would drop the locks that SQLite holds on it for the
+    # whole process (sqlite.org/howtocorrupt.html, 2.2), and the next program to close the journal would take the write-ahead log away.
     try:
-        with journal.open("rb") as stream:
-            head = stream.read(16)
-    except OSError as error:
-        return f"{journal} cannot be read: {error.strerror}"
-    return "" if not head or head == b"SQLite format 3\0" else f"{journal} is no journal"
+        with open_journal(journal):
+            return ""
+    except SetUp as error:
+        return error.problem

@@ -150,7 +150,7 @@ CASES = [
     ("funding", struck("funding-interval"), "warn", ExitCode.OK, "240 min", {}),
     ("clock", struck("clock-off", ms=5000), "warn", ExitCode.OK, "off by", {}),
     ("order rate", struck("rate-limited", times=1, match="GET /v5/account/info"), "warn", ExitCode.OK, "0% of the venue", {}),
-    ("journal", disk("journal.sqlite", b"no journal of any kind"), "fail", ExitCode.MACHINE, "is no journal", {}),
+    ("journal", disk("journal.sqlite", b"no journal of any kind"), "fail", ExitCode.MACHINE, "cannot be used as a journal", {}),
     ("second host", a_stranger, "fail", ExitCode.OCCUPIED, STRANGER, {}),
     ("latch", disk("halt.latch", b""), "fail", ExitCode.MACHINE, "closed", {}),
     ("alerts", nothing, "warn", ExitCode.OK, "cannot be connected to", {"ALERTS__FIRST_URL": "json://127.0.0.1:1/x"}),
