@@ -119,3 +119,17 @@ def unknown(words: list[str]) -> Iterator[str]:
         command, words = command.commands[words[0]], words[1:]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"-h", "--help"}
     yield from (word for word in words if word.startswith("-") and word.split("=")[0] not in known)
+
+
+def test_every_command_to_be_typed_is_whole():
+    """What stands in a block is copied as it is: an option without which a verb refuses is there."""
+    wrong = []
+    for where, words in commands():
+        command, rest = typer.main.get_command(cli.app), words
+        while hasattr(command, "commands") and rest and rest[0] in command.commands:
+            command, rest = command.commands[rest[0]], rest[1:]
+        needed = [each for each in getattr(command, "params", ()) if each.required and each.param_type_name == "option"]
+        if f"$ hedgelock {shlex.join(words)}" in where and "--help" not in words:
+            wrong += [f"{where}: lacks {each.opts[0]}" for each in needed if not set(each.opts) & set(rest)]
+
+    assert [] == wrong
