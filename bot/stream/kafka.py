@@ -17,6 +17,7 @@ from bot.stream.messages import Message, schema_name
 
 __all__ = ["Broker", "Heard", "Letter", "Subscription", "letter", "read_properties"]
 
+_INSTALL = "Install it in this environment: python -m pip install confluent-kafka"
 _FLUSH_S = 1.0
 _LAST = -2_000 - 20
 """librdkafka's OFFSET_TAIL(20): a little more than the one that counts, since a transaction's marks take offsets too."""
@@ -106,7 +107,7 @@ class Broker:
         try:
             from confluent_kafka import KafkaException, Producer
         except ImportError as error:
-            raise SetUp("the event stream needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
+            raise SetUp("the event stream needs confluent-kafka", _INSTALL) from error
         for name, value in _STANDING.items():
             if properties.get(name, value).lower() != value:
                 raise SetUp(
@@ -197,7 +198,7 @@ class Subscription:
         try:
             from confluent_kafka import Consumer, KafkaException
         except ImportError as error:
-            raise SetUp("a topic to listen to needs confluent-kafka", "pip install 'hedgelock[kafka]'") from error
+            raise SetUp("a topic to listen to needs confluent-kafka", _INSTALL) from error
         wanted: dict[str, Any] = {**_LISTENING, **properties, "bootstrap.servers": servers, "group.id": group}
         try:
             self._consumer = Consumer({**wanted, "error_cb": lambda error: on_trouble(error.name(), error.str())})
