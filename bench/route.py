@@ -65,7 +65,8 @@ class Bell:
             while True:
                 asked = json.loads(await connection.recv())
                 await asyncio.sleep(0.05)
-                answer = {"success": True, "ret_msg": "", "conn_id": "x", "req_id": asked.get("req_id", "")}
+                word = "pong" if asked["op"] == "ping" else ""
+                answer = {"success": True, "ret_msg": word, "conn_id": "x", "req_id": asked.get("req_id", "")}
                 await connection.send(json.dumps(answer | {"op": asked["op"]}))
                 if TOPIC in asked.get("args", ()):
                     await connection.send(snapshot(FROM_MS))

@@ -26,6 +26,10 @@ class Candles:
         self._tape = tape
         self._settle_ms: list[int] = tape.settle_ms.tolist()
         self._settle_hours: list[int] = tape.settle_hours.astype(int).tolist()
+        self._points = tuple(
+            FundingPoint(at_ms=at_ms, rate=Decimal(repr(rate)))
+            for at_ms, rate in zip(self._settle_ms, tape.settle_rate.tolist(), strict=True)
+        )
         self.length_ms = max(minutes * MINUTE_MS, tape.bar_ms)
 
     def closes_one(self, i: int) -> bool:
@@ -69,12 +73,8 @@ class Candles:
 
     def settled(self, now_ms: int, count: int) -> tuple[FundingPoint, ...]:
         """The last settlements up to and including this moment, oldest first."""
-        times, rates = self._tape.settle_ms, self._tape.settle_rate
-        last = int(np.searchsorted(times, now_ms, side="right"))
-        return tuple(
-            FundingPoint(at_ms=int(times[k]), rate=Decimal(repr(float(rates[k]))))
-            for k in range(max(0, last - count), last)
-        )
+        last = bisect_right(self._settle_ms, now_ms)
+        return self._points[max(0, last - count) : last]
 
     def next_settlement(self, now_ms: int) -> tuple[int | None, int]:
         """(when, interval in hours) of the settlement after this moment; None beyond the data."""

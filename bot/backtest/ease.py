@@ -108,7 +108,7 @@ class Foresight:
     def _back_off(self, now_ms: int) -> None:
         """Time and again without success: ask less often."""
         self._pause = min(2 * self._pause + 1, _LONGEST_PAUSE)
-        self._not_before_ms = now_ms + self._pause * self._tick_ms
+        self._not_before_ms = max(self._not_before_ms, now_ms + self._pause * self._tick_ms)
 
     def holds(self, low: float, high: float, at_ms: int) -> bool:
         """Whether neither engine nor venue do anything at prices from `low` to `high`, up to that moment."""
@@ -152,6 +152,7 @@ class Foresight:
             if ease is not None or not self._is_due(self._until_ms):
                 return ease
         if self._is_due(least_ms):
+            self._not_before_ms = least_ms
             return None
         self._until_ms = self._last_at_ease(now_ms, last_ms)
         return self._box(now_ms, self._until_ms)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from bot.backtest import book as b
 from bot.backtest import kernel
 from bot.backtest.ease import Foresight
@@ -173,7 +171,7 @@ class _Run:
         self.lived.ticks += len(passed)
         ends = (pair.weighed(float(price)) for price in (prices.min(), prices.max()))
         self.lived.see_path(self._moment(passed[0]), prices, *ends)
-        last_move = int(np.max(np.flatnonzero(np.diff(prices)), initial=0))
+        last_move = next((n for n in range(len(passed) - 2, 0, -1) if prices[n] != prices[n + 1]), 0)
         first_heard = max(0, min(last_move, len(passed) - 1 - ladder.FALL_OVER_MS // self.tick_ms))
         for number, price in zip(passed[first_heard:], prices[first_heard:].tolist(), strict=True):
             pair.hear_ticker(price, self._moment(number))
