@@ -152,17 +152,20 @@ def fold_cash(state: State, row: CashRow) -> None:
 def fold_answer(state: State, answer: OrderAnswered) -> None:
     """The venue answered an order: refusals in a row are counted. Not those for want of margin: they say nothing of us, and the throttle
     lets ever more time pass between them; a bot that waited for a person there would leave the loan unhedged when margin is back."""
+    measures = state.measures
     if answer.verdict is Verdict.ACCEPTED:
-        state.measures.rejects = 0
-    elif answer.verdict is Verdict.REFUSED and answer.code is not None and not answer.for_want:
-        state.measures.rejects += 1
+        measures.rejects = measures.wants = 0
+    elif answer.for_want:
+        measures.wants += 1
+    elif answer.verdict is Verdict.REFUSED and answer.code is not None:
+        measures.rejects += 1
 
 
 def fold_resumed(state: State) -> None:
     """A person has looked: everything begins anew from here."""
     state.tripped.clear()
     measures = state.measures
-    measures.rejects, measures.day, measures.equity_peak = 0, -1, ZERO
+    measures.rejects, measures.wants, measures.day, measures.equity_peak = 0, 0, -1, ZERO
 
 
 def view(state: State) -> tuple[BreakerView, ...]:

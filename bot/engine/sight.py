@@ -73,12 +73,20 @@ def may_make_a_round_trip(state: State, now_ms: int) -> bool:
 
     A tripped breaker forbids growth, and not this: in a crash it is what keeps the collateral.
     """
-    if not MODES[state.mode].defend or state.stopping or state.unwritable or "rejects" in state.tripped:
+    if not MODES[state.mode].defend or state.stopping or state.unwritable:
+        return False
+    if "rejects" in state.tripped or _lacks_margin(state):
         return False
     if state.instrument is None or state.instrument.status != "Trading":
         return False
     left_today = state.config.limits.max_orders_per_day - state.blotter.sent_since(now_ms - _DAY_MS)
     return left_today >= ORDERS_OF_A_ROUND_TRIP and orders_left_now(state, now_ms) >= 2
+
+
+def _lacks_margin(state: State) -> bool:
+    """Whether the last order was turned down for want of margin, and the wallet shows none that is free."""
+    free = state.wallet.available if state.wallet is not None else None
+    return state.measures.wants > 0 and (free is None or free <= 0)
 
 
 def orders_left_now(state: State, now_ms: int) -> int:

@@ -138,6 +138,9 @@ class Measures:
     equity_peak: Decimal = ZERO
     funding_at_dawn: Decimal = ZERO
     rejects: int = 0
+    """Orders refused in a row, but for want."""
+    wants: int = 0
+    """Orders refused for want since one was accepted."""
     tripped_on: dict[str, int] = field(default_factory=dict)
     """The day on which a breaker tripped last, by name."""
 

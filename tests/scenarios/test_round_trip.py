@@ -212,7 +212,7 @@ def test_no_first_half_while_the_contract_is_not_trading(desk: Desk) -> None:
 def test_no_first_half_where_orders_are_turned_down(desk: Desk) -> None:
     """The breaker of refusals in a row has tripped: the venue would refuse the second half as well."""
     won(desk, breakers=replace(UNBROKEN, rejects=2))
-    desk.venue.suffers("refused-with", CREATE, times=2, value="110007")
+    desk.venue.suffers("refused-with", CREATE, times=2, value="10005")
     desk.venue.receives("BTC", "0.05")
     desk.pass_time(minutes=3)
     desk.expect(note="breaker tripped")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal as D
 from typing import Any
 
@@ -19,14 +20,14 @@ from bot.domain.commands import (
     RealiseWanted,
     Realising,
 )
-from bot.domain.events import ExecutionSeen, OperatorAsked, OrderSeen, Verb
+from bot.domain.events import ExecutionSeen, OperatorAsked, OrderAnswered, OrderSeen, Verb, WalletSeen
 from bot.domain.legs import Act, Leg
-from bot.domain.orders import TimeInForce
+from bot.domain.orders import TimeInForce, Verdict
 from bot.domain.thoughts import BreakerMoved
 from bot.engine import taking
 from bot.engine.config import ProfitAction, ProfitRules
 from bot.engine.engine import Engine
-from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, a_wallet, an_execution
 
 
 def a_hedged_desk(rules: ProfitRules | None = None, *, long: str = "0.051", short: str = "0.321") -> Desk:
@@ -192,6 +193,27 @@ def test_a_person_realises_by_hand() -> None:
 
     assert (Leg.SHORT, Act.SHRINK) == (desk.orders[-1].leg, desk.orders[-1].act)
     assert "take profit: asked by owner" == desk.diary.of(Decided)[-1].trigger
+
+
+@pytest.mark.parametrize(
+    ("available", "accepted", "goes"),
+    [("0", False, False), (None, False, False), ("1", False, True), ("0", True, True)],
+)
+def test_no_first_half_where_margin_is_known_to_lack_for_the_second(
+    available: str | None, accepted: bool, goes: bool
+) -> None:
+    """The last order was turned down for want of it and none is free: the leg would stay open. An order that was taken since, or free
+    margin in the wallet, and it goes."""
+    desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
+    verdicts = [(Verdict.REFUSED, 110007, True)] + [(Verdict.ACCEPTED, 0, False)] * accepted
+    for verdict, code, for_want in verdicts:
+        desk.hear(OrderAnswered(order_link_id="earlier", verdict=verdict, code=code, reason="", for_want=for_want))
+    desk.hear(WalletSeen(wallet=replace(a_wallet(), available=None if available is None else D(available))))
+    desk.pulse(1, price="115000")
+
+    desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+
+    assert goes == bool(desk.orders)
 
 
 def test_only_as_much_as_is_wanted() -> None:
