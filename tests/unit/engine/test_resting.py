@@ -141,6 +141,41 @@ def test_a_cancel_that_nobody_answers_is_asked_again() -> None:
     assert len(cancels(desk)) >= 2
 
 
+def test_once_asked_to_leave_it_is_not_kept_for_a_price_that_comes_back() -> None:
+    """Nobody answered: whether it still stands is not known, and it is asked again."""
+    desk, order = chasing()
+    opened(desk, order)
+    desk.pulse(4, price="116010")
+    assert 1 == len(cancels(desk))
+
+    wait(desk, 6)
+    assert 2 == len(cancels(desk))
+
+
+def test_it_does_not_run_after_every_tick() -> None:
+    """For three seconds it keeps its place, wherever the touch goes."""
+    desk, order = chasing()
+    opened(desk, order)
+
+    desk.pulse(2.9, price="116010")
+    assert [] == cancels(desk)
+    desk.pulse(0.1, price="116010")
+    assert [order.order_link_id] == cancels(desk)
+
+
+def test_where_half_of_a_minutes_orders_are_spent_it_takes() -> None:
+    """Of four a minute two were turned away: the rest is kept for what has to be done."""
+    desk, order = chasing(limits=replace(a_config().limits, max_orders_per_minute=4))
+    for _ in range(2):
+        order = desk.orders[-1]
+        assert TimeInForce.POST_ONLY is order.time_in_force
+        desk.accept(order)
+        left(desk, order)
+        wait(desk, 1.5)
+
+    assert TimeInForce.IOC is desk.orders[2].time_in_force
+
+
 def test_five_bounces_and_it_crosses() -> None:
     """Post-only orders that die at once say that the market runs."""
     desk, order = chasing()
