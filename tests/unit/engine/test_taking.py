@@ -275,6 +275,31 @@ def test_profit_is_shared_once_and_losses_are_made_good_first() -> None:
     assert [D(0), D(0)] == amounts[1:]
 
 
+def test_what_was_shared_adds_up_to_what_was_earned() -> None:
+    """Up, down and further up, in four cycles of their own: whatever way it went, the parts are the whole, to the cent that each leaves."""
+    desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
+    cycle = desk.state.profit.cycle
+    assert (1, D(116_000), D(0)) == (cycle.number, cycle.anchor_price, cycle.baseline_usdt)
+    for number, price in enumerate(("112000", "114000", "110000", "109000"), start=2):
+        sent = len(desk.orders)
+        desk.pulse(40, price=price)
+        read(desk)
+        desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+        while len(desk.orders) > sent:
+            sent = len(desk.orders)
+            fill(desk, price)
+        desk.pulse(1, price=price)
+        cycle = desk.state.profit.cycle
+        assert (number, D(price)) == (cycle.number, cycle.anchor_price)
+
+    first, second, third, fourth = (done.amount_usdt for done in desk.diary.of(ProfitRealised))
+    legs = desk.state.ledger.legs
+    earned = sum(book.realised - book.fees + (book.unrealised(leg, D(109_000)) or 0) for leg, book in legs.items())
+    assert (True, D(0), True, True) == (first > 0, second, third > 0, fourth > 0)
+    assert D(0) <= earned - (first + third + fourth) < D("0.04")
+    assert D(0) <= cycle.carry_usdt < D("0.04")
+
+
 def test_close_returns_to_spot_down_to_the_loans_floor() -> None:
     """The original's way, for whoever wants it: the perps go, but for what the loan's insurance needs; an hour later the hedge is back."""
     desk = a_hedged_desk(ProfitRules(k=1.5, action=ProfitAction.CLOSE))
