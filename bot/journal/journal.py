@@ -30,6 +30,7 @@ from bot.domain.clock import elapsed_s
 from bot.domain.errors import JournalFailed, SetUp
 from bot.domain.events import FactsLost
 from bot.domain.records import Record, kind_of
+from bot.journal.names import Names
 from bot.journal.rows import Row, decoded, refuse_foreign, stamp, told
 
 __all__ = ["BULK", "DEADLINE_S", "MOST_WAITING", "Journal"]
@@ -77,14 +78,14 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+        self._db = self._connected()
         try:
             self._prepare()
             self._next = int(self._db.execute("SELECT coalesce(max(number), 0) + 1 FROM record").fetchone()[0])
         except (sqlite3.Error, SetUp) as error:
             self._db.close()
             raise (error if isinstance(error, SetUp) else told(path, error)) from error
-        self._inode = path.stat().st_ino
+        self._names = Names(path)
         self._encode = msgspec.json.Encoder().encode
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._waiting: list[Row] = []
@@ -185,12 +186,30 @@ class Journal:
 
     def _insert(self, rows: tuple[Row, ...]) -> None:
         """In the writer's thread: all rows, or none."""
-        if not self.path.exists():
-            raise OSError("its file is gone; put it back, or start again for a new one")
-        if self.path.stat().st_ino != self._inode:
-            raise OSError("its file was replaced by another; start again to continue with that one")
+        if self._names.log_is_lost():
+            self._begin_another_log()
+            raise OSError(
+                "somebody took its write-ahead log (-wal or -shm) away; what was in it is in the journal now, another log begun"
+            )
         with self._transaction():
             self._db.executemany("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", rows)
+
+    def _begin_another_log(self) -> None:
+        """In the writer's thread: the log that we hold has no name, yet all that was committed is in it. It is folded into the journal
+        through the connection that still has it, and only then is that one closed. May be begun again wherever it failed."""
+        is_held_up, pages, folded = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_held_up or pages != folded:
+            raise OSError(
+                "somebody took its write-ahead log (-wal or -shm) away, and a reader keeps what was in it out of the journal; end it"
+            )
+        another = self._connected()
+        self._db.close()
+        self._db = another
+        try:
+            self._prepare()
+        except SetUp as error:
+            raise OSError(str(error)) from error
+        self._names = Names(self.path)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -228,6 +247,9 @@ class Journal:
         self._waiting[first:] = kept
 
     # ------------------------------------------------------------------------------------------- opening and reading
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
 
     def _prepare(self) -> None:
         if refuse_foreign(self._db, self.path):

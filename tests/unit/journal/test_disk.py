@@ -20,6 +20,7 @@ from bot.domain.events import FactsLost, Stopping
 from bot.domain.records import Record
 from bot.journal import journal as room
 from bot.journal.journal import Journal
+from bot.journal.reader import open_journal
 from tests.patience import until
 from tests.unit.engine.desk import NOW_MS, a_ticker
 
@@ -41,6 +42,20 @@ def holding(path: Path, *records: Record, **patience: Any) -> Journal:
 
 def on_disk(path: Path) -> list[Record]:
     return [record for record, _ in Journal(path).read()]
+
+
+def as_a_reader_sees(path: Path) -> list[Record]:
+    with open_journal(path) as journal:
+        return [entry.record for entry in journal.entries()]
+
+
+def a_copy_as_after_a_kill(path: Path) -> Path:
+    """The files that a process which dies now leaves under their names."""
+    folder = path.with_name("killed")
+    folder.mkdir()
+    for file in (path, log_of(path)):
+        shutil.copy(file, folder)
+    return folder / path.name
 
 
 def is_written(journal: Journal) -> Callable[[], bool]:
@@ -195,6 +210,91 @@ async def test_a_journal_that_was_replaced_is_not_written_into_the_void(path: Pa
     await until(is_written(journal))
 
     assert [A, B] == on_disk(path)
+
+
+def log_of(path: Path) -> Path:
+    return Path(f"{path}-wal")
+
+
+def taken_away(path: Path) -> None:
+    log_of(path).unlink()
+
+
+def taken_away_with_its_index(path: Path) -> None:
+    taken_away(path)
+    Path(f"{path}-shm").unlink()
+
+
+def index_taken_away(path: Path) -> None:
+    Path(f"{path}-shm").unlink()
+
+
+def begun_anew_by_a_reader(path: Path) -> None:
+    taken_away_with_its_index(path)
+    reads = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM sqlite_master').fetchone()"
+    subprocess.run(
+        [sys.executable, "-c", reads, path], check=True
+    )  # a process of its own: SQLite shares the index within one
+    assert 0 == log_of(path).stat().st_size
+
+
+@pytest.mark.parametrize("harm", [taken_away, taken_away_with_its_index, index_taken_away, begun_anew_by_a_reader])
+async def test_a_log_without_a_name_is_folded_in_and_another_begun(path: Path, harm: Callable[[Path], None]) -> None:
+    """What SQLite writes into a log that was deleted dies with the process: it is said, and no record is lost, by SIGKILL neither."""
+    journal = holding(path, A)
+    journal.commit()
+    harm(path)
+    journal.append(B, NOW_MS)
+
+    with pytest.raises(JournalFailed, match=r"took its write-ahead log .* away; what was in it is in the journal now"):
+        journal.commit()
+    assert [A] == as_a_reader_sees(path)
+    await until(is_written(journal))
+    journal.append(C, NOW_MS)
+    journal.commit()
+
+    assert [A, B, C] == as_a_reader_sees(path)
+    assert [A, B, C] == on_disk(a_copy_as_after_a_kill(path))
+
+
+async def test_a_log_in_anothers_place_is_left_alone_until_a_person_moves_it(path: Path) -> None:
+    """A log that holds something has the name: it is neither written, folded in nor deleted. Moved away, the journal is whole."""
+    journal = holding(path, A)
+    journal.commit()
+    strange = path.with_name("strange")
+    shutil.copy(log_of(path), strange)
+    journal.append(B, NOW_MS)
+    journal.commit()
+    os.replace(strange, log_of(path))
+    journal.append(C, NOW_MS)
+
+    with pytest.raises(JournalFailed, match=r"replaced by another; move journal\.sqlite-wal away"):
+        journal.commit()
+    os.rename(log_of(path), strange)
+    await until(is_written(journal))
+
+    assert [A, B, C] == as_a_reader_sees(path)
+    assert strange.stat().st_size
+
+
+async def test_a_reader_of_a_log_without_a_name_keeps_it_from_being_folded_in_and_is_named(path: Path) -> None:
+    """A log is given up only when all of it is in the journal."""
+    journal = holding(path, A)
+    journal.commit()
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM record").fetchone()
+    journal.append(B, NOW_MS)
+    journal.commit()
+    taken_away(path)
+    journal.append(C, NOW_MS)
+
+    with pytest.raises(JournalFailed, match=r"database is locked|end it|took longer"):
+        journal.commit()
+    reader.close()
+    await until(is_written(journal))
+
+    assert [A, B, C] == as_a_reader_sees(path)
 
 
 def test_closing_on_a_failing_disk_says_how_much_is_lost(path: Path) -> None:

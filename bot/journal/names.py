@@ -1,0 +1,44 @@
+"""The three files of an open journal and their names: what SQLite writes into a file that lost its name is gone with the process.
+
+SQLite looks at a name when it opens a file, and never again. While one connection is open, nobody who keeps SQLite's locks takes a name
+away or gives it to another file: whoever does it is a person, or a program that does not know of the locks.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+__all__ = ["Names"]
+
+
+class Names:
+    """Which files the journal's connection holds: the journal, its write-ahead log and the log's index (`-wal`, `-shm`).
+
+    To be made when the connection has read once, for then all three are there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._journal, self._log, self._index = (f"{path}{part}" for part in ("", "-wal", "-shm"))
+        self._held = [os.stat(name).st_ino for name in (self._journal, self._log, self._index)]
+
+    def log_is_lost(self) -> bool:
+        """Whether the log or its index has no name any more, while nothing in its place could be taken for the log.
+
+        Raises OSError with what a person can do, where the journal itself is not there, or another has the log's name.
+        """
+        journal, log, index = self._held
+        try:
+            if os.stat(self._journal).st_ino != journal:
+                raise OSError("its file was replaced by another; start again to continue with that one")
+        except FileNotFoundError:
+            raise OSError("its file is gone; put it back, or start again for a new one") from None
+        try:
+            found = os.stat(self._log)
+            if found.st_ino == log:
+                return os.stat(self._index).st_ino != index
+        except FileNotFoundError:
+            return True
+        if found.st_size:
+            raise OSError(f"its write-ahead log was replaced by another; move {os.path.basename(self._log)} away")
+        return True
