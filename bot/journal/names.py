@@ -19,7 +19,8 @@ class Names:
     """
 
     def __init__(self, path: Path) -> None:
-        self._journal, self._log, self._index = (f"{path}{part}" for part in ("", "-wal", "-shm"))
+        beside = os.path.realpath(path)  # where SQLite puts them, though we were given a link
+        self._journal, self._log, self._index = str(path), f"{beside}-wal", f"{beside}-shm"
         self._held = [os.stat(name).st_ino for name in (self._journal, self._log, self._index)]
 
     def log_is_lost(self) -> bool:

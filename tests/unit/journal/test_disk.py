@@ -257,6 +257,21 @@ async def test_a_log_without_a_name_is_folded_in_and_another_begun(path: Path, h
     assert [A, B, C] == on_disk(a_copy_as_after_a_kill(path))
 
 
+def test_a_journal_behind_a_link_is_written_as_any_other(path: Path) -> None:
+    """SQLite keeps the log beside the file, not beside the link to it; a link that leads elsewhere now is another journal."""
+    path.symlink_to("elsewhere.sqlite")
+    journal = holding(path, A)
+    journal.commit()
+    assert [A] == as_a_reader_sees(path)
+
+    path.unlink()
+    path.symlink_to("yet_another.sqlite")
+    holding(path).close()
+    journal.append(B, NOW_MS)
+    with pytest.raises(JournalFailed, match="replaced by another"):
+        journal.commit()
+
+
 async def test_a_log_in_anothers_place_is_left_alone_until_a_person_moves_it(path: Path) -> None:
     """A log that holds something has the name: it is neither written, folded in nor deleted. Moved away, the journal is whole."""
     journal = holding(path, A)
