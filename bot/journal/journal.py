@@ -30,7 +30,7 @@ from bot.domain.clock import elapsed_s
 from bot.domain.errors import JournalFailed, SetUp
 from bot.domain.events import FactsLost
 from bot.domain.records import Record, kind_of
-from bot.journal.names import Names
+from bot.journal.names import Log, Names
 from bot.journal.rows import Row, decoded, refuse_foreign, stamp, told
 
 __all__ = ["BULK", "DEADLINE_S", "MOST_WAITING", "Journal"]
@@ -75,10 +75,13 @@ class Journal:
     ) -> None:
         self.path = path
         self._deadline_s, self._retry_s, self._most_waiting = deadline_s, retry_s, most_waiting
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        self._db = self._connected()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            self._db = self._connected()
+        except (sqlite3.Error, OSError) as error:
+            raise told(path, error) from error
         try:
             self._prepare()
             self._next = int(self._db.execute("SELECT coalesce(max(number), 0) + 1 FROM record").fetchone()[0])
@@ -186,13 +189,26 @@ class Journal:
 
     def _insert(self, rows: tuple[Row, ...]) -> None:
         """In the writer's thread: all rows, or none."""
-        if self._names.log_is_lost():
-            self._begin_another_log()
-            raise OSError(
-                "somebody took its write-ahead log (-wal or -shm) away; what was in it is in the journal now, another log begun"
-            )
+        match self._names.log():
+            case Log.LOST:
+                self._begin_another_log()
+                raise OSError(
+                    "somebody took its write-ahead log (-wal or -shm) away; what was in it is in the journal now, another log begun"
+                )
+            case Log.EMPTY:
+                self._look_into_the_log()
         with self._transaction():
             self._db.executemany("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", rows)
+
+    def _look_into_the_log(self) -> None:
+        """In the writer's thread: an empty log is one that was folded in, unless SQLite still looks for something there. To write on
+        then would make the next fold put the emptiness over the journal's own pages."""
+        try:
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError as error:
+            raise OSError(
+                f"somebody emptied its write-ahead log (-wal); start again to go on without what was in it ({error})"
+            ) from error
 
     def _begin_another_log(self) -> None:
         """In the writer's thread: the log that we hold has no name, yet all that was committed is in it. It is folded into the journal

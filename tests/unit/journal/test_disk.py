@@ -257,6 +257,60 @@ async def test_a_log_without_a_name_is_folded_in_and_another_begun(path: Path, h
     assert [A, B, C] == on_disk(a_copy_as_after_a_kill(path))
 
 
+def test_an_emptied_log_is_not_written_on_and_the_journal_stays_whole(path: Path) -> None:
+    """Written on, the log would have a hole where SQLite looks for pages, and folding it in would put noughts over the journal."""
+    holding(path, A).close()
+    journal = holding(path, B)
+    journal.commit()
+    os.truncate(log_of(path), 0)
+    journal.append(C, NOW_MS)
+
+    with pytest.raises(JournalFailed, match=r"somebody emptied its write-ahead log \(-wal\); start again"):
+        journal.commit()
+    with pytest.raises(JournalFailed, match="the last 1 records are lost"):
+        journal.close()
+
+    assert [A] == on_disk(path)
+
+
+def test_a_log_that_another_program_folded_in_is_written_on(path: Path) -> None:
+    """`PRAGMA wal_checkpoint(TRUNCATE)` by hand leaves an empty log, too, and harms nobody."""
+    journal = holding(path, A)
+    journal.commit()
+    folds = (
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('PRAGMA wal_checkpoint(TRUNCATE)').fetchone())"
+    )
+    assert b"(0, 0, 0)\n" == subprocess.check_output([sys.executable, "-c", folds, path])
+    assert 0 == log_of(path).stat().st_size
+    journal.append(B, NOW_MS)
+    journal.commit()
+
+    assert [A, B] == as_a_reader_sees(path)
+    assert [A, B] == on_disk(a_copy_as_after_a_kill(path))
+
+
+def test_a_journal_emptied_under_the_daemon_is_said(path: Path) -> None:
+    """`> journal.sqlite` keeps the name and takes the books."""
+    journal = holding(path, A)
+    journal.commit()
+    os.truncate(path, 0)
+    journal.append(B, NOW_MS)
+
+    with pytest.raises(JournalFailed, match="somebody emptied its file; start again with a copy"):
+        journal.commit()
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.mkdir, lambda path: path.symlink_to(path.name), lambda path: path.symlink_to("no/where")]
+)
+def test_a_name_that_cannot_hold_a_journal_is_told_with_a_mend(path: Path, harm: Callable[[Path], None]) -> None:
+    """A folder, a link to itself, a link to nowhere."""
+    harm(path)
+
+    with pytest.raises(SetUp, match=r"cannot be used as a journal: .*\. (Let this user|Move it aside)"):
+        Journal(path)
+
+
 def test_a_journal_behind_a_link_is_written_as_any_other(path: Path) -> None:
     """SQLite keeps the log beside the file, not beside the link to it; a link that leads elsewhere now is another journal."""
     path.symlink_to("elsewhere.sqlite")
