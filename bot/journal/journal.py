@@ -54,6 +54,9 @@ MOST_PRUNED = 1_000
 _BULK = ", ".join(f"'{kind}'" for kind in sorted(BULK))
 _MOST_FREED_PAGES = 500
 _WAL_BYTES = 8 << 20
+_KEPT_BY_A_READER = (
+    "somebody took its write-ahead log (-wal or -shm) away, and a reader keeps another from being begun; end it"
+)
 
 
 class _Write(NamedTuple):
@@ -215,17 +218,17 @@ class Journal:
         through the connection that still has it, and only then is that one closed. May be begun again wherever it failed."""
         is_held_up, pages, folded = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if is_held_up or pages != folded:
-            raise OSError(
-                "somebody took its write-ahead log (-wal or -shm) away, and a reader keeps what was in it out of the journal; end it"
-            )
+            raise OSError(_KEPT_BY_A_READER)
         another = self._connected()
         self._db.close()
         self._db = another
         try:
             self._prepare()
+            self._names = Names(self.path)
         except SetUp as error:
             raise OSError(str(error)) from error
-        self._names = Names(self.path)
+        except FileNotFoundError:  # SQLite shares the index within a process: a reader in ours has the old one open
+            raise OSError(_KEPT_BY_A_READER) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
