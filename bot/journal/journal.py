@@ -192,6 +192,11 @@ class Journal:
 
     def _insert(self, rows: tuple[Row, ...]) -> None:
         """In the writer's thread: all rows, or none."""
+        with self._transaction():
+            self._db.executemany("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", rows)
+
+    def _look_at_the_names(self) -> None:
+        """In the writer's thread: raises OSError where what is written now would not be found by the next start."""
         match self._names.log():
             case Log.LOST:
                 self._begin_another_log()
@@ -200,8 +205,6 @@ class Journal:
                 )
             case Log.EMPTY:
                 self._look_into_the_log()
-        with self._transaction():
-            self._db.executemany("INSERT INTO record (number, at_ms, kind, body) VALUES (?, ?, ?, ?)", rows)
 
     def _look_into_the_log(self) -> None:
         """In the writer's thread: an empty log is one that was folded in, unless SQLite still looks for something there. To write on
@@ -233,6 +236,7 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """All of the block is on disk when it ends, or none."""
+        self._look_at_the_names()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -267,6 +267,8 @@ def test_an_emptied_log_is_not_written_on_and_the_journal_stays_whole(path: Path
 
     with pytest.raises(JournalFailed, match=r"somebody emptied its write-ahead log \(-wal\); start again"):
         journal.commit()
+    with pytest.raises(JournalFailed, match="cannot be pruned: somebody emptied"):
+        journal.prune(NOW_MS)
     with pytest.raises(JournalFailed, match="the last 1 records are lost"):
         journal.close()
 
