@@ -1,4 +1,5 @@
-"""A copy of the journal of a running daemon, as docs/upgrade.md says, and by a program that asks for more than it needs."""
+"""A copy of the journal of a running daemon, as docs/upgrade.md says, and by a program that asks for more than it needs; and a hand that
+takes its log away."""
 
 from __future__ import annotations
 
@@ -50,6 +51,26 @@ def test_a_running_daemon_keeps_every_record_through_a_backup(tmp_path: Path) ->
         daemon.process.send_signal(signal.SIGKILL)
         daemon.process.wait(10)
     assert newest(journal) >= said
+
+
+def test_a_log_deleted_under_a_running_daemon_is_told_and_costs_no_record(tmp_path: Path) -> None:
+    """Somebody makes room with `rm journal.sqlite-*`: a moment of REDUCING, then TRADING again, and SIGKILL finds every order's intent."""
+    journal = tmp_path / "var" / "paper" / "journal.sqlite"
+    with a_daemon(tmp_path) as daemon:
+        wait_for(lambda: daemon.said("preflight") and daemon.said("hedge ended"), seconds=60, what="the first hedge")
+        for part in ("-wal", "-shm"):
+            journal.with_name(f"{journal.name}{part}").unlink()
+        wait_for(lambda: daemon.status()["mode"]["name"] == "REDUCING", seconds=10, what="REDUCING")
+        assert "took its write-ahead log (-wal or -shm) away" in daemon.status()["mode"]["why"]
+        wait_for(lambda: daemon.status()["mode"]["name"] == "TRADING", seconds=10, what="TRADING")
+
+        said = daemon.status()["health"]["records"]
+        wait_for(lambda: newest(journal) >= said, seconds=10, what="its records to reach the disk")
+        daemon.process.send_signal(signal.SIGKILL)
+        daemon.process.wait(10)
+        assert ["journal unwritable"] == [line["kind"] for line in daemon.log if line["level"] == "critical"]
+    assert newest(journal) >= said
+    assert len(orders(journal)) == 2
 
 
 def orders(path: Path) -> list[str]:
