@@ -13,6 +13,7 @@ then talks to Bybit itself (pybit) with a connection of its own. It goes on unti
     --json       one JSON object on stdout; words go to stderr
     --home DIR   the folder the daemon runs in, where its .env and var/ are. Not told: HEDGELOCK_HOME; else the folder you are in,
                  if one of the two is there; else the folder of this script's clone, if one of the two is there
+    --env-file FILE   the settings, where they are not in .env and the daemon that runs does not give them
 
 Exit codes: 0 it is done, verified; 1 it is not done; 2 nobody can know. After --dry-run they speak of the account as it was found.
 """
@@ -23,6 +24,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import signal
 import sys
 import time
@@ -121,7 +123,8 @@ def main() -> int:
         )
     except CannotKnow as error:
         latched = _latch(error.latches, verb, options, tell) if acts_at_once and not options.drill else []
-        return _end(options, CANNOT_TELL, {"error": str(error), "latches": latched}, tell, str(error))
+        words = f"{error}. Type: {shlex.join(sys.argv)} {error.again}" if error.again else str(error)
+        return _end(options, CANNOT_TELL, {"error": str(error), "latches": latched}, tell, words)
     if options.drill and world.mode == "mainnet":
         return _end(options, CANNOT_TELL, {}, tell, "a drill is for paper, testnet and demo; this is the real account")
     for warning in world.warnings:

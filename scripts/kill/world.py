@@ -6,13 +6,9 @@ not known is not guessed: with two possible worlds and no word on which, it says
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import json
 import os
-import stat
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -20,6 +16,7 @@ from pathlib import Path
 from dotenv.parser import parse_stream
 
 from bot.modes import ENDPOINTS, Mode, check_host
+from scripts.kill import daemons
 from scripts.kill.latch import LATCH_NAME
 
 __all__ = ["CannotKnow", "World", "find"]
@@ -31,14 +28,22 @@ PAPER_KEY, PAPER_SECRET = "hedgelock-paper", "hedgelock-paper-secret"
 ALTERNATES: dict[Mode, tuple[str, ...]] = {Mode.MAINNET: ("https://api.bytick.com",)}
 """Further documented hosts of the same key space (Bybit: guide)."""
 ROOT = Path(__file__).resolve().parents[2]
+MODE, ENV_FILE = PREFIX + "MODE", PREFIX + "ENV_FILE"
 _ANY_OF_KIND = {"4": "0.0.0.0", "6": "::"}
+_SAY_WHICH = "say which account with --mode paper, testnet, demo or mainnet"
 _BROKEN_LINE = "cannot be read and is skipped"
 
 
 class CannotKnow(Exception):
-    """The account cannot be told, or its key is not to be had. `latches` are the daemon's, where at least that is known."""
+    """The account cannot be told, or its key is not to be had. `latches` are the daemon's, where at least that is known.
 
-    latches: tuple[Path, ...] = ()
+    `again` is what to add to the command, "" where nothing would help.
+    """
+
+    def __init__(self, words: str, *, again: str = "", latches: Iterable[Path] = ()) -> None:
+        super().__init__(words)
+        self.again = again
+        self.latches = tuple(path.absolute() for path in latches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +74,44 @@ class World:
 def find(
     *, home: Path | None, env_file: Path | None, mode: str | None, hosts: tuple[str, ...], latch: Path | None
 ) -> World:
-    """The world, from the command line, the environment and .env. Raises CannotKnow with a sentence for a person."""
+    """The world, from the command line, the environment, .env and the daemon that runs here.
+
+    Raises CannotKnow with a sentence for a person.
+    """
     warnings: list[str] = []
     home = _home(home, env_file, warnings)
-    texts = _variables(home, env_file, warnings)
-    chosen = _mode(mode, texts, warnings)
-    warnings += _strangers(home, chosen, texts)
-    folder = _folder(home, chosen, texts)
-    known = _daemon_says(folder)
+    texts = _variables(home, env_file, {}, warnings)
+    everywhere = daemons.running(_journal(home, each, texts) for each in Mode)
+    here = [each for each in everywhere if each.belongs_to(home)]
+    told = _told(latch, here, home, texts)
+    try:
+        chosen = _mode(mode, texts, told, warnings)
+    except CannotKnow as error:
+        raise CannotKnow(str(error), again="--mode MODE", latches=[each.folder / LATCH_NAME for each in here]) from None
+    warnings += [
+        f"a daemon of {each.mode} runs here, and this acts on {chosen}. That account: --mode {each.mode}"
+        for each in here
+        if each.mode != chosen
+    ]
+    daemon = next((each for each in here if each.mode == chosen), None)
+    if daemon:
+        texts = _variables(home, env_file, daemons.environment(daemon, PREFIX), warnings)
+    folder = daemon.folder if daemon else _folder(home, chosen, texts)
+    known = daemons.whereabouts(folder)
     found = (*hosts, *_hosts(chosen, texts, known, warnings))
     if not found:
-        raise CannotKnow("no paper venue is known here: run this where the daemon runs, or name it with --host URL")
+        is_said = bool(mode or texts.get(MODE) or told)
+        raise _no_venue(home, everywhere, [latch or folder / LATCH_NAME] if is_said else [])
     try:
-        key, secret = _credentials(chosen, texts, warnings)
+        key, secret = _credentials(home, chosen, texts, warnings)
     except CannotKnow as error:
-        error.latches = ((latch or folder / LATCH_NAME).absolute(),)
-        raise
-    latches = [latch] if latch else [folder / LATCH_NAME, *_latches_of(found, key, known)]
+        raise CannotKnow(str(error), again="--env-file FILE", latches=[latch or folder / LATCH_NAME]) from None
+    accounts = [hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16] for host in found]
+    if daemon and (held := daemons.accounts(daemon)) and not held & set(accounts):
+        warnings.append(
+            f"the daemon that runs here ({daemon.folder}) has another key than the one found: this may be another account"
+        )
+    latches = [latch] if latch else [folder / LATCH_NAME, *_latches_of(accounts, known)]
     return World(
         home=home,
         mode=chosen,
@@ -97,7 +123,7 @@ def find(
         fixed_spot=_fixed_spot(texts, warnings),
         loan_apart=_loan_apart(texts),
         order_window_ms=_order_window_ms(texts),
-        warnings=tuple(warnings),
+        warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
@@ -108,6 +134,10 @@ def _home(told: Path | None, env_file: Path | None, warnings: list[str]) -> Path
             if not told.is_dir():
                 raise CannotKnow(
                     f"{told} is no folder; --home (or HEDGELOCK_HOME) is the one with the daemon's .env and var/"
+                )
+            if not os.access(told, os.R_OK | os.X_OK):
+                raise CannotKnow(
+                    f"{told} is its owner's alone, {_owner(told)}: type sudo -u {_owner(told)} before the command"
                 )
             return told.absolute()
         here = Path.cwd()
@@ -120,6 +150,13 @@ def _home(told: Path | None, env_file: Path | None, warnings: list[str]) -> Path
     return ROOT
 
 
+def _owner(folder: Path) -> str:
+    try:
+        return folder.owner()
+    except (KeyError, OSError):
+        return "its user"
+
+
 def _looks_like_it(folder: Path) -> bool:
     try:
         return any((folder / name).exists() for name in (".env", "var"))
@@ -127,68 +164,82 @@ def _looks_like_it(folder: Path) -> bool:
         return False
 
 
-def _variables(home: Path, env_file: Path | None, warnings: list[str]) -> dict[str, str]:
-    """What .env and the environment say; the environment wins. No line, however broken, stops the others."""
-    named = env_file or home / (os.environ.get(PREFIX + "ENV_FILE") or ".env")
+def _told(latch: Path | None, here: list[daemons.Daemon], home: Path, texts: Mapping[str, str]) -> dict[str, str]:
+    """The modes of which a daemon tells, and where it does: the one beside the latch that was named, or those that run here, or the last
+    ones that did."""
+    if latch and (its := daemons.whereabouts(latch.parent).get("mode")):
+        return {its: f"{latch.parent}/daemon.json"}
+    if here:
+        return {each.mode: f"the daemon that runs here ({each.folder}/daemon.json)" for each in here}
+    folders = dict.fromkeys(_folder(home, each, texts) for each in Mode)
+    return {its: f"{folder}/daemon.json" for folder in folders if (its := daemons.whereabouts(folder).get("mode"))}
+
+
+def _variables(
+    home: Path, env_file: Path | None, daemons_own: Mapping[str, str], warnings: list[str]
+) -> dict[str, str]:
+    """What .env, the running daemon's environment and ours say: the later wins, and a file that was named wins over the daemon."""
+    own = {name: text.strip() for name, text in os.environ.items() if name.startswith(PREFIX) and text.strip()}
+    if env_file:
+        return {**daemons_own, **_file(env_file, warnings, is_named=True), **own}
+    name = own.get(ENV_FILE) or daemons_own.get(ENV_FILE) or ".env"
+    return {**_file(home / name, warnings, is_named=False), **daemons_own, **own}
+
+
+def _file(path: Path, warnings: list[str], *, is_named: bool) -> dict[str, str]:
+    """No line, however broken, stops the others."""
     texts: dict[str, str] = {}
     try:
-        with named.open(encoding="utf-8-sig", errors="replace") as stream:
+        with path.open(encoding="utf-8-sig", errors="replace") as stream:
             for binding in parse_stream(stream):
                 if binding.error:
-                    warnings.append(f"{named} line {binding.original.line} {_BROKEN_LINE}")
+                    warnings.append(f"{path} line {binding.original.line} {_BROKEN_LINE}")
                 elif binding.key and binding.value:
                     texts[binding.key.strip()] = binding.value.strip()
     except FileNotFoundError:
-        if env_file is not None:
-            warnings.append(f"{named} is not there")
+        if is_named:
+            warnings.append(f"{path} is not there")
     except OSError as error:
-        warnings.append(f"{named} {_BROKEN_LINE} ({error.strerror})")
-    outside = {name: text.strip() for name, text in os.environ.items() if name.startswith(PREFIX) and text.strip()}
-    return texts | outside
+        warnings.append(f"{path} {_BROKEN_LINE} ({error.strerror})")
+    return texts
 
 
-def _mode(asked: str | None, texts: Mapping[str, str], warnings: list[str]) -> Mode:
-    """The world meant. To take another one for it would be to report a paper account flat and leave the real one as it is."""
-    word = asked or texts.get(PREFIX + "MODE", "")
-    if word:
-        try:
-            return Mode(word.strip().lower())
-        except ValueError:
-            raise CannotKnow(
-                f"{word!r} is no mode; say which account with --mode paper, testnet, demo or mainnet"
-            ) from None
-    keyed = [str(mode) for mode in ENDPOINTS if any(f"__{mode.upper()}_API_KEY" in name for name in texts)]
-    if keyed or any(_BROKEN_LINE in warning for warning in warnings):
-        raise CannotKnow(
-            f"no mode can be read ({'; '.join([*warnings, *(f'a {mode} key is here' for mode in keyed)])}); "
-            "say which account with --mode paper, testnet, demo or mainnet"
-        )
-    return Mode.PAPER
+def _mode(asked: str | None, texts: Mapping[str, str], told: Mapping[str, str], warnings: list[str]) -> Mode:
+    """The world meant. To take another one for it would be to report a paper account flat and leave the real one as it is.
 
-
-def _strangers(home: Path, mode: Mode, texts: Mapping[str, str]) -> list[str]:
-    """A word about each daemon that runs here for another account: it may be the one that is meant."""
-    found = []
-    for journal in dict.fromkeys(_journal(home, each, texts) for each in Mode):
-        its = _daemon_says(journal.parent).get("mode", "")
-        if its not in ("", mode) and _is_held(journal.with_suffix(".lock")):
-            found.append(f"a daemon of {its} runs here, and this acts on {mode}. That account: --mode {its}")
-    return found
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether a living process holds the lock (`bot.journal.locks`)."""
+    What a daemon tells of itself (`told`) is believed where no setting says anything else.
+    """
+    word = asked or texts.get(MODE, "")
+    if not word:
+        keyed = [str(mode) for mode in ENDPOINTS if any(f"__{mode.upper()}_API_KEY" in name for name in texts)]
+        is_broken = any(_BROKEN_LINE in warning for warning in warnings)
+        if is_broken or len(told) > 1 or not set(keyed) <= set(told):
+            facts = [*warnings, *(f"a {mode} key is here" for mode in keyed)]
+            facts += [f"{who} says {its}" for its, who in told.items()]
+            raise CannotKnow(f"no mode can be read ({'; '.join(facts)}); {_SAY_WHICH}")
+        word = next(iter(told), Mode.PAPER)
+        if word != Mode.PAPER:
+            warnings.append(f"no setting says which account; {told[word]} says {word}, and this acts on {word}")
     try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        finally:
-            os.close(descriptor)
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass
-    return False
+        return Mode(word.strip().lower())
+    except ValueError:
+        raise CannotKnow(f"{word!r} is no mode; {_SAY_WHICH}") from None
+
+
+def _no_venue(home: Path, everywhere: list[daemons.Daemon], latches: Iterable[Path]) -> CannotKnow:
+    """Paper, said or for want of any word, and no venue of it: whose daemon may be meant, and how to say so."""
+    others = [each for each in everywhere if each.home not in (None, home)]
+    words = [f"a daemon of {each.mode} runs in {each.home}" for each in others]
+    if words:
+        return CannotKnow(
+            f"no daemon is known in {home}; {'; '.join(words)}", again=f"--home {others[0].home}", latches=latches
+        )
+    return CannotKnow(
+        f"no paper venue is known in {home}, and no setting there says another account: name the folder the daemon runs in "
+        "(--home DIR), its settings (--env-file FILE) or a paper venue (--host URL)",
+        again="--home DIR",
+        latches=latches,
+    )
 
 
 def _journal(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
@@ -198,15 +249,6 @@ def _journal(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
 def _folder(home: Path, mode: Mode, texts: Mapping[str, str]) -> Path:
     """Where the journal lies, or would: the latch is beside it."""
     return _journal(home, mode, texts).parent
-
-
-def _daemon_says(folder: Path) -> dict[str, str]:
-    """What the last daemon left about itself beside its journal: {"rest_url", "latch"}."""
-    try:
-        facts = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {name: str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
 
 
 def _hosts(mode: Mode, texts: Mapping[str, str], known: Mapping[str, str], warnings: list[str]) -> list[str]:
@@ -222,7 +264,7 @@ def _hosts(mode: Mode, texts: Mapping[str, str], known: Mapping[str, str], warni
     return [*found, *own, *ALTERNATES.get(mode, ())]
 
 
-def _credentials(mode: Mode, texts: Mapping[str, str], warnings: list[str]) -> tuple[str, str]:
+def _credentials(home: Path, mode: Mode, texts: Mapping[str, str], warnings: list[str]) -> tuple[str, str]:
     if mode is Mode.PAPER:
         return PAPER_KEY, PAPER_SECRET
     parts = []
@@ -231,49 +273,24 @@ def _credentials(mode: Mode, texts: Mapping[str, str], warnings: list[str]) -> t
         text = texts.get(name, "")
         if not text and (path := texts.get(name + "_FILE", "")):
             try:
-                text = Path(path).read_text(encoding="utf-8-sig").strip()
+                text = (home / path).read_text(encoding="utf-8-sig").strip()
             except (OSError, ValueError) as error:
                 warnings.append(f"{name}_FILE cannot be read ({getattr(error, 'strerror', 'it is no text')})")
         if not text:
             raise CannotKnow(
                 "; ".join([*warnings, f"{name} is not to be had"])
-                + ": close the legs in Bybit's own app, or set it in the environment"
+                + f": name the file that sets it or {name}_FILE (--env-file FILE), set one of them in the environment, "
+                "or close the legs in Bybit's own app"
             )
         parts.append(text)
     return parts[0], parts[1]
 
 
-def _latches_of(hosts: tuple[str, ...], key: str, known: Mapping[str, str]) -> list[Path]:
+def _latches_of(accounts: list[str], known: Mapping[str, str]) -> list[Path]:
     """Latches a daemon of this account reads, wherever it runs on this machine: its lock file names its own."""
     found = [Path(known["latch"])] if known.get("latch") else []
-    for host in hosts:
-        who = hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16]
-        lines = _own_words(_temporary() / f"hedgelock-{os.getuid()}" / f"{who}.lock").splitlines()
-        if len(lines) > 1 and lines[1].startswith("/") and Path(lines[1]).name == LATCH_NAME:
-            found.append(Path(lines[1]))
-    return found
-
-
-def _temporary() -> Path:
-    """The machine's folder for temporary files, where the locks lie; `tempfile` knows it only while it can write there."""
-    try:
-        return Path(tempfile.gettempdir())
-    except OSError:
-        return Path(os.environ.get("TMPDIR") or "/tmp")
-
-
-def _own_words(path: Path) -> str:
-    """What a file of our own says, "" for any other: the folder is everybody's, and a pipe there would never answer."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-        try:
-            facts = os.fstat(descriptor)
-            is_ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.getuid()
-            return os.read(descriptor, 4096).decode() if is_ours else ""
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError):
-        return ""
+    by_account = daemons.latches()
+    return found + [by_account[who] for who in accounts if who in by_account]
 
 
 def _fixed_spot(texts: Mapping[str, str], warnings: list[str]) -> Decimal | None:

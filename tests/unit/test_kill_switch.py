@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import termios
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from bot.settings import load
 from scripts.kill import latch, world
 from scripts.kill.plan import Verb
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "kill_switch.py"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "kill_switch.py"
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -262,3 +264,118 @@ def test_a_daemon_of_another_account_that_runs_here_is_named(home: Path) -> None
         key = "HEDGELOCK__BYBIT__MAINNET_API_"
         (home / ".env").write_text(f"HEDGELOCK__MODE=mainnet\n{key}KEY=k\n{key}SECRET=s\n")
         assert () == found(home).warnings
+
+
+DAEMON = """
+import sys
+from pathlib import Path
+from bot.journal.locks import hold
+from bot.premises import tell_whereabouts
+journal = Path(sys.argv[1])
+with hold(journal.with_suffix(".lock"), "the journal"):
+    tell_whereabouts(journal, "http://127.0.0.1:9", sys.argv[2], journal.with_name("halt.latch"))
+    print("runs", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def a_daemon(home: Path, mode: str, **settings: str) -> Iterator[Path]:
+    """A process that holds a journal's lock and says so beside it, as the daemon does; what it was started with stands nowhere else."""
+    journal = home / "var" / mode / "journal.sqlite"
+    outer = dict(os.environ) | {f"HEDGELOCK__{name}": text for name, text in settings.items()}
+    command = [sys.executable, "-c", DAEMON, str(journal), mode]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=outer | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        assert b"runs\n" == process.stdout.readline()
+        yield journal
+    finally:
+        process.communicate()
+
+
+KEYS = {"BYBIT__MAINNET_API_KEY": "k", "BYBIT__MAINNET_API_SECRET": "s"}
+
+
+def seek(home: Path, **more: Path) -> world.World:
+    return world.find(home=home, env_file=more.get("env_file"), mode=None, hosts=(), latch=None)
+
+
+def test_what_only_the_running_daemon_was_told_is_read_from_it(home: Path) -> None:
+    """systemd's EnvironmentFile, a container's settings: paper was taken for its world, and "no paper venue is known" was the end."""
+    with a_daemon(home, "mainnet", MODE="mainnet", BOOK__SPOT_SOURCE="fixed", BOOK__FIXED_SPOT_BTC="0.27", **KEYS):
+        here = seek(home)
+
+    assert ("mainnet", "k", "s", "0.27") == (here.mode, here.api_key, here.api_secret, str(here.fixed_spot))
+    assert (home / "var/mainnet/halt.latch",) == here.latches
+    assert any("no setting says which account" in words and "mainnet" in words for words in here.warnings)
+
+
+def test_a_file_that_is_named_wins_over_the_running_daemon_and_it_over_a_file_that_is_not(home: Path) -> None:
+    (home / ".env").write_text("HEDGELOCK__MODE=mainnet\nHEDGELOCK__BYBIT__MAINNET_API_KEY=old\n")
+    (named := home / "named.env").write_text("HEDGELOCK__BYBIT__MAINNET_API_KEY=new\n")
+
+    with a_daemon(home, "mainnet", **KEYS):
+        assert "k" == seek(home).api_key
+        assert "new" == seek(home, env_file=named).api_key
+
+
+def test_a_number_in_a_lock_file_is_not_believed(home: Path) -> None:
+    """A volume of a container has the number of a process there; here another one has it."""
+    with a_daemon(home, "mainnet", **KEYS) as journal:
+        journal.with_suffix(".lock").write_text(f"{os.getppid()}\n\n")
+        with pytest.raises(world.CannotKnow, match="MAINNET_API_KEY is not to be had") as failed:
+            seek(home)
+
+    assert (home / "var/mainnet/halt.latch",) == failed.value.latches
+    assert "--env-file FILE" == failed.value.again
+
+
+def test_the_last_daemon_is_believed_and_of_two_none_is_chosen(home: Path) -> None:
+    with a_daemon(home, "testnet"):
+        pass
+    with pytest.raises(world.CannotKnow, match="TESTNET_API_KEY is not to be had"):
+        seek(home)
+    with a_daemon(home, "mainnet", **KEYS):
+        assert "mainnet" == seek(home).mode
+    with pytest.raises(world.CannotKnow, match=r"no mode can be read .*testnet.*mainnet") as failed:
+        seek(home)
+    assert () == failed.value.latches
+
+
+def test_of_two_that_run_both_are_halted_and_the_command_is_told(home: Path) -> None:
+    with a_daemon(home, "testnet"), a_daemon(home, "mainnet"):
+        command = [sys.executable, str(SCRIPT), "--yes", "--home", str(home)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert 2 == ended.returncode
+    assert ended.stdout.rstrip().endswith(f"Type: {SCRIPT} --yes --home {home} --mode MODE")
+    assert (home / "var/testnet/halt.latch").exists()
+    assert (home / "var/mainnet/halt.latch").exists()
+
+
+def test_a_folder_without_a_daemon_says_what_to_name(home: Path) -> None:
+    with pytest.raises(world.CannotKnow, match="--env-file FILE") as failed:
+        seek(home)
+    assert () == failed.value.latches
+
+
+def test_a_key_file_is_looked_for_from_the_daemons_folder(home: Path) -> None:
+    """As the daemon does, wherever this is typed."""
+    for name in ("KEY", "SECRET"):
+        (home / name).write_text(name.lower())
+    files = "".join(f"HEDGELOCK__BYBIT__TESTNET_API_{name}_FILE={name}\n" for name in ("KEY", "SECRET"))
+    (home / ".env").write_text(f"HEDGELOCK__MODE=testnet\n{files}")
+
+    assert ("key", "secret") == (seek(home).api_key, seek(home).api_secret)
+
+
+def test_another_key_than_the_running_daemons_is_told(home: Path) -> None:
+    (home / ".env").write_text("HEDGELOCK__MODE=mainnet\n" + "".join(f"HEDGELOCK__{n}={v}\n" for n, v in KEYS.items()))
+    with a_daemon(home, "mainnet") as journal:
+        for key, told in (("k", False), ("another", True)):
+            lock = account_lock("http://127.0.0.1:9", key)
+            with hold(lock, "the account", note=str(journal.with_name("halt.latch"))):
+                assert told is any("another account" in words for words in seek(home).warnings)

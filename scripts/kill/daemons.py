@@ -1,0 +1,167 @@
+"""The daemon that runs here, by what it leaves on this machine: its whereabouts, the lock that it holds, its own environment.
+
+What it was started with may stand nowhere else: systemd's EnvironmentFile and LoadCredential, a container's settings. Every look is at
+files of this machine and ends by itself, whatever the daemon is doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from scripts.kill.latch import LATCH_NAME
+
+__all__ = ["Daemon", "accounts", "environment", "latches", "running", "whereabouts"]
+
+_PATIENCE_S = 1.0
+"""The kernel may let a look at another process wait for as long as that one hangs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """One that runs. `home` is the folder it was started in, None where the system does not tell."""
+
+    mode: str
+    folder: Path
+    """Where its journal and its latch are."""
+    lock: Path
+    home: Path | None
+
+    def belongs_to(self, home: Path) -> bool:
+        """Whether it was started in this folder, or writes there."""
+        place = os.path.realpath(home)
+        return place == str(self.home) or Path(os.path.realpath(self.folder)).is_relative_to(place)
+
+
+def running(journals: Iterable[Path]) -> list[Daemon]:
+    """The daemons that write one of these journals, and every other of this user on this machine: each once."""
+    places = [(journal.parent, journal.with_suffix(".lock")) for journal in journals]
+    places += [(latch.parent, lock) for lock, latch in _account_locks()]
+    found: dict[str, Daemon] = {}
+    for folder, lock in places:
+        if (mode := whereabouts(folder).get("mode")) and _is_held(lock):
+            found.setdefault(os.path.realpath(folder), Daemon(mode=mode, folder=folder, lock=lock, home=_home(lock)))
+    return list(found.values())
+
+
+def whereabouts(folder: Path) -> dict[str, str]:
+    """What the last daemon left about itself beside its journal: {"mode", "rest_url", "latch"}; empty where there is none."""
+    try:
+        facts = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a living process holds the lock (`bot.journal.locks`)."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        finally:
+            os.close(descriptor)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def environment(daemon: Daemon, prefix: str) -> dict[str, str]:
+    """What it was started with, names that begin with `prefix`; empty where that is not to be read. Linux, the same user or root."""
+    answers: SimpleQueue[bytes] = SimpleQueue()
+    Thread(target=lambda: answers.put(_environment(daemon.lock)), daemon=True).start()
+    try:
+        told = answers.get(timeout=_PATIENCE_S).decode(errors="surrogateescape")
+    except Empty:
+        return {}
+    pairs = (line.partition("=") for line in told.split("\0"))
+    return {name: text.strip() for name, _, text in pairs if name.startswith(prefix) and text.strip()}
+
+
+def _environment(lock: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        if process := _holder(lock):
+            return (process / "environ").read_bytes()
+    return b""
+
+
+def _home(lock: Path) -> Path | None:
+    with contextlib.suppress(OSError):
+        if process := _holder(lock):
+            return (process / "cwd").readlink()
+    return None
+
+
+def _holder(lock: Path) -> Path | None:
+    """Its folder in /proc. A number in a file is not believed: the process must have that very lock open."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            pid = os.read(descriptor, 32).decode().partition("\n")[0]
+        finally:
+            os.close(descriptor)
+        process = Path("/proc") / pid
+        if pid.isdecimal() and _is_held(lock) and any(_is_same(name, lock) for name in (process / "fd").iterdir()):
+            return process
+    return None
+
+
+def _is_same(name: Path, lock: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return name.samefile(lock)
+    return False
+
+
+def latches() -> dict[str, Path]:
+    """The latch of every daemon that this user ever ran on this machine, by the name of its account's lock (`bot.premises`)."""
+    return {lock.stem: latch for lock, latch in _account_locks()}
+
+
+def accounts(daemon: Daemon) -> set[str]:
+    """The names of the accounts whose locks are held for its latch; empty where it keeps its temporary files elsewhere."""
+    place = os.path.realpath(daemon.folder)
+    return {lock.stem for lock, latch in _account_locks() if os.path.realpath(latch.parent) == place and _is_held(lock)}
+
+
+def _account_locks() -> list[tuple[Path, Path]]:
+    """(lock, the latch that it names)."""
+    found = []
+    with contextlib.suppress(OSError):
+        for lock in sorted((_temporary() / f"hedgelock-{os.getuid()}").glob("*.lock")):
+            lines = _own_words(lock).splitlines()
+            if len(lines) > 1 and lines[1].startswith("/") and Path(lines[1]).name == LATCH_NAME:
+                found.append((lock, Path(lines[1])))
+    return found
+
+
+def _temporary() -> Path:
+    """The machine's folder for temporary files, where the locks lie; `tempfile` knows it only while it can write there."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path(os.environ.get("TMPDIR") or "/tmp")
+
+
+def _own_words(path: Path) -> str:
+    """What a file of this user says, "" for any other: the folder is everybody's, and a pipe there would never answer."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        try:
+            facts = os.fstat(descriptor)
+            is_ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.getuid()
+            return os.read(descriptor, 4096).decode() if is_ours else ""
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError):
+        return ""
