@@ -41,13 +41,18 @@ BATCH = 500
 def publish(settings: Settings, path: Path, *, once: bool, stop: threading.Event) -> int:
     """Tell the journal at `path` until `stop`; with `once`, until its present end. Returns how many messages were confirmed.
 
-    Raises SetUp where there is no journal, no broker is named or the library is absent; AlreadyRunning where another process tells this
-    journal; Unavailable where the broker refuses for good; JournalFailed where the disk does not take how far it came.
+    A journal that is not there yet is waited for, since a supervisor may start both at once; with `once` it is a SetUp. Raises SetUp too
+    where no broker is named or the library is absent; AlreadyRunning where another process tells this journal; Unavailable where the
+    broker refuses for good; JournalFailed where the disk does not take how far it came.
     """
     kafka = settings.kafka
     if not kafka.bootstrap_servers:
         raise SetUp("no broker is named", "Set HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS, say to localhost:9092")
     properties = read_properties(Path(kafka.properties)) if kafka.properties else {}
+    if not once:
+        _wait_for(path, stop)
+    if stop.is_set():
+        return 0
     with open_journal(path):  # raises where there is none, before a lock is made beside it
         pass
     told = 0
@@ -68,6 +73,14 @@ def publish(settings: Settings, path: Path, *, once: bool, stop: threading.Event
         finally:
             broker.close()
     return told
+
+
+def _wait_for(path: Path, stop: threading.Event) -> None:
+    """Until the daemon has made the file; nothing is written meanwhile."""
+    if not path.exists():
+        _log.info("waiting for the journal", journal=str(path), mend="`hedgelock run` begins one; --file names another")
+    while not path.exists() and not stop.is_set():
+        stop.wait(LOOK_EVERY_S)
 
 
 def _tell(settings: Settings, path: Path, broker: Broker, *, once: bool, stop: threading.Event) -> int:

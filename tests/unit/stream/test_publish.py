@@ -164,6 +164,20 @@ async def test_a_journal_that_has_only_been_made_is_waited_for(tmp_path: Path) -
         assert {"r1"} == {one.body["journal"] for one in hear(servers, *TOPICS)}
 
 
+async def test_a_journal_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    """A supervisor starts both at once. Nothing is written where nothing is yet, and whoever waits can be stopped."""
+    path = tmp_path / "var" / "journal.sqlite"
+    with a_cluster() as servers:
+        with telling(path, servers):
+            await asyncio.sleep(1.0)
+            assert not path.parent.exists()
+        with telling(path, servers):
+            path.parent.mkdir()
+            write(path, a_days_desk(hours=1)).close()
+            await until(lambda: marked(path))
+            assert {"r1"} == {one.body["journal"] for one in hear(servers, *TOPICS)}
+
+
 async def test_the_lag_grows_while_the_broker_is_away(path: Path) -> None:
     """What waits is counted while it waits, not when it is over."""
     lag.show(0)
