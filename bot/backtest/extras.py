@@ -9,16 +9,14 @@ from bot.domain.errors import SetUp
 
 __all__ = ["require"]
 
-_EXTRA = {"distributed": "cluster", "dask": "cluster"}
-
 
 def require(library: str) -> Any:
     """The module, or SetUp with the command that installs it."""
     try:
         return importlib.import_module(library)
     except ImportError:
-        extra = _EXTRA.get(library.partition(".")[0], "backtest")
+        name = library.partition(".")[0]
         raise SetUp(
             f"this needs {library}, which is not installed",
-            f'Install the extra: pip install "hedgelock[{extra}]"; scripts/run installs it by itself',
+            f"Install it in this environment: python -m pip install {name}; in a clone scripts/run installs it by itself",
         ) from None

@@ -84,7 +84,7 @@ def _parquet_writer() -> Write:
     except ImportError:
         raise SetUp(
             "Parquet needs polars, which is not installed",
-            'Install the extra: pip install "hedgelock[backtest]", or take --format csv',
+            "Install it in this environment: python -m pip install polars; or take --format csv",
         ) from None
 
     def write(path: Path, rows: Iterator[Row]) -> int:
