@@ -278,7 +278,7 @@ def _ask_for_ourselves(client: Any, address: str) -> None:
     if not workers or set(found.values()) != {__version__}:
         said = ", ".join(f"{name}: {version or 'none'}" for name, version in found.items())
         problem = f"the Dask cluster at {address} needs workers and HedgeLock {__version__} everywhere; it has {said}"
-        raise SetUp(problem, "install hedgelock[cluster] of this version for its scheduler and its workers")
+        raise SetUp(problem, "install it with the extra `cluster`, of this version for its scheduler and its workers")
 
 
 def search(
