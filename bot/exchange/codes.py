@@ -156,9 +156,9 @@ def is_ended(code: int) -> bool:
     return code in _ENDED.codes
 
 
-def is_for_want(code: int) -> bool:
+def is_for_want(code: int | None) -> bool:
     """Whether that is why an order was turned down: nothing is wrong with it."""
-    return _BY_CODE.get(code, _STRANGE_CODE).for_want
+    return code is not None and _BY_CODE.get(code, _STRANGE_CODE).for_want
 
 
 def is_clock_code(code: int) -> bool:

@@ -320,7 +320,7 @@ def _answered(order: PlaceOrder, verdict: Verdict, code: int | None, reason: str
         code=code,
         reason=reason,
         order_id=order_id,
-        for_want=verdict is Verdict.REFUSED and code is not None and is_for_want(code),
+        for_want=is_for_want(code),
     )
 
 

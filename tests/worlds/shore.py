@@ -137,7 +137,7 @@ class Shore:
             code=code,
             reason=reason,
             order_id=order_id,
-            for_want=verdict is Verdict.REFUSED and code is not None and is_for_want(code),
+            for_want=is_for_want(code),
         )
 
     def _cancel(self, command: CancelOrder) -> Script[Event | None]:

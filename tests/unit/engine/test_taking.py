@@ -68,6 +68,18 @@ def fill(desk: Desk, price: str) -> PlaceOrder:
     return order
 
 
+def realise(desk: Desk, price: str) -> None:
+    """A person asks for what can be made cash at this price, and all that is ordered fills there."""
+    sent = len(desk.orders)
+    desk.pulse(40, price=price)
+    read(desk)
+    desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
+    while len(desk.orders) > sent:
+        sent = len(desk.orders)
+        fill(desk, price)
+    desk.pulse(1, price=price)
+
+
 def test_the_trailing_stop_realises_and_keeps_the_hedge() -> None:
     """A peak of 1,620, three tenths given back: the short leg is closed and opened again; delta is where it was, profit is cash."""
     desk = a_hedged_desk()
@@ -261,14 +273,7 @@ def test_profit_is_shared_once_and_losses_are_made_good_first() -> None:
     """Up 1,000, down 600, up 600: the second gain only makes good for the loss."""
     desk = a_hedged_desk(ProfitRules(action=ProfitAction.OFF))
     for price in ("112000", "114000", "112000"):
-        sent = len(desk.orders)
-        desk.pulse(40, price=price)
-        read(desk)
-        desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
-        while len(desk.orders) > sent:
-            sent = len(desk.orders)
-            fill(desk, price)
-        desk.pulse(1, price=price)
+        realise(desk, price)
 
     amounts = [done.amount_usdt for done in desk.diary.of(ProfitRealised)]
     assert amounts[0] > D(1000)
@@ -281,14 +286,7 @@ def test_what_was_shared_adds_up_to_what_was_earned() -> None:
     cycle = desk.state.profit.cycle
     assert (1, D(116_000), D(0)) == (cycle.number, cycle.anchor_price, cycle.baseline_usdt)
     for number, price in enumerate(("112000", "114000", "110000", "109000"), start=2):
-        sent = len(desk.orders)
-        desk.pulse(40, price=price)
-        read(desk)
-        desk.hear(OperatorAsked(verb=Verb.REALISE, reason="cash", who="owner"))
-        while len(desk.orders) > sent:
-            sent = len(desk.orders)
-            fill(desk, price)
-        desk.pulse(1, price=price)
+        realise(desk, price)
         cycle = desk.state.profit.cycle
         assert (number, D(price)) == (cycle.number, cycle.anchor_price)
 
