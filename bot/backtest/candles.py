@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +27,14 @@ class Candles:
         self._tape = tape
         self._settle_ms: list[int] = tape.settle_ms.tolist()
         self._settle_hours: list[int] = tape.settle_hours.astype(int).tolist()
+        lists: dict[str, Any] = {
+            name: getattr(tape, name).tolist() for name in ("settle_ms", "settle_rate", "settle_hours")
+        }
+        self._tape_of_rates = tape._replace(**lists)
+        """The tape with its settlements in lists: they are read one at a time."""
         self._points = tuple(
             FundingPoint(at_ms=at_ms, rate=Decimal(repr(rate)))
-            for at_ms, rate in zip(self._settle_ms, tape.settle_rate.tolist(), strict=True)
+            for at_ms, rate in zip(lists["settle_ms"], lists["settle_rate"], strict=True)
         )
         self.length_ms = max(minutes * MINUTE_MS, tape.bar_ms)
 
@@ -41,7 +47,9 @@ class Candles:
         """The candle that bar i closes."""
         tape = self._tape
         start_ms = (int(tape.at_ms[i]) + tape.bar_ms - 1) // self.length_ms * self.length_ms
-        first = int(np.searchsorted(tape.at_ms, start_ms))
+        first = max(0, i + 1 - self.length_ms // tape.bar_ms)
+        if tape.at_ms[first] != start_ms:  # bars are missing, or the tape begins with this one
+            first = int(np.searchsorted(tape.at_ms, start_ms))
         part = slice(first, i + 1)
         highest, lowest = max(tape.high[part].tolist()), min(tape.low[part].tolist())
         o, h, low, c = (Decimal(repr(float(price))) for price in (tape.open[first], highest, lowest, tape.close[i]))
@@ -104,4 +112,6 @@ class Candles:
         """The rate in force from this tick on; at the last one before a settlement it is exactly what will settle."""
         if not self._settle_ms:
             return None
-        return Decimal(f"{chores.running_rate(self._tape, bisect_right(self._settle_ms, now_ms), now_ms):.12f}")
+        return Decimal(
+            f"{chores.running_rate(self._tape_of_rates, bisect_right(self._settle_ms, now_ms), now_ms):.12f}"
+        )
