@@ -23,7 +23,6 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from random import Random
-from statistics import median
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -31,7 +30,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bench.ingest import FROM_MS, TOPIC, market_of
-from bench.wire import CREDENTIALS, FAST, Ours, Stamper, wanted
+from bench.wire import CREDENTIALS, FAST, Ours, Stamper, show, wanted
 from bot import logs
 from bot.domain.commands import PlaceOrder
 from bot.domain.events import OrderAnswered, TickerSeen
@@ -208,12 +207,7 @@ def main() -> None:
         asyncio.run(SENDERS[name](rest, stream, Journal(Path(journal))))  # type: ignore[arg-type]
     else:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            took = {name: measured(name, options.orders, Path(folder)) for name in SENDERS}
-        own = median(took["ours"])
-        print(f"{'from a ticker to an order':<38}{'p50':>10}{'p99':>12}{'p50 to ours':>14}")
-        for name, values in took.items():
-            p50, p99 = median(values), sorted(values)[int(len(values) * 0.99)]
-            print(f"{name:<38}{p50 / 1_000:>7.2f} ms{p99 / 1_000:>9.2f} ms{p50 / own:>12.2f} x")
+            show("from a ticker to an order", {name: measured(name, options.orders, Path(folder)) for name in SENDERS})
 
 
 if __name__ == "__main__":

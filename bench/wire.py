@@ -215,11 +215,16 @@ def main() -> None:
     finally:
         server.kill()
         server.wait()
+    show("to the first byte on the wire", took)
+
+
+def show(what: str, took: dict[str, list[float]]) -> None:
+    """The table of what senders took, microseconds each."""
     ours = median(took["ours"])
-    print(f"{'to the first byte on the wire':<34}{'p50':>10}{'p99':>12}{'p50 to ours':>14}")
+    print(f"{what:<38}{'p50':>10}{'p99':>12}{'p50 to ours':>14}")
     for name, values in took.items():
         p50, p99 = median(values), sorted(values)[int(len(values) * 0.99)]
-        print(f"{name:<34}{p50 / 1_000:>7.2f} ms{p99 / 1_000:>9.2f} ms{p50 / ours:>12.2f} x")
+        print(f"{name:<38}{p50 / 1_000:>7.2f} ms{p99 / 1_000:>9.2f} ms{p50 / ours:>12.2f} x")
 
 
 if __name__ == "__main__":
