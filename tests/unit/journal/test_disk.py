@@ -328,16 +328,22 @@ def test_a_journal_behind_a_link_is_written_as_any_other(path: Path) -> None:
         journal.commit()
 
 
-def test_closed_with_another_log_in_its_place_the_journal_has_all_that_was_committed(path: Path) -> None:
-    """What was committed is folded in before the daemon leaves; what could not be is told."""
+def with_an_older_log(path: Path) -> Journal:
+    """A and B were committed, then a copy of the log from between them took the log's place; C waits."""
     journal = holding(path, A)
     journal.commit()
-    strange = path.with_name("strange")
-    shutil.copy(log_of(path), strange)
+    older = path.with_name("older")
+    shutil.copy(log_of(path), older)
     journal.append(B, NOW_MS)
     journal.commit()
-    os.replace(strange, log_of(path))
+    os.replace(older, log_of(path))
     journal.append(C, NOW_MS)
+    return journal
+
+
+def test_closed_with_another_log_in_its_place_the_journal_has_all_that_was_committed(path: Path) -> None:
+    """What was committed is folded in before the daemon leaves; what could not be is told."""
+    journal = with_an_older_log(path)
     with pytest.raises(JournalFailed, match="the last 1 records are lost"):
         journal.close()
 
@@ -346,17 +352,11 @@ def test_closed_with_another_log_in_its_place_the_journal_has_all_that_was_commi
 
 async def test_a_log_in_anothers_place_is_left_alone_until_a_person_moves_it(path: Path) -> None:
     """A log that holds something has the name: it is neither written, folded in nor deleted. Moved away, the journal is whole."""
-    journal = holding(path, A)
-    journal.commit()
-    strange = path.with_name("strange")
-    shutil.copy(log_of(path), strange)
-    journal.append(B, NOW_MS)
-    journal.commit()
-    os.replace(strange, log_of(path))
-    journal.append(C, NOW_MS)
+    journal = with_an_older_log(path)
 
     with pytest.raises(JournalFailed, match=r"replaced by another; move journal\.sqlite-wal away"):
         journal.commit()
+    strange = path.with_name("strange")
     os.rename(log_of(path), strange)
     await until(is_written(journal))
 
