@@ -1,10 +1,11 @@
 """What a ticker costs from the socket to the engine's books, beside ccxt.pro, pybit and a bare websocket with `json.loads`.
 
-    python -m bench.ingest [--frames 20000]
+    python -m bench.ingest [--frames 20000] [--pace-ms 0]
 
-A server pushes Bybit's ticker deltas as fast as they are taken. Each reader is a process of its own and takes them all; CPU seconds from
-the first to the last. Ours does everything that the daemon does for them: decode, merge, check, fold, and a pulse with a whole decision
-for every fifth, as at ten tickers and two pulses a second. The peers read and parse, and decide nothing.
+A server pushes Bybit's ticker deltas, as fast as they are taken or at a pace. Each reader is a process of its own and takes them all; CPU
+seconds from the first to the last. Ours does everything that the daemon does for them, wired as there: decode, merge, check, the inbox in
+which a newer price takes an unread one's place, fold, and the pulse with a whole decision when the mark has moved, ten times a second at
+most. A second row spares nothing: each ticker a turn, each fifth a pulse. The peers read and parse, and decide nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from random import Random
 from statistics import median
 from typing import Any
@@ -30,6 +31,7 @@ from bot.domain.events import Event, Ticked, TickerSeen
 from bot.exchange.market_stream import MarketStream
 from bot.exchange.patience import Patience
 from bot.exchange.socket import drive
+from bot.inbox import Inbox
 from tests.conformance.clients import SYMBOL, ccxt_pro_at, pybit_at
 from tests.unit.engine.desk import NOW_MS
 from tests.unit.exchange.frames import delta, snapshot
@@ -41,23 +43,33 @@ A_PULSE_EVERY = 5
 ROUNDS = 3
 
 
-async def push(frames: int) -> None:
+async def push(frames: int, pace_s: float) -> None:
     """Serve whoever subscribes to the ticker: an answer, a snapshot, the deltas."""
     texts = [
         delta(FROM_MS + n, lastPrice=f"{116_000 + n % 50}.0", markPrice=f"{116_000 + n % 50}.1") for n in range(frames)
     ]
     texts.append(delta(FROM_MS + frames, lastPrice=LAST))
 
+    async def tell(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            for text in (snapshot(FROM_MS - 1), *texts):
+                await connection.send(text)
+                if pace_s:
+                    await asyncio.sleep(pace_s)
+
     async def talk(connection: ServerConnection) -> None:
+        telling = None
         with suppress(ConnectionClosed):  # a reader that has what it wants leaves without a word
             while True:
                 asked = json.loads(await connection.recv())
                 await asyncio.sleep(0.05)  # pybit notes what it asked for after asking: an answer before that ends it
-                answer = {"success": True, "ret_msg": "", "conn_id": "x", "req_id": asked.get("req_id", "")}
+                word = "pong" if asked["op"] == "ping" else ""
+                answer = {"success": True, "ret_msg": word, "conn_id": "x", "req_id": asked.get("req_id", "")}
                 await connection.send(json.dumps(answer | {"op": asked["op"]}))
                 if TOPIC in asked.get("args", ()):
-                    for text in (snapshot(FROM_MS - 1), *texts):
-                        await connection.send(text)
+                    telling = asyncio.ensure_future(tell(connection))
+        if telling is not None:
+            telling.cancel()
 
     async with serve(talk, "127.0.0.1", 0, compression=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
@@ -95,22 +107,47 @@ class Wheel(Sink):
 
 
 async def ours(url: str) -> float:
-    return await _driven(url, Wheel())
+    begun = time.process_time()
+    inbox, desk = Inbox(), a_hedged_desk()
+    async with _reading(url, inbox), _beating(inbox):
+        event: Event | None = None
+        while not (isinstance(event, TickerSeen) and f"{event.last}" == LAST):
+            event = await inbox.next()
+            desk.hear(event)
+    return time.process_time() - begun
+
+
+async def ours_unspared(url: str) -> float:
+    return await _handed_to(url, Wheel())
 
 
 async def our_reader(url: str) -> float:
-    return await _driven(url, Sink())
+    return await _handed_to(url, Sink())
 
 
-async def _driven(url: str, wheel: Sink) -> float:
-    stream = MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=Patience())
+async def _handed_to(url: str, sink: Sink) -> float:
     begun = time.process_time()
-    reading = asyncio.ensure_future(
-        drive(stream, f"{url}/v5/public/linear", wheel, rng=Random(1), patience=Patience())  # type: ignore[arg-type]
-    )
-    await wheel.done.wait()
-    reading.cancel()
+    async with _reading(url, sink):  # type: ignore[arg-type]
+        await sink.done.wait()
     return time.process_time() - begun
+
+
+def _reading(url: str, inbox: Inbox) -> AbstractAsyncContextManager[None]:
+    stream = MarketStream(symbol="BTCUSDT", bar_minutes=5, patience=Patience())
+    return _meanwhile(drive(stream, f"{url}/v5/public/linear", inbox, rng=Random(1), patience=Patience()))
+
+
+def _beating(inbox: Inbox) -> AbstractAsyncContextManager[None]:
+    return _meanwhile(inbox.beat())
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def bare(url: str) -> float:
@@ -157,7 +194,8 @@ async def by_pybit(url: str) -> float:
 
 READERS: dict[str, Callable[[str], Awaitable[float]]] = {
     "websockets and json.loads": bare,
-    "ours, whole": ours,
+    "ours, as the daemon is wired": ours,
+    "ours, every ticker a turn": ours_unspared,
     "ours, up to the event": our_reader,
     "ccxt.pro": by_ccxt_pro,
     "pybit": by_pybit,
@@ -167,20 +205,21 @@ READERS: dict[str, Callable[[str], Awaitable[float]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=20_000)
+    parser.add_argument("--pace-ms", type=float, default=0.0, help="between two tickers; 0: as fast as they are taken")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--read", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(push(options.frames))
+        asyncio.run(push(options.frames, options.pace_ms / 1000))
     elif options.read:
         name, url = options.read
         print(asyncio.run(READERS[name](url)), flush=True)  # type: ignore[arg-type]
     else:
-        compare(options.frames)
+        compare(options.frames, options.pace_ms)
 
 
-def compare(frames: int) -> None:
-    command = [sys.executable, "-m", "bench.ingest", "--frames", str(frames)]
+def compare(frames: int, pace_ms: float) -> None:
+    command = [sys.executable, "-m", "bench.ingest", "--frames", str(frames), "--pace-ms", str(pace_ms)]
     server = subprocess.Popen([*command, "--serve"], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
@@ -189,13 +228,17 @@ def compare(frames: int) -> None:
         for _ in range(ROUNDS):
             for name, taken in spent.items():
                 run = subprocess.run(
-                    [*command, "--read", name, url], capture_output=True, text=True, check=True, timeout=60
+                    [*command, "--read", name, url],
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                    timeout=60 + frames * pace_ms / 1000,
                 )
                 taken.append(float(run.stdout.split()[-1]) / frames * 1e6)
     finally:
         server.kill()
         server.wait()
-    own = median(spent["ours, whole"])
+    own = median(spent["ours, as the daemon is wired"])
     print(f"{'CPU for a ticker':<34}{'each':>12}{'to ours':>12}")
     for name, taken in spent.items():
         print(f"{name:<34}{median(taken):>9.1f} us{median(taken) / own:>10.2f} x")
