@@ -21,7 +21,6 @@ from bot.domain.commands import (
 )
 from bot.domain.events import Channel, OperatorAsked, Verb
 from bot.domain.instrument import Instrument
-from bot.domain.legs import Leg
 from bot.domain.loan import Structure
 from bot.domain.money import ZERO
 from bot.domain.orders import OrderRow
@@ -365,10 +364,3 @@ class State:
         if self.spot is None or not self.ledger.is_open:
             return None
         return self.spot + self.ledger.net
-
-    @property
-    def delta_in_flight(self) -> Decimal | None:
-        """Delta with everything on its way counted as done."""
-        if self.delta is None:
-            return None
-        return self.delta + self.blotter.in_flight(Leg.LONG) - self.blotter.in_flight(Leg.SHORT)

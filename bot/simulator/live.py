@@ -146,14 +146,13 @@ class LiveTape:
         topics = [f"tickers.{SYMBOL}", f"publicTrade.{SYMBOL}"]
         await socket.send(msgspec.json.encode({"op": "subscribe", "args": topics}).decode())
         async with asyncio.TaskGroup() as tasks:
-            pinging = tasks.create_task(_ping(socket))
+            tasks.create_task(_ping(socket))
             ticker: dict[str, Any] = {}
             while True:
                 async with asyncio.timeout(SILENCE_S):
                     frame = msgspec.json.decode(await socket.recv())
                 self.hear(frame, ticker)
                 self._heard_lately = True
-            pinging.cancel()
 
     def hear(self, frame: Mapping[str, Any], ticker: dict[str, Any]) -> None:
         """Take one frame; `ticker` gathers the fields of snapshot and deltas. A frame that makes no sense is passed over."""

@@ -67,10 +67,6 @@ class Legs:
         """Long less short, BTC."""
         return self.long - self.short
 
-    @property
-    def is_flat(self) -> bool:
-        return not any(row.qty for row in self.rows)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wallet:
