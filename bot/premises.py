@@ -127,11 +127,16 @@ def set_aside_strangers_journal(path: Path, venue: str) -> None:
     mark = path.with_name("venue")
     if path.exists() and (not mark.exists() or mark.read_text() != venue):
         old = path.with_name(f"{path.stem}-{wall_ms()}{path.suffix}")
-        for part in ("", "-wal", "-shm"):
-            if (file := Path(f"{path}{part}")).exists():
-                file.rename(f"{old}{part}")
+        for file, part in _parts(path):
+            file.rename(f"{old}{part}")
         kept = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
-        for file in kept[:-KEPT_PAPER_JOURNALS]:
-            file.unlink()
+        for gone in kept[:-KEPT_PAPER_JOURNALS]:
+            for file, _ in _parts(gone):
+                file.unlink()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     mark.write_text(venue)
+
+
+def _parts(journal: Path) -> list[tuple[Path, str]]:
+    """The files of a journal that are there, each with what its name adds: one that was killed keeps a write-ahead log."""
+    return [(file, part) for part in ("", "-wal", "-shm") if (file := Path(f"{journal}{part}")).exists()]

@@ -1,10 +1,18 @@
-"""What lies beside the journal for others to find: the tokens of the window."""
+"""What lies beside the journal for others to find: the tokens of the window, and the journals of earlier paper venues."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
-from bot.premises import new_verb_token, reading_token, reading_token_path, verb_token_path
+from bot.premises import (
+    KEPT_PAPER_JOURNALS,
+    new_verb_token,
+    reading_token,
+    reading_token_path,
+    set_aside_strangers_journal,
+    verb_token_path,
+)
 
 
 def test_the_token_that_reads_is_kept_and_the_one_that_operates_is_not(tmp_path: Path) -> None:
@@ -43,3 +51,14 @@ def test_where_the_disk_does_not_take_it_nobody_has_it(tmp_path: Path) -> None:
 
     assert 32 == len(reading_token(journal))
     assert reading_token(journal) != reading_token(journal)
+
+
+def test_a_journal_of_another_paper_venue_is_set_aside_whole_and_the_oldest_leave_nothing(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.sqlite"
+    for number in range(KEPT_PAPER_JOURNALS + 2):
+        for part in ("", "-wal", "-shm"):
+            Path(f"{journal}{part}").write_text(f"run {number}")
+        set_aside_strangers_journal(journal, f"venue {number}")
+        time.sleep(0.002)  # their names are moments, to the millisecond
+    texts = sorted(file.read_text() for file in tmp_path.glob("journal*"))
+    assert texts == [f"run {number}" for number in range(2, 7) for _ in range(3)]
