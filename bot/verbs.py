@@ -113,7 +113,7 @@ class Desk:
                     text=f"{asked.verb.value}: not begun: {failed}, and the one that is closed there lets no order of this process leave; "
                     f"scripts/kill_switch.py {asked.verb.value} --yes needs neither",
                 )
-            trouble = f"; but {failed}: a restart would not know of it"
+            trouble = f"; but {failed}: a restart may not know of it"
             _log.critical(str(failed))
         self._inbox.put(asked)
         return VerbAnswer(accepted=True, text=f"{asked.verb.value}: under way, will leave {leaves}{trouble}")

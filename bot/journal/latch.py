@@ -1,7 +1,8 @@
 """The halt latch: a file beside the journal. While it is there, nothing that grows risk leaves this daemon, whatever is restarted,
 reconfigured or set to another time.
 
-Knows how to read, close and lift it; every change is a line of a history beside it. The kill switch writes the same file by itself.
+Knows how to read, close and lift it; every change is a line of a history beside it. A disk that does not answer holds nobody up for longer
+than `DEADLINE_S`. The kill switch writes the same file by itself.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
 from bot.domain.clock import wall_ms
 from bot.domain.errors import JournalFailed
+from bot.journal.hand import Hand
 
-__all__ = ["NAME", "Latch", "LatchState"]
+__all__ = ["DEADLINE_S", "NAME", "Latch", "LatchState"]
 
 NAME = "halt.latch"
 HISTORY = "halt.history.jsonl"
 MOST_BYTES = 4096
+DEADLINE_S = 1.0
+"""Patience with the disk, real seconds: three syncs on a busy one. What hangs for longer must not keep an emergency from the exchange."""
 _UNREADABLE = (-1, -1)
 
 
@@ -39,7 +44,8 @@ class Latch:
     def __init__(self, journal_path: Path) -> None:
         self.path = journal_path.with_name(NAME)
         self._history = journal_path.with_name(HISTORY)
-        self._own: tuple[int, int] | None = None
+        self._hand = Hand("latch", deadline_s=DEADLINE_S)
+        self._own: frozenset[tuple[int, int]] = frozenset()
 
     def state(self) -> LatchState:
         """Look now."""
@@ -53,49 +59,63 @@ class Latch:
 
     def foreign(self) -> bool:
         """Whether it is closed, and not by this process: asked before every order leaves, so it is one call of the system."""
-        return self.closing() not in (None, self._own)
+        closing = self.closing()
+        return closing is not None and closing not in self._own
 
     def closing(self) -> tuple[int, int] | None:
         """Which closing of it this is, equal only to itself; None while it is open."""
         try:
-            status = os.stat(self.path)
+            return _identity(self.path)
         except FileNotFoundError:
             return None
         except OSError:
             return _UNREADABLE
-        return status.st_ino, status.st_mtime_ns
 
     def close(self, words: str) -> None:
-        """Close it, on disk before this returns; `words` are its reason. Raises JournalFailed where the disk does not take it."""
-        facts = {"words": words, "at": _now(), "id": os.urandom(8).hex()}
-        draft = self.path.with_name(f"{NAME}.{os.getpid()}.new")
+        """Close it, on disk before this returns; `words` are its reason. Raises JournalFailed where the disk does not take it, or takes too
+        long: then it may yet be closed."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write(draft, json.dumps(facts) + "\n")
-            os.replace(draft, self.path)
-            _sync(self.path.parent)
-            status = os.stat(self.path)
+            self._hand.do(partial(self._close, words))
         except OSError as error:
-            raise JournalFailed(f"the latch {self.path} cannot be closed: {error.strerror}") from error
-        self._own = (status.st_ino, status.st_mtime_ns)
-        self.remember_closed(words)
+            raise JournalFailed(f"the latch {self.path} cannot be closed: {_why(error)}") from error
 
     def lift(self, who: str, reason: str) -> None:
-        """Open it again; who did it and why is remembered. Raises JournalFailed where the disk does not take that."""
-        before = self.state()
-        facts = {"closed": False, "who": who, "reason": reason, "at": _now(), "was": before.reason}
-        if not self._remember(facts):
-            raise JournalFailed(f"{self._history} cannot be written: a latch is not lifted without a record")
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                self.path.unlink()
-            except OSError as error:
-                raise JournalFailed(f"the latch {self.path} cannot be removed: {error.strerror}") from error
-        _sync(self.path.parent)
-        self._own = None
+        """Open it again; who did it and why is remembered. Raises JournalFailed where the disk does not take that, or takes too long: then
+        it may yet be lifted."""
+        try:
+            self._hand.do(partial(self._lift, who, reason))
+        except OSError as error:
+            raise JournalFailed(f"the latch {self.path} cannot be lifted: {_why(error)}") from error
 
     def remember_closed(self, words: str) -> None:
-        """Note in the history that it was found closed, or closed here."""
+        """Note in the history that it was found closed; nobody waits for the disk."""
+        self._hand.begin(partial(self._remember_closed, words))
+
+    def _close(self, words: str) -> None:
+        facts = {"words": words, "at": _now(), "id": os.urandom(8).hex()}
+        draft = self.path.with_name(f"{NAME}.{os.getpid()}.new")
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write(draft, json.dumps(facts) + "\n")
+        ours = _identity(draft)
+        self._own |= {ours}  # before it is there: not for a moment may it forbid our own emergency's orders
+        os.replace(draft, self.path)
+        self._own = frozenset({ours})
+        _sync(self.path.parent)
+        with contextlib.suppress(OSError):
+            self._remember_closed(words)
+
+    def _lift(self, who: str, reason: str) -> None:
+        try:
+            self._remember({"closed": False, "who": who, "reason": reason, "at": _now(), "was": self.state().reason})
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{error.strerror}; a latch is not lifted without a record in {self._history}"
+            ) from error
+        self.path.unlink(missing_ok=True)
+        _sync(self.path.parent)
+        self._own = frozenset()
+
+    def _remember_closed(self, words: str) -> None:
         self._remember({"closed": True, "words": words, "at": _now()})
 
     def was_lifted(self, words: str) -> bool:
@@ -109,15 +129,21 @@ class Latch:
         except (OSError, ValueError, StopIteration, KeyError, TypeError):
             return False
 
-    def _remember(self, facts: dict[str, object]) -> bool:
-        try:
-            with self._history.open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps(facts) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError:
-            return False
-        return True
+    def _remember(self, facts: dict[str, object]) -> None:
+        with self._history.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(facts) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = os.stat(path)
+    return status.st_ino, status.st_mtime_ns
+
+
+def _why(error: OSError) -> str:
+    is_late = isinstance(error, TimeoutError) and not error.errno
+    return f"the disk took longer than {DEADLINE_S:.0f} s" if is_late else str(error.strerror)
 
 
 def _words(text: str) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import pytest
+
+from bot.domain.clock import elapsed_s
+from bot.domain.errors import JournalFailed
 from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.inbox import Inbox
-from bot.journal.latch import NAME, Latch
+from bot.journal.latch import DEADLINE_S, NAME, Latch
 from bot.latching import LatchWatch
 from scripts.kill import latch as outside
 from tests.unit.engine.desk import Desk
@@ -126,3 +132,30 @@ async def test_who_lifts_the_kill_switchs_latch_lifts_ours_beneath_it(tmp_path: 
     LatchWatch(latch, desk.engine, inbox).look()
 
     assert [LatchSeen(closed=False, reason="lifted")] == await heard(inbox)
+
+
+def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
+    """An emergency closes the latch first. On a frozen file system the whole daemon stood still before it, and closed nothing."""
+    latch = a_latch(tmp_path)
+    draft = latch.path.with_name(f"{NAME}.{os.getpid()}.new")
+    os.mkfifo(draft)  # nobody reads it: to open it for writing is to wait
+    began_s = elapsed_s()
+
+    with pytest.raises(JournalFailed, match="the disk took longer than 1 s"):
+        latch.close("flatten by me: now")
+    asked_again_s = elapsed_s()
+    for deed in (partial(latch.close, "flatten by me: now"), partial(latch.lift, "me", "looked")):
+        with pytest.raises(JournalFailed):
+            deed()
+    latch.remember_closed("what another hand said")
+
+    assert asked_again_s - began_s < 2 * DEADLINE_S
+    assert elapsed_s() - asked_again_s < DEADLINE_S / 2, "one that hangs is not waited for again"
+    assert not latch.state().closed
+
+    draft.open("rb").close()  # it answers
+    draft.unlink()
+    while not latch.state().closed and elapsed_s() < began_s + 10:
+        with suppress(JournalFailed):
+            latch.close("flatten by me: now")
+    assert (True, False) == (latch.state().closed, latch.foreign())
