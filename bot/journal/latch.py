@@ -89,7 +89,8 @@ class Latch:
 
     def remember_closed(self, words: str) -> None:
         """Note in the history that it was found closed; nobody waits for the disk."""
-        self._hand.begin(partial(self._remember_closed, words))
+        with contextlib.suppress(TimeoutError):
+            self._hand.begin(partial(self._remember_closed, words))
 
     def _close(self, words: str) -> None:
         facts = {"words": words, "at": _now(), "id": os.urandom(8).hex()}

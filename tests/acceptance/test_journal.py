@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -137,6 +138,26 @@ def test_killed_on_a_full_disk_it_finds_its_way_back(tmp_path: Path) -> None:
 
     assert len(links) == len(set(links))
     assert 0 == hedgelock(tmp_path, "replay").returncode
+
+
+def test_a_disk_that_hangs_keeps_nobody_from_flattening(tmp_path: Path) -> None:
+    """Pipes that nobody reads or writes stand for such a disk, where the latch is to be written and the preflight looks: both were on the
+    engine's own loop, and the daemon stood still until the disk answered."""
+    with a_venue(tmp_path, speed=1) as venue, a_daemon(tmp_path, venue=venue) as daemon:
+        wait_for(lambda: venue.legs() == HEDGED, seconds=60, what="the first hedge")
+        folder = (tmp_path / JOURNAL).parent
+        folder.joinpath("journal.lock").rename(tmp_path / "its lock")
+        for name in ("journal.lock", f"halt.latch.{daemon.process.pid}.new"):
+            os.mkfifo(folder / name)
+
+        resumed = hedgelock(tmp_path, "resume", "--reason", "a look", "--port", str(daemon.port))
+        assert "journal: its disk has not answered within 2 s" in resumed.stderr
+        flattened = hedgelock(tmp_path, "flatten", "--yes", "--port", str(daemon.port))
+        assert "cannot be closed: the disk took longer than 1 s" in flattened.stdout
+
+        wait_for(lambda: venue.legs() == ("0", "0"), seconds=20, what="no leg")
+        wait_for(lambda: daemon.status()["mode"]["name"] == "HALTED", seconds=20, what="HALTED")
+        assert daemon.stop() == 0
 
 
 def test_a_journal_that_is_none_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from threading import Event
 
 import pytest
@@ -20,13 +22,26 @@ def test_a_deed_that_hangs_is_left_to_itself_and_the_next_follow_in_turn() -> No
         hand.do(hangs)
     with pytest.raises(TimeoutError):
         hand.do(lambda: done.append("not begun"))
-    last = hand.begin(lambda: done.append("second"))
     assert [] == done
 
     answers.set()
-    last.result(5)
+    while "second" not in done:
+        with suppress(TimeoutError):
+            hand.do(lambda: done.append("second"))
     hand.do(lambda: done.append("third"))
     assert ["first", "second", "third"] == done
+
+
+async def test_the_loop_goes_on_while_a_deed_hangs() -> None:
+    hand, answers = Hand("test", deadline_s=0.05), Event()
+
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await hand.wait_for(answers.wait)
+
+    answers.set()
+    await asyncio.sleep(0.05)
+    assert 7 == await hand.wait_for(lambda: 7)
 
 
 def test_what_a_deed_raises_is_heard() -> None:
