@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
-from bot.domain.clock import MarketClock, elapsed_s
+from bot.domain.clock import elapsed_s
 from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping
 from bot.domain.view import BotView
@@ -122,10 +122,10 @@ class Daemon:
         self._engine = Engine(
             wiring.engine_config(settings, self._clock.rate), narrator.Scribe(self._journal, self._alerts)
         )
+        await self._call_the_exchange()
         self._remember()
         self._latch_watch = LatchWatch(self._latch, self._engine, self._inbox)
         self._wire_exchange()
-        await self._open.enter_async_context(self._rest)
         inspector = Inspector(
             self._rest,
             self._clock,
@@ -183,12 +183,18 @@ class Daemon:
 
     # ------------------------------------------------------------------------------------------- wiring
 
+    async def _call_the_exchange(self) -> None:
+        """Open its door, and set market time by its clock; a paper world's is set already."""
+        world = self._world
+        self._patience, self._budget = wiring.exchange_patience(self._settings), Budget()
+        self._rest = Rest(world.hosts, world.credentials, budget=self._budget, patience=self._patience)
+        await self._open.enter_async_context(self._rest)
+        if world.venue is None:
+            self._clock = world.clock.set_to(self._rest.server_ms())
+
     def _wire_exchange(self) -> None:
         settings, world = self._settings, self._world
-        self._patience = wiring.exchange_patience(settings)
         symbol = settings.book.symbol
-        self._budget = Budget()
-        self._rest = Rest(world.hosts, world.credentials, budget=self._budget, patience=self._patience)
         # A book whose coin lies elsewhere may have a wallet without BTC; any other wallet without it is not believed.
         may_be_apart = settings.loan.enabled and settings.loan.structure in ("auto", "crypto_loan")
         must_hold = ("BTC",) if settings.book.spot_source == "wallet" and not may_be_apart else ()
@@ -269,7 +275,7 @@ class Daemon:
         if count:
             _log.info("remembered", records=count, journal=str(self._journal.path))
         if (behind_ms := newest_ms - self._clock.now_ms()) > 0:
-            self._clock = MarketClock(origin_ms=newest_ms, rate=self._clock.rate)
+            self._clock = self._clock.set_to(newest_ms)
             _log.warning(
                 "time goes on from the journal's last record: this machine's clock stands before it", ms=behind_ms
             )

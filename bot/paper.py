@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from bot.domain.clock import MarketClock
+from bot.domain.clock import MarketClock, awake_s
 from bot.domain.errors import SetUp
 from bot.exchange.hosts import Credentials, Hosts
 from bot.processes import own_module, plain_environment, see_off
@@ -113,7 +113,7 @@ async def _meet(rest_url: str, ws_url: str, process: asyncio.subprocess.Process 
             session.get(f"{rest_url}/sim/clock") as answer,
         ):
             clock = await answer.json()
-        market = MarketClock(origin_ms=int(clock["market_ms"]), rate=float(clock["speed"]))
+        market = MarketClock(origin_ms=int(clock["market_ms"]), rate=float(clock["speed"]), elapsed=awake_s)
         name = str(clock["venue"])
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError):
         raise SetUp(

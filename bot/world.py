@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot import paper
-from bot.domain.clock import Clock, MarketClock
+from bot.domain.clock import MarketClock
 from bot.exchange.hosts import Credentials, Hosts
 from bot.modes import Mode
 from bot.settings import Settings
@@ -21,7 +21,7 @@ class World:
 
     hosts: Hosts
     credentials: Credentials
-    clock: Clock
+    clock: MarketClock
     venue: paper.PaperVenue | None
 
 

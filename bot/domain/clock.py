@@ -2,19 +2,24 @@
 
 Three kinds of time are kept apart because they fail differently:
 
-* **market time** (`MarketClock.now_ms`): UTC milliseconds in which prices, funding, schedules and decisions live. Live it is the wall
-  time of start-up carried forward by the monotonic clock, so an NTP step cannot move it. On a tape played faster than real time it
-  runs at the tape's rate, from the tape's own date.
+* **market time** (`MarketClock.now_ms`): UTC milliseconds in which prices, funding, schedules and decisions live. Live it is the venue's
+  time at start-up carried forward by the monotonic clock, so that neither a wrong clock nor an NTP step moves it. On a tape played faster
+  than real time it runs at the tape's rate, from the tape's own date.
 * **wall time** (`wall_ms`): real UTC milliseconds, for signatures, file names and people.
-* **elapsed time** (`elapsed_s`): the monotonic clock, for patience with the plant (sockets, disks, tasks).
+* **elapsed time** (`elapsed_s`): the monotonic clock, for patience with the plant (sockets, disks, tasks). It goes on while the machine
+  sleeps, as the market does, where the system has such a clock (Linux: CLOCK_BOOTTIME). `awake_s` stands still then, as a market that
+  lives on this machine does.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "ManualClock", "MarketClock", "elapsed_s", "wall_ms"]
+__all__ = ["Clock", "ManualClock", "MarketClock", "awake_s", "elapsed_s", "wall_ms"]
+
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def wall_ms() -> int:
@@ -24,6 +29,11 @@ def wall_ms() -> int:
 
 def elapsed_s() -> float:
     """Seconds on the monotonic clock; only differences mean anything."""
+    return time.clock_gettime(_MONOTONIC)
+
+
+def awake_s() -> float:
+    """The same, without the time that the machine slept."""
     return time.monotonic()
 
 
@@ -41,21 +51,27 @@ class Clock(Protocol):
 
 
 class MarketClock:
-    """Market time that starts at `origin_ms` now and runs at `rate` market seconds per real second (> 0)."""
+    """Market time that starts at `origin_ms` now (None: wall time) and runs at `rate` market seconds (> 0) per second of `elapsed`."""
 
-    def __init__(self, *, origin_ms: int | None = None, rate: float = 1.0) -> None:
+    def __init__(
+        self, *, origin_ms: int | None = None, rate: float = 1.0, elapsed: Callable[[], float] = elapsed_s
+    ) -> None:
         if not rate > 0:
             raise ValueError(f"a clock's rate must be above 0, got {rate}")
         self._origin_ms = wall_ms() if origin_ms is None else origin_ms
-        self._started_s = elapsed_s()
+        self._elapsed, self._started_s = elapsed, elapsed()
         self._rate = rate
+
+    def set_to(self, origin_ms: int) -> MarketClock:
+        """The same clock, but it is `origin_ms` now."""
+        return MarketClock(origin_ms=origin_ms, rate=self._rate, elapsed=self._elapsed)
 
     @property
     def rate(self) -> float:
         return self._rate
 
     def now_ms(self) -> int:
-        return self._origin_ms + int((elapsed_s() - self._started_s) * 1000 * self._rate)
+        return self._origin_ms + int((self._elapsed() - self._started_s) * 1000 * self._rate)
 
 
 class ManualClock:

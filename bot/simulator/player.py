@@ -1,6 +1,6 @@
 """Plays the tape into the venue at the pace the real second asks for.
 
-Knows the venue, the price source, the history and how fast market time runs; its watch is `bot.domain.clock.elapsed_s`, or the one it is
+Knows the venue, the price source, the history and how fast market time runs; its watch is `bot.domain.clock.awake_s`, or the one it is
 given. No socket: whoever owns the loop calls `catch_up`, and every request does so first, so that it meets the market of its own moment.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from bot.domain.clock import elapsed_s
+from bot.domain.clock import awake_s
 from bot.simulator.history import History, PriceSource
 from bot.simulator.venue import Tick, Venue
 
@@ -23,7 +23,7 @@ class Pace:
     """Market time as a function of real time: `rate` market seconds a second, from `origin_ms`, with a pause button."""
 
     def __init__(
-        self, *, origin_ms: int, rate: float, paused: bool = False, elapsed: Callable[[], float] = elapsed_s
+        self, *, origin_ms: int, rate: float, paused: bool = False, elapsed: Callable[[], float] = awake_s
     ) -> None:
         if not rate > 0:
             raise ValueError(f"speed must be above 0, got {rate}")
