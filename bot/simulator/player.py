@@ -16,7 +16,7 @@ from bot.simulator.venue import Tick, Venue
 __all__ = ["Pace", "Player"]
 
 MOST_TICKS_AT_ONCE = 5000
-"""More than this behind, market time slips: the tape runs as fast as the machine can."""
+"""No request waits behind more of them."""
 
 
 class Pace:
@@ -62,10 +62,13 @@ class Player:
         self.venue, self.source, self.history, self.pace = venue, source, history, pace
         self.bend: Callable[[Tick], Iterable[Tick]] | None = None
         self.ticks_played = 0
+        self._behind_ms = 0
 
     def catch_up(self, *, within_ms: int = 0) -> None:
         """Play every tick that is due by now, then let the venue's time follow, up to `within_ms` of now.
 
+        After a stop (a paused container) there are many: the next calls play on, for whoever trades here goes by its own watch. Only
+        where the way grows longer meanwhile market time slips: the tape runs as fast as the machine can.
         Time without a price costs the venue its calm (see `calm`): who only keeps the market going can do with the ticks.
         """
         if self.pace.paused:
@@ -77,9 +80,12 @@ class Player:
             budget -= 1
             if not budget:
                 break
-        if self.venue.now_ms > now_ms or not budget:
+        behind_ms = 0 if budget else now_ms - self.venue.now_ms
+        cannot_follow = 0 < self._behind_ms <= behind_ms
+        self._behind_ms = behind_ms
+        if self.venue.now_ms > now_ms or cannot_follow:
             self.pace.set(at_ms=self.venue.now_ms)
-        elif now_ms > self.venue.now_ms + within_ms:
+        elif budget and now_ms > self.venue.now_ms + within_ms:
             self.venue.advance(now_ms)
 
     def step_ms(self, by_ms: int) -> None:

@@ -82,11 +82,24 @@ def test_the_speed_can_change_on_the_way() -> None:
 def test_a_machine_that_cannot_follow_lets_market_time_slip() -> None:
     """No request waits behind an hour of ticks."""
     player, watch = a_player(rate=100_000)
-    watch.now_s += 1
-    player.catch_up()
+    for _ in range(2):
+        watch.now_s += 1
+        player.catch_up()
 
-    assert player.ticks_played == MOST_TICKS_AT_ONCE
+    assert player.ticks_played == 2 * MOST_TICKS_AT_ONCE
     assert player.pace.now_ms() == player.venue.now_ms
+
+
+def test_a_market_that_was_stopped_catches_up() -> None:
+    """A container paused for a minute: time had slipped, the daemon's watch had not, and every price was stale for it from then on."""
+    player, watch = a_player(rate=240)
+    watch.now_s += 60
+    for _ in range(3):
+        player.catch_up()
+        watch.now_s += 0.3
+
+    assert player.ticks_played > 2 * MOST_TICKS_AT_ONCE
+    assert player.venue.now_ms == DEFAULT_START_MS + round(60.6 * 240_000)
 
 
 def test_a_price_that_comes_late_counts_when_it_comes() -> None:
