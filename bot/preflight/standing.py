@@ -34,6 +34,7 @@ SOON_S, AGAIN_S = 1.5, 10.0
 EVERY_S = 3600.0
 LOOK_S = 2.0
 """Patience with the disk."""
+_TOLD_BY_THE_JOURNAL = ("disk", "journal")
 
 
 class StandingChecks:
@@ -45,7 +46,7 @@ class StandingChecks:
         self._settings, self._inspector, self._inbox, self._issued = settings, inspector, inbox, issued
         self._place = premises.place(settings.journal_path)
         self._known: dict[str, Finding] = {}
-        """The last finding of each check that was no riddle."""
+        """The last finding of each check that counts."""
         self._deaf: tuple[str, ...] = ()
         self._listen_again_s = 0.0
         self._hand = Hand("preflight", deadline_s=LOOK_S)
@@ -69,11 +70,18 @@ class StandingChecks:
                     level(
                         "preflight", check=finding.name, grade=finding.grade.value, says=finding.line, mend=finding.mend
                     )
-            self._known |= {finding.name: finding for finding in found if finding.grade is not Grade.UNKNOWN}
+            self._known |= {finding.name: finding for finding in found if not self._stands(finding)}
             reasons = against([self._known.get(finding.name, finding) for finding in found])
             self._inbox.put(ChecksRun(against=tuple(reasons)))
             is_unknown = any(finding.grade is Grade.UNKNOWN for finding in found)
             await asyncio.sleep(SOON_S if is_unknown else AGAIN_S if reasons else EVERY_S)
+
+    def _stands(self, newer: Finding) -> bool:
+        """Whether what was known before stands: against a riddle, and against a disk that fails under a daemon that has passed. Of that
+        the journal tells with every commit, and what makes |delta| smaller goes on."""
+        return newer.grade is Grade.UNKNOWN or (
+            newer.grade is Grade.FAIL and newer.name in _TOLD_BY_THE_JOURNAL and newer.name in self._known
+        )
 
     async def against(self) -> list[str]:
         """What stands against trading now, looked at anew."""

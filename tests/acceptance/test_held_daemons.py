@@ -221,8 +221,8 @@ async def test_where_nothing_is_broken_a_daemon_writes(tmp_path: Path) -> None:
 async def test_what_cannot_be_known_for_a_while_holds_nobody_who_has_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look of the hour falls into a crash, and one page of the venue's does not answer: the daemon stopped hedging, and defending the
-    loan, until it did. What fails still holds it."""
+    """The look of the hour falls into a crash, and one page of the venue's does not answer, or the disk is full: the daemon stopped
+    hedging, and defending the loan, until a person came. What fails at the venue still holds it."""
     monkeypatch.setattr(standing, "EVERY_S", 1.0)
     monkeypatch.setattr(standing, "AGAIN_S", 1.0)
     async with (
@@ -234,6 +234,7 @@ async def test_what_cannot_be_known_for_a_while_holds_nobody_who_has_passed(
         try:
             await _until(lambda: daemon.view().mode is Mode.TRADING)
             place.suffers("garbage", "GET /v5/account/collateral-info", value="html")
+            (place.folder / "nearly full").mkdir()
             seen = set()
             for _ in range(60):
                 await asyncio.sleep(0.1)
