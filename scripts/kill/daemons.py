@@ -14,16 +14,13 @@ import stat
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread
 
 from scripts.kill.latch import LATCH_NAME
+from scripts.kill.patience import in_time
 
 __all__ = ["Daemon", "accounts", "environment", "latches", "running", "whereabouts"]
-
-_PATIENCE_S = 1.0
-"""The kernel may let a look at another process wait for as long as that one hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +46,15 @@ def running(journals: Iterable[Path]) -> list[Daemon]:
     found: dict[str, Daemon] = {}
     for folder, lock in places:
         if (mode := whereabouts(folder).get("mode")) and _is_held(lock):
-            found.setdefault(os.path.realpath(folder), Daemon(mode=mode, folder=folder, lock=lock, home=_home(lock)))
+            home = in_time(partial(_home, lock), None)
+            found.setdefault(os.path.realpath(folder), Daemon(mode=mode, folder=folder, lock=lock, home=home))
     return list(found.values())
 
 
 def whereabouts(folder: Path) -> dict[str, str]:
     """What the last daemon left about itself beside its journal: {"mode", "rest_url", "latch"}; empty where there is none."""
     try:
-        facts = json.loads((folder / "daemon.json").read_text(encoding="utf-8"))
+        facts = json.loads(in_time(lambda: (folder / "daemon.json").read_text(encoding="utf-8"), "{}"))
     except (OSError, ValueError):
         return {}
     return {name: str(value) for name, value in facts.items()} if isinstance(facts, dict) else {}
@@ -79,12 +77,7 @@ def _is_held(lock: Path) -> bool:
 
 def environment(daemon: Daemon, prefix: str) -> dict[str, str]:
     """What it was started with, names that begin with `prefix`; empty where that is not to be read. Linux, the same user or root."""
-    answers: SimpleQueue[bytes] = SimpleQueue()
-    Thread(target=lambda: answers.put(_environment(daemon.lock)), daemon=True).start()
-    try:
-        told = answers.get(timeout=_PATIENCE_S).decode(errors="surrogateescape")
-    except Empty:
-        return {}
+    told = in_time(lambda: _environment(daemon.lock), b"").decode(errors="surrogateescape")
     pairs = (line.partition("=") for line in told.split("\0"))
     return {name: text.strip() for name, _, text in pairs if name.startswith(prefix) and text.strip()}
 

@@ -12,36 +12,47 @@ import os
 import socket
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from threading import get_native_id
 
-from bot.domain.clock import wall_ms
+from bot.domain.clock import elapsed_s, wall_ms
+from scripts.kill.patience import begun
 
 __all__ = ["LATCH_NAME", "close"]
 
 LATCH_NAME = "halt.latch"
+PATIENCE_S = 2.0
+"""A disk that is full says so; one that hangs says nothing, and one that is busy takes its time."""
 
 
 def close(paths: Iterable[Path], verb: str, reason: str) -> tuple[list[str], list[str]]:
-    """Put the latch at every path; (paths closed, complaints). Never raises: a full disk must not stop a kill."""
+    """Put the latch at every path; (paths closed, complaints). Never raises, and waits two seconds at most: a disk must not stop a kill."""
     closed, complaints = [], []
     text = _content(verb, reason)
-    for path in paths:
+    until_s = elapsed_s() + PATIENCE_S
+    for path, write in [(path, begun(partial(_trouble, path, text))) for path in paths]:
         try:
-            _write(path, text)
-        except OSError as error:
-            if not _is_there(path):
-                complaints.append(f"the latch {path} cannot be written ({error.strerror}): stop the daemon by hand")
-                continue
-        closed.append(str(path))
+            trouble = write.result(max(0.0, until_s - elapsed_s()))
+        except TimeoutError:
+            trouble = "its disk has not answered yet"
+        if trouble:
+            complaints.append(f"the latch {path} cannot be written ({trouble}): stop the daemon by hand")
+        else:
+            closed.append(str(path))
     return closed, complaints
 
 
-def _is_there(path: Path) -> bool:
-    """Whether it is seen; what cannot be looked for (another user's folder, a broken disk) is not."""
+def _trouble(path: Path, text: bytes) -> str:
+    """Put it there; what keeps it from being seen there (another user's folder, a broken disk), "" for nothing."""
     try:
-        return path.exists()
-    except OSError:
-        return False
+        _write(path, text)
+    except OSError as error:
+        try:
+            return "" if path.exists() else str(error.strerror)
+        except OSError:
+            return str(error.strerror)
+    return ""
 
 
 def _content(verb: str, reason: str) -> bytes:
@@ -66,7 +77,7 @@ def _whose() -> str:
 def _write(path: Path, text: bytes) -> None:
     """Whole or not at all, and on the disk before we go on; where there is no room for words, an empty file says it too."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    draft = path.with_name(f"{path.name}.{get_native_id()}.new")  # of this thread: two paths may be one file
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
