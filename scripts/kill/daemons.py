@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from scripts.kill.latch import LATCH_NAME
@@ -76,17 +77,35 @@ def _is_held(lock: Path) -> bool:
 
 
 def environment(daemon: Daemon, prefix: str) -> dict[str, str]:
-    """What it was started with, names that begin with `prefix`; empty where that is not to be read. Linux, the same user or root."""
-    told = in_time(lambda: _environment(daemon.lock), b"").decode(errors="surrogateescape")
-    pairs = (line.partition("=") for line in told.split("\0"))
-    return {name: text.strip() for name, _, text in pairs if name.startswith(prefix) and text.strip()}
+    """What it was started with, names that begin with `prefix`, and as ENV_FILE the file that its command line names; empty where that is
+    not to be read. Linux, the same user or root."""
+    nothing: tuple[list[str], list[str]] = ([], [])
+    variables, words = in_time(partial(_told_at_its_start, daemon.lock), nothing)
+    pairs = (line.partition("=") for line in variables)
+    told = {name: text.strip() for name, _, text in pairs if name.startswith(prefix) and text.strip()}
+    if file := _env_file(words):
+        told[prefix + "ENV_FILE"] = os.path.join(daemon.home or "", file)
+    return told
 
 
-def _environment(lock: Path) -> bytes:
+def _told_at_its_start(lock: Path) -> tuple[list[str], list[str]]:
+    """(NAME=text each, the words of its command line)."""
     with contextlib.suppress(OSError):
         if process := _holder(lock):
-            return (process / "environ").read_bytes()
-    return b""
+            texts = ((process / name).read_bytes().decode(errors="surrogateescape") for name in ("environ", "cmdline"))
+            variables, words = (text.split("\0") for text in texts)
+            return variables, words
+    return [], []
+
+
+def _env_file(words: list[str]) -> str:
+    """What follows --env-file, of which the daemon believes the last; "" where it was not said."""
+    found = ""
+    for word, following in pairwise([*words, ""]):
+        name, _, text = word.partition("=")
+        if name == "--env-file":
+            found = text or following
+    return found
 
 
 def _home(lock: Path) -> Path | None:

@@ -280,13 +280,13 @@ with hold(journal.with_suffix(".lock"), "the journal"):
 
 
 @contextmanager
-def a_daemon(home: Path, mode: str, **settings: str) -> Iterator[Path]:
+def a_daemon(home: Path, mode: str, *words: str, **settings: str) -> Iterator[Path]:
     """A process that holds a journal's lock and says so beside it, as the daemon does; what it was started with stands nowhere else."""
     journal = home / "var" / mode / "journal.sqlite"
     outer = dict(os.environ) | {f"HEDGELOCK__{name}": text for name, text in settings.items()}
-    command = [sys.executable, "-c", DAEMON, str(journal), mode]
+    command = [sys.executable, "-c", DAEMON, str(journal), mode, *words]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=outer | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        command, cwd=home, env=outer | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -320,6 +320,18 @@ def test_a_file_that_is_named_wins_over_the_running_daemon_and_it_over_a_file_th
     with a_daemon(home, "mainnet", **KEYS):
         assert "k" == seek(home).api_key
         assert "new" == seek(home, env_file=named).api_key
+
+
+@pytest.mark.parametrize("words", [("--env-file", "config/own.env"), ("--env-file=x", "--env-file=config/own.env")])
+def test_the_file_that_the_running_daemons_command_line_names_is_read(words: tuple[str, ...], home: Path) -> None:
+    """`hedgelock run --env-file config/mainnet.env`, and no .env: its key was not to be had."""
+    (home / "config").mkdir()
+    (home / "config/own.env").write_text("".join(f"HEDGELOCK__{name}={text}\n" for name, text in KEYS.items()))
+
+    with a_daemon(home, "mainnet", *words):
+        here = seek(home)
+
+    assert ("mainnet", "k", "s") == (here.mode, here.api_key, here.api_secret)
 
 
 def test_a_number_in_a_lock_file_is_not_believed(home: Path) -> None:
