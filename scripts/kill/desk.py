@@ -19,6 +19,8 @@ FALLBACK = Filters(
     qty_step=Decimal("0.001"), max_market_qty=Decimal(10), max_limit_qty=Decimal(10), tick=Decimal("0.1")
 )
 """Where the contract's filters cannot be read: BTCUSDT's step and a size far below its limits (Bybit: market/instrument)."""
+VISIBLE_S = 12.0
+"""The longest we believe that something the venue took may stay unseen by every read."""
 MOST_PAGES = 20
 FINAL = frozenset({"Filled", "Cancelled", "PartiallyFilledCanceled", "Rejected", "Deactivated"})
 CANNOT_REDUCE = frozenset({110017, 110033, 110034})
@@ -49,6 +51,7 @@ class Desk:
         self._line, self._symbol, self._loan_apart = line, symbol, loan_apart
         self._pledge: Pledge | None = None
         self._newest: dict[int, int] = {}
+        self._behind_since_s: float | None = None
         self._prefix = f"kill-{wall_ms():x}{os.urandom(2).hex()}"
         self._number = 0
         self.filters = FALLBACK
@@ -59,11 +62,14 @@ class Desk:
         return {"category": "linear", "symbol": self._symbol}
 
     def legs(self) -> Legs:
-        """Both legs now. A row older than one already seen is an old answer and does not count."""
+        """Both legs now. A row older than one already seen is an old answer and does not count, unless for longer than any answer is old
+        there was no other: a leg that was closed may be numbered anew.
+        """
         found = books.legs(self._line.ask("get_positions", **self._where), self._symbol)
-        for row in found.rows:
-            if row.seq < self._newest.get(row.idx, -1):
-                raise NotAnObservation(f"leg {row.idx} is older than what was seen before")
+        behind = [row.idx for row in found.rows if row.seq < self._newest.get(row.idx, -1)]
+        self._behind_since_s = (self._behind_since_s or elapsed_s()) if behind else None
+        if self._behind_since_s and elapsed_s() - self._behind_since_s < VISIBLE_S:
+            raise NotAnObservation(f"leg {behind[0]} is older than what was seen before")
         self._newest |= {row.idx: row.seq for row in found.rows}
         return found
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from bot.domain.clock import elapsed_s
 from scripts.kill.books import Legs, NotAnObservation
-from scripts.kill.desk import CANNOT_REDUCE, Desk, Sent
+from scripts.kill.desk import CANNOT_REDUCE, VISIBLE_S, Desk, Sent
 from scripts.kill.line import Line, NoAnswer, Refused
 from scripts.kill.plan import Verb, slices, to_close
 
@@ -24,8 +24,6 @@ T = TypeVar("T")
 NO_LUCK = (Refused, NoAnswer, NotAnObservation)
 
 BETWEEN_LOOKS_S = 2.0
-VISIBLE_S = 12.0
-"""The longest we believe that something the venue took may stay unseen by every read."""
 SLACK_S = 1.0
 ROUND_S, SLOWEST_ROUND_S = 0.25, 3.0
 PATIENCE_LOOK_S = 8.0

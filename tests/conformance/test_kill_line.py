@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 
 from bot.domain.clock import elapsed_s
-from scripts.kill import line, world
+from scripts.kill import desk, line, world
+from scripts.kill.books import NotAnObservation
 from scripts.kill.line import Line, NoAnswer
 
 
@@ -113,6 +115,34 @@ def test_a_host_that_lets_its_answer_drip_has_no_more_time_than_a_silent_one(
         for _ in range(3):
             ask(kill)
         assert 3 == len(asked)
+
+
+def positions(seq: int, size: str) -> bytes:
+    rows = [
+        {"symbol": "BTCUSDT", "positionIdx": idx, "side": side if float(size) else "", "size": size, "seq": seq}
+        for idx, side in ((1, "Buy"), (2, "Sell"))
+    ]
+    return json.dumps({"retCode": 0, "result": {"category": "linear", "list": rows}}).encode()
+
+
+def test_a_leg_that_is_numbered_anew_is_believed_once_no_answer_is_so_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed leg with a smaller sequence, or none: it was an old answer for ever, and "done" was never said."""
+    body = bytearray(positions(9, "0.2"))
+    with a_host(200, body) as (url, _):
+        account = desk.Desk(Line((url,), "key", "secret"), "BTCUSDT")
+        assert not account.legs().is_flat
+
+        body[:] = positions(-1, "0")
+        with pytest.raises(NotAnObservation, match="older than what was seen"):
+            account.legs()
+        body[:] = positions(9, "0.2")
+        account.legs()
+        monkeypatch.setattr(desk, "VISIBLE_S", 0.2)
+        body[:] = positions(-1, "0")
+        with pytest.raises(NotAnObservation):  # the one in between was new: the wait begins again
+            account.legs()
+        threading.Event().wait(0.25)
+        assert account.legs().is_flat
 
 
 def test_nobody_sends_it_elsewhere() -> None:
