@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
 from bot import wiring
-from bot.domain.errors import JournalFailed, SetUp
+from bot.domain.errors import SetUp
 from bot.domain.events import Started
 from bot.domain.view import BotView
 from bot.engine import picture
@@ -56,7 +55,8 @@ def publish(settings: Settings, path: Path, *, once: bool, stop: threading.Event
     with open_journal(path):  # raises where there is none, before a lock is made beside it
         pass
     told = 0
-    with _alone(path):
+    # One process tells a journal: two would each tell everything, and write over each other's mark.
+    with locks.hold(path.with_suffix(".stream.lock"), f"the event stream of {path}"):
         broker = Broker(
             kafka.bootstrap_servers,
             properties,
@@ -135,18 +135,6 @@ def _tell_open(
                 break
             stop.wait(LOOK_EVERY_S)
     return told
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process tells a journal: two would each tell everything, and write over each other's mark."""
-    lock = path.with_suffix(".stream.lock")
-    with ExitStack() as held:
-        try:
-            held.enter_context(locks.hold(lock, f"the event stream of {path}"))
-        except OSError as error:
-            raise JournalFailed(f"{lock} cannot be written: {error}") from error
-        yield
 
 
 def _looking(engine: Engine, at_ms: int) -> Callable[[], BotView]:

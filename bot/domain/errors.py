@@ -86,4 +86,4 @@ class AlreadyRunning(SetUp):
 
 
 class JournalFailed(HedgeLockError):
-    """The disk did not take a record, or gave one back that cannot be read."""
+    """The disk did not take a record or a lock, or gave a record back that cannot be read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.domain.errors import AlreadyRunning
+from bot.domain.errors import AlreadyRunning, JournalFailed
 
 __all__ = ["hold", "holder"]
 
@@ -33,23 +33,42 @@ def hold(path: Path, what: str, note: str = "") -> Iterator[None]:
     """Hold the lock file `path` for as long as the block runs; `what` names it to people. `note` is the file's second line, and
     stays there after us.
 
-    Raises AlreadyRunning, with the holder's process id, where another process holds it.
+    Raises AlreadyRunning, with the holder's process id, where another process holds it; JournalFailed where the file cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = _taken(path, what, note)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(
-                f"another HedgeLock (process {_pid(descriptor)}) holds {what} ({path})",
-                "Stop it first, or give this one a journal and an account of its own",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(path: Path, what: str, note: str) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unwritten(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
+    except BlockingIOError:
+        holder = _pid(descriptor)
+        os.close(descriptor)
+        raise AlreadyRunning(
+            f"another HedgeLock (process {holder}) holds {what} ({path})",
+            "Stop it first, or give this one a journal and an account of its own",
+        ) from None
+    except OSError as error:
+        os.close(descriptor)
+        raise _unwritten(path, error) from error
+    return descriptor
+
+
+def _unwritten(path: Path, error: OSError) -> JournalFailed:
+    return JournalFailed(
+        f"the lock {path} cannot be written: {error.strerror}. Its folder must be one, that this user may write, with room on its disk"
+    )
 
 
 def _pid(descriptor: int) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.commands import HedgeEnded, Note, PlaceOrder
-from bot.domain.errors import AlreadyRunning, SetUp
+from bot.domain.errors import AlreadyRunning, JournalFailed, SetUp
 from bot.domain.events import ExecutionSeen, Stopping, WalletSeen
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce
@@ -214,4 +214,17 @@ def test_a_lock_is_held_by_one_process_and_freed_by_any_death(tmp_path: Path) ->
     holder.wait()
 
     with locks.hold(path, "it"):
+        pass
+
+
+@pytest.mark.parametrize("lock", ["file/one.lock", "folder"])
+def test_a_lock_that_cannot_be_written_is_named(lock: str, tmp_path: Path) -> None:
+    """`var` was a file, and all that the daemon said was "File exists"."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    with (
+        pytest.raises(JournalFailed, match=f"the lock {tmp_path / lock} cannot be written"),
+        locks.hold(tmp_path / lock, "it"),
+    ):
         pass
