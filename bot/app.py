@@ -105,7 +105,8 @@ class Daemon:
     async def _move_in(self) -> None:
         settings, world = self._settings, self._world
         path = settings.journal_path
-        self._open.enter_context(locks.hold(path.with_suffix(".lock"), f"the journal {path}"))
+        for lock in locks.beside(path):
+            self._open.enter_context(locks.hold(lock, f"the journal {path}"))
         self._latch = Latch(path)
         self._drills = Drills(file.parent for file in settings.every_journal)
         account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from bot.domain.errors import AlreadyRunning, JournalFailed
 
-__all__ = ["hold", "holder"]
+__all__ = ["beside", "hold", "holder"]
+
+
+def beside(journal: Path) -> list[Path]:
+    """The locks of whoever writes a journal: beside its name and, where that is a link, beside the file, which may have other names."""
+    own, real = (Path(name).with_suffix(".lock") for name in (journal, os.path.realpath(journal)))
+    return [own] if os.path.realpath(own) == str(real) else [own, real]
 
 
 def holder(path: Path) -> str:

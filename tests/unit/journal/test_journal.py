@@ -228,3 +228,20 @@ def test_a_lock_that_cannot_be_written_is_named(lock: str, tmp_path: Path) -> No
         locks.hold(tmp_path / lock, "it"),
     ):
         pass
+
+
+def test_a_journal_behind_a_link_is_locked_by_all_its_names(tmp_path: Path) -> None:
+    """Two daemons of two accounts wrote into one file, each under a lock beside a link of its own."""
+    (real := tmp_path / "real").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "journal.sqlite").symlink_to(real / "journal.sqlite")
+    (tmp_path / "folder").symlink_to(real)
+
+    def locked(name: str) -> list[Path]:
+        return [lock.relative_to(tmp_path) for lock in locks.beside(tmp_path / name / "journal.sqlite")]
+
+    assert [Path("one/journal.lock"), Path("real/journal.lock")] == locked("one")
+    assert [Path("two/journal.lock"), Path("real/journal.lock")] == locked("two")
+    assert [Path("real/journal.lock")] == locked("real")
+    assert [Path("folder/journal.lock")] == locked("folder")
