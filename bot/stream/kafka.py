@@ -7,6 +7,7 @@ librdkafka reconnects by itself, and nothing else of HedgeLock waits here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -154,11 +155,15 @@ class Broker:
         return True
 
     def close(self) -> None:
-        """Leave without waiting for what was not confirmed: it is sent again next time."""
-        self._producer.purge()
-        self._producer.flush(_FLUSH_S)
+        """Leave without waiting for what was not confirmed: it is sent again next time. A fatal error has been told by then."""
+        with suppress(self._Failed, SystemError):
+            self._producer.purge()
+            self._producer.flush(_FLUSH_S)
 
     def _enqueue(self, one: Letter) -> bool:
+        self._producer.poll(
+            0
+        )  # raises a fatal error by its own name; to produce after one says only that there was one
         try:
             self._producer.produce(
                 one.topic, key=one.key, value=one.value, headers={"schema": one.schema}, on_delivery=self._delivered
@@ -166,7 +171,6 @@ class Broker:
         except BufferError:  # its queue is full: let it send
             self._producer.poll(_FLUSH_S)
             return False
-        self._producer.poll(0)
         return True
 
     def _trouble(self, error: Any) -> None:
