@@ -23,6 +23,10 @@ _MENDS = (
     ("locked", "Close the program that holds it, and start again"),
     ("readonly", "Let this user write the file and its directory"),
     ("unable to open", "Let this user write the file and its directory"),
+    (
+        "malformed",
+        f"A copy made while it was written? Make it again, as docs/upgrade.md says (Backup). Otherwise: {_ASIDE}",
+    ),
     ("disk I/O error", "Look at its disk (full? failing? read-only?), and start again"),
 )
 """What helps, by SQLite's own words; for everything else the file is not to be trusted."""

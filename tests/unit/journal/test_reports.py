@@ -202,6 +202,17 @@ def test_what_is_no_journal_is_refused_with_the_mend(
     assert content == (path.read_bytes() if path.exists() else None)
 
 
+def test_a_torn_copy_is_told_how_to_be_made_again(tmp_path: Path) -> None:
+    """`cp` of a journal in use: to move that one aside would help nobody, least of all its daemon."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.append(FactsLost(count=7), NOW_MS)
+    journal.close()
+    (copy := tmp_path / "copy.sqlite").write_bytes(journal.path.read_bytes()[: 2 * 4096 + 100])
+
+    with pytest.raises(SetUp, match=r"Make it again, as docs/upgrade.md says"), open_journal(copy) as reader:
+        list(reader.entries())
+
+
 def test_a_hole_is_told(tmp_path: Path) -> None:
     """Records that memory could not keep while the disk failed leave a word in their place."""
     journal = Journal(tmp_path / "journal.sqlite")
