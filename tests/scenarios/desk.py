@@ -115,6 +115,11 @@ class Venue:
     def changes_the_contract(self, **filters: Any) -> None:
         self._world.venue.set_contract("linear", **filters)
 
+    def allows_leverage(self, times: str) -> None:
+        """Every leg and order needs this part of its worth as margin from now on."""
+        self._world.account.leverage = {"Buy": D(times), "Sell": D(times)}
+        self._world.network.note_change()
+
     def thins_its_book(self, btc: str) -> None:
         """One level of `btc` a side."""
         rules = replace(self._world.venue.state.rules, book_levels=1, linear_level_qty=D(btc))

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.commands import Mode, Note, ProfitRealised, Realising
+from bot.domain.commands import Mode, Note, PlaceOrder, ProfitRealised, Realising
 from bot.domain.events import Verb
-from bot.domain.legs import Leg
+from bot.domain.legs import Act, Leg
 from bot.engine.config import BreakerLimits
 from bot.engine.hedging import MAX_ORDERS
 from bot.engine.sight import ORDERS_OF_A_ROUND_TRIP
@@ -222,6 +222,56 @@ def test_no_first_half_where_orders_are_turned_down(desk: Desk) -> None:
 
     assert desk.world.leg(2) == D("0.321")
     assert not realised(desk)
+
+
+@pytest.mark.fault(97)
+def test_no_first_half_where_the_second_would_want_for_margin(desk: Desk) -> None:
+    """A growth was just turned down for want of margin, and none is free: what is closed now could not be opened again. Profit waits."""
+    won(desk)
+    desk.venue.allows_leverage("1.2")
+    desk.venue.receives("BTC", "0.05")
+    desk.pass_time(minutes=3)
+    desk.expect(short="0.321", hedged=True, note="hedge given up")  # by a smaller long leg: a larger short was refused
+    desk.mark()
+    desk.operator(Verb.REALISE)
+    desk.pass_time(minutes=20)
+    desk.expect(short="0.321", sent=0, mode=Mode.TRADING)
+
+    desk.venue.allows_leverage("10")
+    desk.pass_time(minutes=5)
+    desk.expect(short="0.321", sent=2, unsettled=[])
+    assert 1 == len(realised(desk))
+
+
+@pytest.mark.fault(97)
+def test_margin_goes_between_the_halves(desk: Desk) -> None:
+    """As much of the leg comes home as there is margin for, and a person is told; nothing more is closed for cash. With the margin
+    the rest comes home, and the next profit is taken and put back.
+    """
+    won(desk)
+    between_the_halves(desk)
+    desk.venue.allows_leverage("1.2")
+    desk.pass_time(minutes=3)
+    home = desk.world.leg(2)
+    assert D(0) < home < D("0.321")
+    desk.expect(note="hedge given up", hedged=False)
+    desk.venue.allows_leverage("1")
+    desk.market.moves(-0.02)
+    orders = len(desk.world.diary.of(PlaceOrder))
+    desk.operator(Verb.REALISE)
+    desk.pass_time(minutes=20)
+    assert home == desk.world.leg(2)
+    assert {(Leg.SHORT, Act.GROW)} == {(order.leg, order.act) for order in desk.world.diary.of(PlaceOrder)[orders:]}
+
+    desk.venue.allows_leverage("10")
+    desk.pass_time(minutes=70)
+    desk.expect(hedged=True, mode=Mode.TRADING, unsettled=[])
+    short, taken = desk.world.leg(2), len(realised(desk))
+    desk.market.moves(-0.02)
+    desk.operator(Verb.REALISE)
+    desk.pass_time(minutes=5)
+    assert (short, taken + 1) == (desk.world.leg(2), len(realised(desk)))
+    desk.expect(hedged=True, unsettled=[])
 
 
 def test_the_stream_falls_silent_between_the_halves(desk: Desk) -> None:
