@@ -128,6 +128,7 @@ REFUSALS = [
     ("after a failure", {}, {"refused_lately": "wait"}, "pause"),
     ("interest is reckoned", {}, {"reading": UTA, "now_ms": IN_WINDOW}, "window"),
     ("nothing owed", {}, {"debt": D(0)}, "debt"),
+    ("nothing owed but dust", {}, {"debt": D("0.02")}, "debt"),
     ("margin unknown", {}, {"spare": math.nan}, "margin"),
     ("the day is spent", {}, {"paid_today": D(20000)}, "daily limit"),
     ("nothing realised", {}, {"pot": D(0)}, "cash"),
@@ -160,6 +161,13 @@ AMOUNTS = [
     ("own cash where it is urgent", {"from_cash": True}, {"pot": D(0)}, "2701.340007", "2701.35"),
     ("never the reserve unasked", {"from_cash": True}, {"pot": D(0), "reserve": D(4000)}, "999.990007", "1000.00"),
     ("the margin stays", {}, {"spare": 700.0}, "699.990007", "700.00"),
+    (
+        "what lies in Funding makes good no margin",
+        {},
+        {"spare": -500.0, "reading": replace(READING, funding_usdt=D(2000))},
+        "1999.990007",
+        "0",
+    ),
     ("one payment's limit", {}, {"rules": replace(RULES, repay_max_usdt=D(500))}, "499.990007", "500.00"),
     ("the rest of the day", {}, {"paid_today": D(19900)}, "99.990007", "100.00"),
     ("never more than is owed", {}, {"debt": D(300)}, "299.990007", "300.00"),
@@ -175,6 +183,40 @@ def test_amounts(name: str, wish: dict[str, Any], around: dict[str, Any], amount
 
     assert isinstance(answer, PaymentPlanned)
     assert (D(amount), D(transfer)) == (answer.amount, answer.to_transfer)
+
+
+def test_the_reserve_is_spent_last():
+    """400 of profit are there: of a payment of 700 the reserve gives what is missing, and keeps the rest."""
+    answer = cashier.admit(
+        replace(WISH, usdt=D(700), from_reserve=D(1000)), replace(AROUND, pot=D(400), reserve=D(500))
+    )
+
+    assert isinstance(answer, PaymentPlanned)
+    assert (D("699.990007"), D(400), D("299.990007")) == (answer.amount, answer.from_pot, answer.from_reserve)
+
+
+def test_no_more_is_wanted_in_cash_than_the_day_has_left():
+    """Gains are realised for what may be paid today, not for what is owed."""
+    assert D(500) == cashier.payable(WISH, replace(AROUND, paid_today=RULES.repay_max_day_usdt - 500))
+
+
+def test_a_payment_of_just_the_limits_is_carried_on():
+    """It was planned up to them; only one above them was planned under others."""
+    rules = replace(RULES, repay_max_usdt=D(400), repay_max_day_usdt=D(900))
+
+    assert "" == cashier.forbidden(a_plan(amount=D(400)), rules, D(900))
+    assert "above the limits" in cashier.forbidden(a_plan(amount=D("400.01")), rules, D(900))
+    assert "above the limits" in cashier.forbidden(a_plan(amount=D(400)), rules, D("900.01"))
+
+
+@pytest.mark.parametrize(("second", "shut"), [(234, False), (235, True), (334, True), (335, False)])
+def test_nothing_leaves_while_bybit_reckons_interest(second: int, shut: bool):
+    """From five seconds before hh:04:00 to five after hh:05:30, in a unified account; a Crypto Loan knows no such window."""
+    hour_ms = NOW_MS - NOW_MS % 3_600_000
+    ends_ms = hour_ms + 335_000 if shut else None
+
+    assert ends_ms == cashier.window_ends_ms(Structure.UTA, hour_ms + second * 1000)
+    assert None is cashier.window_ends_ms(Structure.CRYPTO_LOAN, hour_ms + second * 1000)
 
 
 def test_profit_is_shared_once():
