@@ -181,7 +181,8 @@ def test_memory_is_bounded_and_the_old_stays_booked() -> None:
         book.book(row, "BTCUSDT")
 
     assert len(book._rows) <= KEPT_ROWS
-    assert book.knows(rows[0])
+    for row in rows:
+        book.book(row, "BTCUSDT")
     assert D(KEPT_ROWS + 10) == book.coins["USDT"].changes
 
 
@@ -224,6 +225,7 @@ def test_a_settlement_that_no_execution_tells_is_booked_by_the_log_after_hours()
     ledger.adopt_funding(word)
     book.settle(ledger.settlements, ledger.adopted_ms)
     assert (Leg.SHORT, D("0.9"), D(0)) == (word.leg, word.funding, word.was)
+    assert "no execution told of it" == word.reason
     assert D("0.9") == ledger.legs[Leg.SHORT].funding
 
     ledger.book(an_execution("f1", kind=ExecKind.FUNDING, side="Sell", fee=D("-0.9"), exec_ms=NOW_MS))
@@ -232,6 +234,17 @@ def test_a_settlement_that_no_execution_tells_is_booked_by_the_log_after_hours()
         ledger.settlements[settlement_hour(NOW_MS), Leg.SHORT],
     )
     assert [] == late_words(book, ledger)
+
+
+def test_a_settlement_that_its_execution_tells_otherwise_is_booked_by_the_log() -> None:
+    """The wallet moved by what the log says; both figures are kept in the word."""
+    book, ledger = CashBook(), an_open_ledger()
+    book.book(a_settlement("s1", "0.9", "Sell"), "BTCUSDT")
+    ledger.book(an_execution("f1", kind=ExecKind.FUNDING, side="Sell", fee=D("-0.5"), exec_ms=NOW_MS))
+    book.compare(holding("0"), NOW_MS + 4 * HOUR_MS, NOW_MS)
+
+    (word,) = late_words(book, ledger)
+    assert (D("0.9"), D("0.5"), "its execution says otherwise") == (word.funding, word.was, word.reason)
 
 
 def test_settlements_from_before_the_books_are_nobodys() -> None:

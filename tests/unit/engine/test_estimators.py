@@ -33,6 +33,15 @@ def test_six_hourly_bars_by_hand(name: str, sigma: float) -> None:
     assert made.sigmas[name] == pytest.approx(sigma, abs=5e-9)
 
 
+def test_ranges_are_of_five_hours_where_six_bars_make_five_steps() -> None:
+    """Parkinson's own formula over all but the first bar, stretched to a day."""
+    squares = sum(math.log(high / low) ** 2 for high, low in zip(HIGHS[1:], LOWS[1:], strict=True))
+
+    assert estimators.of(SIX_HOURS, 60, 4).sigmas["parkinson"] == pytest.approx(
+        math.sqrt(squares / (4 * math.log(2)) * 24 / 5)
+    )
+
+
 @pytest.mark.parametrize("least", [4, 6])
 def test_the_sigma_for_targets_alone_is_the_one_that_is_shown(least: int) -> None:
     """The engine does not wait for the figures that only people read, and gets the very same one."""
