@@ -47,11 +47,12 @@ def _trouble(path: Path, text: bytes) -> str:
     """Put it there; what keeps it from being seen there (another user's folder, a broken disk), "" for nothing."""
     try:
         _write(path, text)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what calls itself a path is none
+        why = getattr(error, "strerror", None) or str(error)
         try:
-            return "" if path.exists() else str(error.strerror)
+            return "" if path.exists() else why
         except OSError:
-            return str(error.strerror)
+            return why
     return ""
 
 

@@ -28,6 +28,14 @@ def test_a_latch_on_a_disk_that_hangs_is_a_complaint_and_the_others_are_closed(t
     ] == complaints
 
 
+def test_a_latch_whose_name_is_none_is_a_complaint_and_the_others_are_closed(tmp_path: Path) -> None:
+    """What a daemon left about itself was spoilt: that ended with a traceback, and nothing was halted or closed."""
+    closed, complaints = latch.close([Path("/\0/halt.latch"), tmp_path / "halt.latch"], Verb.FLATTEN, "why")
+
+    assert [str(tmp_path / "halt.latch")] == closed
+    assert 1 == len(complaints)
+
+
 def test_a_latch_by_two_names_is_closed_by_both(tmp_path: Path) -> None:
     """They are written at once, and neither takes the other's draft away."""
     (tmp_path / "link").symlink_to(tmp_path)
