@@ -127,6 +127,25 @@ def test_the_target_counts_in_the_net_perps_own_direction() -> None:
     assert D("111563.08") == taking.target_price(up.state)
 
 
+def test_each_cycle_counts_from_where_it_began() -> None:
+    """A thousand dollars of the first one are no part of the second: its peak is its own, and so is what it gives back."""
+    desk = a_hedged_desk()
+    assert D(0) == taking.cycle_pnl(desk.state, desk.now_ms)
+    realise(desk, "112000")
+    begun, sent = desk.state.profit.cycle, len(desk.orders)
+    assert begun.baseline_usdt > 1000
+    for price in ("109000", "107000"):
+        desk.pulse(40, price=price)
+        read(desk)
+    assert D("1350") == desk.state.profit.cycle.peak_usdt == taking.cycle_pnl(desk.state, desk.now_ms)
+    assert sent == len(desk.orders)
+
+    desk.pulse(40, price="109000")
+    read(desk)
+    begun_now = desk.diary.of(Realising)[-1]
+    assert (2, "trailing stop", D(810)) == (begun_now.cycle, begun_now.why, begun_now.pnl_usdt)
+
+
 def test_the_peak_outlives_the_process() -> None:
     """A restart remembers anchor, peak and arming: they are records like any other."""
     desk = a_hedged_desk()
