@@ -146,6 +146,46 @@ def test_each_cycle_counts_from_where_it_began() -> None:
     assert (2, "trailing stop", D(810)) == (begun_now.cycle, begun_now.why, begun_now.pnl_usdt)
 
 
+def test_of_a_second_cycle_too_only_what_became_cash_is_shared() -> None:
+    """It has gained 798 after fees. 288 of it are cash, and 204 the first left: there the short's gain came with a loss on the long."""
+    desk = a_hedged_desk()
+    realise(desk, "112000")
+    desk.pulse(40, price="109000")
+    read(desk)
+    desk.engine.fold(RealiseWanted(why="LTV", need_usdt=D(300)), desk.now_ms)
+    desk.pulse(1, price="109000")
+    fill(desk, "109000")
+    fill(desk, "109000")
+    desk.pulse(1, price="109000")
+
+    done = desk.diary.of(ProfitRealised)[-1]
+    assert (2, D("798.01"), D("300.00"), D("11.99")) == (done.cycle, done.pnl_usdt, done.realised_usdt, done.costs_usdt)
+    third = desk.state.profit.cycle
+    assert D("492.01") == done.amount_usdt
+    assert (306, 0) == (round(third.carry_usdt), round(third.cash_carry_usdt))
+
+
+def test_a_peak_is_raised_by_more_than_a_hundredth_and_never_lowered() -> None:
+    """So that a quiet climb is not a record a second; the stop is a share of the highest that was recorded."""
+    desk = a_hedged_desk()
+    peaks = []
+    for price in ("110000", "110040", "109960", "109900"):  # 1620, 1609.2, 1630.8, 1647
+        desk.pulse(1, price=price)
+        peaks.append(desk.state.profit.cycle.peak_usdt)
+
+    assert [1620, 1620, 1620, 1647] == peaks
+
+
+def test_a_gain_that_its_own_orders_would_eat_is_left_though_it_is_asked_for() -> None:
+    """Sixteen dollars on the short, and forty to close and open it again: a person hears why nothing was made cash."""
+    desk = a_hedged_desk()
+    realise(desk, "115950")
+
+    assert [] == desk.orders
+    (done,) = desk.diary.of(ProfitRealised)
+    assert ("none", True) == (done.action, done.why.endswith("no leg gains enough to be worth closing"))
+
+
 def test_the_peak_outlives_the_process() -> None:
     """A restart remembers anchor, peak and arming: they are records like any other."""
     desk = a_hedged_desk()
