@@ -181,9 +181,7 @@ def hear(payment: Payment, signal: Signal, reason: str = "") -> None:
         raise IllegalStep(
             f"payment {payment.plan.number} is {payment.step.value} and cannot hear {signal.value!r}"
         ) from None
-    if after is not payment.step or reason:
-        payment.reason = reason or payment.reason
-    payment.step = after
+    payment.step, payment.reason = after, reason or payment.reason
 
 
 def fold_sent(payment: Payment, deed: TransferCoin | RepayDebt, now_ms: int) -> None:

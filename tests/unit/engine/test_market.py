@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal as D
+
 import pytest
 
+from bot.engine import estimators
 from bot.engine.market import MarketBook
-from tests.unit.engine.desk import a_config, a_ticker
+from tests.unit.engine.desk import a_config, a_ticker, bars
 
 TRIPS = [
     # name                                    trips of tickers, ms    venue's clock at 0    dated from
@@ -47,3 +51,33 @@ def test_a_fall_is_seen_for_half_a_minute() -> None:
         falls.append(round(book.recent_fall, 6))
 
     assert falls == pytest.approx([0.0, 0.01, 0.02, 1 - 98 / 99, 1 - 97 / 98, 0.0, 0.0], abs=1e-6)
+
+
+def a_book() -> MarketBook:
+    config = a_config()
+    return MarketBook(window=config.volatility, funding_normal_apr=config.funding_normal_apr)
+
+
+def test_a_ticker_that_was_overtaken_on_the_way_is_old_news() -> None:
+    """The price of a second ago is no move of the market; of the same moment the later word counts."""
+    book = a_book()
+    for at_ms, price in ((2_000, "101"), (1_999, "99")):
+        book.see_ticker(a_ticker(price, at_ms=at_ms), 2_100)
+    assert D(101) == book.ticker.mark
+
+    book.see_ticker(a_ticker("102", at_ms=2_000), 2_200)
+    assert D(102) == book.ticker.mark
+
+
+def test_a_bar_without_sense_makes_no_target() -> None:
+    """Its close above its high: what targets are made of leaves it out, as what people are shown does. Who asks is remembered."""
+    odd = [*bars(0.026, 100)]
+    odd[50] = replace(odd[50], close=D(117_000))
+    book = a_book()
+    book.load(tuple(odd), ())
+    assert not book.targets_were_asked_for
+
+    config = a_config()
+    shown = estimators.of(odd, config.volatility.minutes, config.volatility.min_bars)
+    assert shown.for_targets == book.sigma_for_targets != estimators.of(bars(0.026, 100), 5, 72).for_targets
+    assert book.targets_were_asked_for
