@@ -81,3 +81,22 @@ def test_a_bar_without_sense_makes_no_target() -> None:
     shown = estimators.of(odd, config.volatility.minutes, config.volatility.min_bars)
     assert shown.for_targets == book.sigma_for_targets != estimators.of(bars(0.026, 100), 5, 72).for_targets
     assert book.targets_were_asked_for
+
+
+def test_what_if_another_price_had_come_leaves_no_trace() -> None:
+    """Inside, the price falls from the highest that was told, and the volatilities are what was supposed; outside all is as it was."""
+    book = a_book()
+    book.load(bars(0.026, 100), ())
+    book.see_ticker(a_ticker("116000", at_ms=0), 0)
+
+    def seen() -> tuple[object, ...]:
+        return book.ticker, book.ticker_seen_ms, book.moved_ms, book.recent_fall, book.sigma_24h, book.sigma_for_targets
+
+    before, other = seen(), a_ticker("114000", at_ms=5_000)
+    with book.as_if(other, 5_000, highest=120_000.0):
+        book.suppose(0.5, 0.6)
+        assert (other, 5_000, 5_000, pytest.approx(0.05), 0.5, 0.6) == seen()
+        book.suppose(0.4, None)
+        assert (0.4, 0.6) == seen()[-2:]
+
+    assert before == seen()
