@@ -100,3 +100,14 @@ def test_what_if_another_price_had_come_leaves_no_trace() -> None:
         assert (0.4, 0.6) == seen()[-2:]
 
     assert before == seen()
+
+
+def test_what_is_measured_follows_the_bars() -> None:
+    """Reckoned once for each bar, and anew with the next."""
+    book, all_bars = a_book(), bars(0.026, 101)
+    book.load(all_bars[:100], ())
+    before = book.estimates
+    assert before is book.estimates
+
+    book.see_bar(replace(all_bars[100], high=D(118_000)))
+    assert before.sigmas["parkinson"] < book.estimates.sigmas["parkinson"]
