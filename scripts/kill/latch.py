@@ -83,6 +83,7 @@ def _write(path: Path, text: bytes) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.write(descriptor, text)
+            _hand_over(descriptor, path.parent)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -92,6 +93,13 @@ def _write(path: Path, text: bytes) -> None:
             draft.unlink()
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     _sync_folder(path.parent)
+
+
+def _hand_over(descriptor: int, folder: Path) -> None:
+    """To whoever the folder belongs to: written by root, the daemon could not read in it why it is halted."""
+    with contextlib.suppress(OSError):
+        owner = folder.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _sync_folder(folder: Path) -> None:

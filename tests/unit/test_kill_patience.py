@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from bot.domain.clock import elapsed_s
 from scripts.kill import daemons, latch
 from scripts.kill.plan import Verb
@@ -51,3 +53,14 @@ def test_a_daemons_folder_that_hangs_tells_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "daemon.json")
 
     assert {} == daemons.whereabouts(tmp_path)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root writes into another user's folder")
+def test_the_latch_that_root_closes_is_the_daemons_to_read(tmp_path: Path) -> None:
+    """`sudo scripts/kill_switch.py`: its user was told that the latch cannot be read, and not who closed it and why."""
+    (folder := tmp_path / "var").mkdir()
+    os.chown(folder, 12345, 12345)
+
+    latch.close([folder / "halt.latch"], Verb.FLATTEN, "why")
+
+    assert (12345, 0o600) == ((facts := (folder / "halt.latch").stat()).st_uid, facts.st_mode & 0o777)
