@@ -96,6 +96,8 @@ async def test_a_latch_that_the_disk_did_not_take_stays_closed_and_is_tried_agai
     watch = LatchWatch(latch, desk.engine, inbox)
     draft = latch.path.with_name(f"{NAME}.{os.getpid()}.new")
     draft.mkdir()  # the disk takes nothing
+    with pytest.raises(JournalFailed, match=r"halt\.latch cannot be closed: Is a directory$"):
+        latch.close("freeze by me: now")
 
     desk.hear(OperatorAsked(verb=Verb.FREEZE, reason="now", who="me"))
     for _ in range(3):
@@ -119,6 +121,13 @@ async def test_a_lift_from_before_does_not_open_a_latch_that_died_on_its_way_to_
 
     assert [] == await heard(inbox)
     assert latch.state().closed
+
+
+def test_a_history_that_cannot_be_read_tells_of_no_lift(tmp_path: Path) -> None:
+    latch = a_latch(tmp_path)
+    (tmp_path / "halt.history.jsonl").write_text("rubbish\n")
+
+    assert not latch.was_lifted("freeze by me: now")
 
 
 async def test_who_lifts_the_kill_switchs_latch_lifts_ours_beneath_it(tmp_path: Path) -> None:
