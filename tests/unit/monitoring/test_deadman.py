@@ -96,6 +96,22 @@ async def test_the_supervisor_hears_ready_and_alive(tmp_path: Path) -> None:
     Watchdog(lambda: WELL, {}).say("READY=1")
 
 
+async def test_a_loop_that_turns_again_says_so_at_once(tmp_path: Path) -> None:
+    """Half an interval later would be too late: systemd would kill a daemon that has been well for half a minute."""
+    address = str(tmp_path / "n.sock")
+    seen = iter([replace(WELL, loop_lag_ms=12_000.0)])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(address)
+        supervisor.settimeout(10)
+        watchdog = Watchdog(lambda: next(seen, WELL), {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000"})
+        task = asyncio.create_task(watchdog.run())
+        heard = [(await asyncio.to_thread(supervisor.recv, 100)).decode() for _ in range(2)]
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert ["READY=1", "WATCHDOG=1"] == heard
+
+
 @pytest.mark.parametrize(
     ("on", "acts"), [(1, True), (2, True), (0, False)], ids=["a position", "unknown", "nothing on"]
 )
