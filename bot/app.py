@@ -17,7 +17,7 @@ import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
 from bot.domain.clock import elapsed_s
-from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, NotFit, SetUp
+from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, JournalUnfit, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping
 from bot.domain.view import BotView
 from bot.engine import outlook, picture
@@ -384,6 +384,8 @@ def _say_why(error: BaseException) -> ExitCode:
             code = ExitCode.OCCUPIED
         case NotFit():
             code = next(code for code in ExitCode if code == error.exit_code)
+        case JournalUnfit():
+            code = ExitCode.MACHINE
         case SetUp():
             code = ExitCode.EXCHANGE
         case HedgeLockError():

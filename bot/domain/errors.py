@@ -73,6 +73,10 @@ class SetUp(HedgeLockError):
         self.mend = mend
 
 
+class JournalUnfit(SetUp):
+    """The journal's file cannot be used as it lies there. Another start would not mend it."""
+
+
 class NotFit(SetUp):
     """A check of the preflight failed with which no daemon should run. `exit_code` is the class of the check."""
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.errors import JournalFailed, SetUp
+from bot.domain.errors import JournalFailed, JournalUnfit
 from bot.domain.records import KINDS, Record
 
 __all__ = ["Row", "decoded", "refuse_foreign", "stamp", "told"]
@@ -53,15 +53,15 @@ def decoded(row: Row) -> Record:
 
 
 def refuse_foreign(db: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file holds a journal already (an empty file holds none). Raises SetUp for anybody else's database."""
+    """Whether the file holds a journal already (an empty file holds none). Raises JournalUnfit for anybody else's database."""
     found, version, tables = (
         int(db.execute(query).fetchone()[0])
         for query in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
     )
     if tables and found != _APPLICATION_ID:
-        raise SetUp(f"{path} is a database of another program", "Set HEDGELOCK__JOURNAL__PATH to a new file")
+        raise JournalUnfit(f"{path} is a database of another program", "Set HEDGELOCK__JOURNAL__PATH to a new file")
     if version > _VERSION:
-        raise SetUp(
+        raise JournalUnfit(
             f"{path} was written by a newer HedgeLock (journal version {version})",
             "Upgrade HedgeLock, or restore the copy made before the upgrade",
         )
@@ -74,8 +74,8 @@ def stamp(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def told(path: Path, error: Exception) -> SetUp:
+def told(path: Path, error: Exception) -> JournalUnfit:
     """What a person is told of a file that cannot be used, with the mend. Nothing is ever overwritten."""
     said = str(error)
     mend = next((mend for words, mend in _MENDS if words in said), _ASIDE)
-    return SetUp(f"{path} cannot be used as a journal: {said}", mend)
+    return JournalUnfit(f"{path} cannot be used as a journal: {said}", mend)

@@ -62,6 +62,20 @@ def test_a_folder_whose_name_is_no_text_is_refused_in_words(verb: str, tmp_path:
     assert "HEDGELOCK__JOURNAL__PATH" in ended.stderr
 
 
+def test_a_journal_that_cannot_be_used_asks_for_a_person(tmp_path: Path):
+    """Not another start: systemd restarts after 6, and after 9 it does not."""
+    journal = tmp_path / "var" / "testnet" / "journal.sqlite"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"no journal of any kind")
+    settings = {"MODE": "testnet", "BYBIT__TESTNET_API_KEY": "k" * 18, "BYBIT__TESTNET_API_SECRET": "s" * 36}
+    command = [sys.executable, "-m", "bot", "run"]
+
+    ended = subprocess.run(command, cwd=tmp_path, env=environment(settings), capture_output=True, text=True, timeout=60)
+
+    assert ExitCode.MACHINE == ended.returncode
+    assert "cannot be used as a journal" in ended.stderr + ended.stdout
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_teaches(hedgelock, flag: str):
     """Examples, every verb, what Ctrl-C does, and what each exit code means."""
