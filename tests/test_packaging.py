@@ -186,3 +186,5 @@ def test_the_kubernetes_example_never_runs_two():
     assert (1, "OnDelete") == (spec["replicas"], spec["updateStrategy"]["type"])
     assert pod["securityContext"]["runAsNonRoot"]
     assert all(each["securityContext"]["readOnlyRootFilesystem"] for each in pod["containers"])
+    # Readiness waits for Bybit, which no restart brings back.
+    assert all("9096/health/live'" in each["livenessProbe"]["exec"]["command"][-1] for each in pod["containers"])
