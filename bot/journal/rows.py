@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from bot.domain.errors import JournalFailed, JournalUnfit
+from bot.domain.errors import JournalFailed, JournalUnfit, SetUp
 from bot.domain.records import KINDS, Record
 
 __all__ = ["Row", "decoded", "refuse_foreign", "stamp", "told"]
@@ -74,8 +74,10 @@ def stamp(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA user_version = {_VERSION}")
 
 
-def told(path: Path, error: Exception) -> JournalUnfit:
-    """What a person is told of a file that cannot be used, with the mend. Nothing is ever overwritten."""
+def told(path: Path, error: Exception) -> SetUp:
+    """What a person is told of a file that cannot be used, with the mend. Nothing is ever overwritten. JournalUnfit, but for what may
+    have passed at the next start: somebody else's lock."""
     said = str(error)
     mend = next((mend for words, mend in _MENDS if words in said), _ASIDE)
-    return JournalUnfit(f"{path} cannot be used as a journal: {said}", mend)
+    kind = SetUp if "locked" in said else JournalUnfit
+    return kind(f"{path} cannot be used as a journal: {said}", mend)

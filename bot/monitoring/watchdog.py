@@ -15,9 +15,8 @@ from bot.monitoring.pulse import Vitals
 
 __all__ = ["Watchdog"]
 
-_AGAIN_S = (
-    1.0  # a word that was held back is not left out until the next: the supervisor would kill a loop that turns again
-)
+_AGAIN_S = 1.0
+"""A word that was held back does not wait for the next one's turn: the supervisor would kill a loop that is well again."""
 
 
 class Watchdog:

@@ -161,9 +161,8 @@ class Broker:
             self._producer.flush(_FLUSH_S)
 
     def _enqueue(self, one: Letter) -> bool:
-        self._producer.poll(
-            0
-        )  # raises a fatal error by its own name; to produce after one says only that there was one
+        # To produce after a fatal error only says that there was one; this raises it by its own name.
+        self._producer.poll(0)
         try:
             self._producer.produce(
                 one.topic, key=one.key, value=one.value, headers={"schema": one.schema}, on_delivery=self._delivered
