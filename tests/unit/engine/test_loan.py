@@ -134,6 +134,16 @@ def test_a_reading_that_was_overtaken_counts_no_more() -> None:
     assert D(15_900) == desk.state.loan.reading.principal
 
 
+@pytest.mark.parametrize(("structure", "believed"), [(Structure.CRYPTO_LOAN, ""), (Structure.UTA, "HTTP 404")])
+def test_pages_that_fall_silent_are_news_where_no_coin_is_pledged(structure: Structure, believed: str) -> None:
+    """What is pledged is not gone because nobody tells of it; of a unified account nothing is kept that the venue does not say."""
+    desk = a_loan_desk()
+    read_loan(desk, structure=structure)
+    read_loan(desk, structure=structure, absent="HTTP 404", principal=D(0), pledged_btc=D(0))
+
+    assert believed == desk.state.loan.reading.absent
+
+
 UNMANAGED = [
     # name                          rules                             reading                              why
     ("switched off",                {"enabled": False},               {},                                  "the settings say"),
