@@ -89,7 +89,8 @@ def test_a_payment_given_up_between_its_steps_gives_back_what_it_had_taken() -> 
 
     assert ["it could not be sent in time"] == [ended.reason for ended in desk.told(PaymentEnded)]
     book = desk.state.loan
-    assert (D(1000), 1) == (book.unshared, book.drops)
+    assert (D(1000), 1, D(1000)) == (book.unshared, book.drops, book.pot)
+    assert not book.holds_gains, "no LTV asked for them: no sweep goes on because of them"
 
 
 @pytest.mark.parametrize(("verdict", "fate", "drops"), [(Verdict.ACCEPTED, Fate.DONE, 0), (Verdict.REFUSED, None, 1)])
