@@ -83,8 +83,9 @@ def environment(daemon: Daemon, prefix: str) -> dict[str, str]:
     variables, words = in_time(partial(_told_at_its_start, daemon.lock), nothing)
     pairs = (line.partition("=") for line in variables)
     told = {name: text.strip() for name, _, text in pairs if name.startswith(prefix) and text.strip()}
-    if file := _env_file(words):
-        told[prefix + "ENV_FILE"] = os.path.join(daemon.home or "", file)
+    file = os.path.join(daemon.home or "", _env_file(words))
+    if in_time(partial(os.path.isfile, file), False):  # a pipe was read by the daemon, and would never answer us
+        told[prefix + "ENV_FILE"] = file
     return told
 
 

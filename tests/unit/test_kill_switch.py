@@ -334,6 +334,14 @@ def test_the_file_that_the_running_daemons_command_line_names_is_read(words: tup
     assert ("mainnet", "k", "s") == (here.mode, here.api_key, here.api_secret)
 
 
+def test_a_pipe_that_the_daemon_has_read_is_not_waited_at(home: Path) -> None:
+    """`--env-file <(decrypt settings)`: who wrote it is gone, and what is missing is told."""
+    os.mkfifo(home / "settings")
+
+    with a_daemon(home, "mainnet", "--env-file", "settings"), pytest.raises(world.CannotKnow, match="is not to be had"):
+        seek(home)
+
+
 def test_a_number_in_a_lock_file_is_not_believed(home: Path) -> None:
     """A volume of a container has the number of a process there; here another one has it."""
     with a_daemon(home, "mainnet", **KEYS) as journal:
