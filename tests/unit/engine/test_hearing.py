@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.commands import ReadAccount, ReadHistory, ReadLoan
-from bot.domain.events import ReadFailed, Started
-from tests.unit.engine.desk import Desk, a_history, a_reading
+from bot.domain.events import ExecutionSeen, ReadFailed, Started
+from bot.domain.orders import OrderState
+from bot.engine.engine import Engine
+from tests.unit.engine.desk import Desk, MemoryDiary, a_history, a_reading, an_execution
 from tests.unit.engine.test_engine import a_hedged_desk
 from tests.unit.engine.test_treasurer import LoanDesk
 
@@ -96,3 +98,32 @@ def test_a_history_may_bring_a_part_and_new_filters_alone_take_nothing_away(
 
     desk.hear(replace(a_history(), bars=(), funding=()))
     assert (bars, points) == (bool(market.bars), bool(market.funding))
+
+
+@pytest.mark.parametrize(("answered", "state"), [(False, OrderState.UNKNOWN), (True, OrderState.ACKED)])
+def test_an_order_that_the_run_before_sent_is_unknown_unless_it_was_answered(answered: bool, state: OrderState) -> None:
+    """What is on disk may have left, and may not have: the venue's books are asked. What was taken stays taken."""
+    desk = Desk()
+    desk.start()
+    (order,) = desk.orders
+    if answered:
+        desk.accept(order)
+
+    again = Engine(desk.state.config, MemoryDiary())
+    for record, at_ms in desk.diary.records:
+        again.recover(record, at_ms)
+    again.turn(Started(run="r2", version="0", mode="paper", settings_hash=""), desk.now_ms)
+
+    assert state is again.state.blotter.orders[order.order_link_id].state
+
+
+def test_the_account_is_read_at_once_where_an_execution_is_missing_and_not_for_every_fill() -> None:
+    """Our fill takes more than the leg holds: another that came before it was never told."""
+    desk = Desk()
+    desk.start()
+    order = desk.orders[0]
+    desk.fill(order, "0.1")
+    assert "an execution is missing" != desk.state.readings.urgent
+
+    desk.hear(ExecutionSeen(execution=an_execution("more", order, "0.2")))
+    assert "an execution is missing" == desk.state.readings.urgent

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.commands import Mode
-from bot.domain.events import LatchSeen, LoanRead
+from bot.domain.events import LatchSeen, LoanRead, WalletSeen
 from bot.domain.loan import LoanReading, Structure
 from bot.engine import outlook, picture
 from bot.engine.config import LoanRules
@@ -162,6 +162,31 @@ def test_before_anything_was_read_nothing_is_known_and_nothing_is_nought() -> No
     unknown = (shown.debt, shown.ltv, shown.mm_rate, shown.equity, shown.interest_per_day, shown.interest_per_hour)
     assert {None} == {*unknown, shown.age_ms, shown.principal, shown.accrued, shown.coverage, shown.venue_ltv}
     assert None is outlook.what_if_book(desk.state, desk.now_ms)
+
+
+@pytest.mark.parametrize(("fixed", "equity"), [(None, D(15_120)), (D("0.5"), None)])
+def test_before_the_first_price_the_wallets_own_sum_counts_where_all_of_it_lies_there(
+    fixed: D | None, equity: D | None
+) -> None:
+    """Coin that lies elsewhere has no worth without a price: half an equity is none."""
+    desk = Desk(a_config(fixed_spot=fixed))
+    desk.hear(WalletSeen(wallet=a_wallet()))
+
+    assert equity == outlook.loan_view(desk.state, desk.now_ms).equity
+
+
+def test_the_row_of_now_asks_for_nothing_and_that_of_a_crash_says_what_is_done() -> None:
+    """In words, for the page: a safe book needs none."""
+    desk = Desk(a_config(loan=LoanRules(enabled=True)))
+    desk.start(reading=a_reading("0", "0.27", wallet=a_wallet("0", "-6200")))
+    desk.hear(LoanRead(reading=a_crypto_loan(desk, principal=D(8_000))))
+    desk.pulse(1)
+    book, policy = outlook.what_if_book(desk.state, desk.now_ms), outlook.policy_of(desk.state.config)
+    assert book is not None
+    crash, now = outlook.what_if_rows(book, policy, (-0.6, 0.0))
+
+    assert ("SAFE", "nothing") == (now.rung, now.action)
+    assert "sweep gains into the loan" in crash.action
 
 
 def test_what_if_knows_which_account_carries_what() -> None:
