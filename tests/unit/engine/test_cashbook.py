@@ -173,6 +173,17 @@ def test_the_beginning_survives_a_restart() -> None:
     assert (D(1000), None) == (book.coins["USDT"].start, book.coins["USDT"].rumour)
 
 
+def test_the_wallet_is_explained_where_the_rows_lead_to_it() -> None:
+    """Thirty were spent and thirty are gone; fifty gone are not explained by them."""
+    book = a_begun_book()
+    book.book(a_row("r1", "-30", at_ms=NOW_MS + 21_000), "BTCUSDT")
+    read(book, "970", NOW_MS + 60_000)
+    assert book.explains_the_wallet
+
+    read(book, "950", NOW_MS + 70_000)
+    assert not book.explains_the_wallet
+
+
 def test_memory_is_bounded_and_the_old_stays_booked() -> None:
     """Months of rows do not grow the process; an old row that comes again is still known."""
     book = CashBook()

@@ -28,6 +28,7 @@ from bot.engine import taking
 from bot.engine.config import ProfitAction, ProfitRules
 from bot.engine.engine import Engine
 from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, a_wallet, an_execution
+from tests.unit.engine.desk import facts as account_facts
 
 
 def a_hedged_desk(rules: ProfitRules | None = None, *, long: str = "0.051", short: str = "0.321") -> Desk:
@@ -184,6 +185,18 @@ def test_a_gain_that_its_own_orders_would_eat_is_left_though_it_is_asked_for() -
     assert [] == desk.orders
     (done,) = desk.diary.of(ProfitRealised)
     assert ("none", True) == (done.action, done.why.endswith("no leg gains enough to be worth closing"))
+
+
+def test_where_the_accounts_fee_is_not_known_a_takers_is_reckoned() -> None:
+    """0.055 % and not nothing: what a round trip costs decides whether it is made."""
+    desk = a_hedged_desk()
+    known = taking.arming_floor(desk.state)
+    for facts in (replace(desk.state.facts, taker_fee=None), None):
+        desk.state.facts = facts
+        assert known == taking.arming_floor(desk.state)
+
+    desk.state.facts = replace(account_facts(), taker_fee=D("0.0002"))
+    assert taking.arming_floor(desk.state) < known
 
 
 def test_the_peak_outlives_the_process() -> None:
