@@ -111,3 +111,14 @@ def test_what_is_measured_follows_the_bars() -> None:
 
     book.see_bar(replace(all_bars[100], high=D(118_000)))
     assert before.sigmas["parkinson"] < book.estimates.sigmas["parkinson"]
+
+
+def test_a_price_stands_still_until_any_of_its_figures_moves() -> None:
+    """A feed that says the same again and again is not a market: since when is known, and a bid alone is a move."""
+    book = a_book()
+    book.see_ticker(a_ticker("100", at_ms=0), 0)
+    book.see_ticker(a_ticker("100", at_ms=5_000), 5_000)
+    assert 0 == book.moved_ms
+
+    book.see_ticker(a_ticker("100", at_ms=9_000, bid=D("99.8")), 9_000)
+    assert 9_000 == book.moved_ms
