@@ -202,6 +202,13 @@ def test_what_if_knows_which_account_carries_what() -> None:
     )  # fmt: skip
     assert (0.37, 0.0, 0.27) == (apart.spot_btc, apart.long_btc, apart.short_btc)
 
+    desk = Desk(a_config(loan=LoanRules(enabled=True)))
+    desk.start()
+    desk.hear(LoanRead(reading=a_crypto_loan(desk, structure=Structure.UTA, pledged_btc=D(0))))
+    inside = outlook.what_if_book(desk.state, desk.now_ms)
+    assert inside is not None
+    assert (UTA, 0.0) == (inside.structure, inside.idle_usdt)
+
     desk = Desk(a_config(fixed_spot=D("0.5")))
     desk.start()
     elsewhere = outlook.what_if_book(desk.state, desk.now_ms)
