@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.commands import ReadAccount, ReadHistory, ReadLoan
-from bot.domain.events import ExecutionSeen, ReadFailed, Started
+from bot.domain.events import Channel, ChannelChanged, ExecutionSeen, FactsLost, ReadFailed, Started
 from bot.domain.orders import OrderState
 from bot.engine.engine import Engine
 from tests.unit.engine.desk import Desk, MemoryDiary, a_history, a_reading, an_execution
@@ -127,3 +127,34 @@ def test_the_account_is_read_at_once_where_an_execution_is_missing_and_not_for_e
 
     desk.hear(ExecutionSeen(execution=an_execution("more", order, "0.2")))
     assert "an execution is missing" == desk.state.readings.urgent
+
+
+CHANNELS = [
+    # name                          channel          up      the account is wanted    bars may be missing
+    ("the private stream came up",  Channel.PRIVATE, True,   "private stream up",     False),
+    ("the private stream is down",  Channel.PRIVATE, False,  "",                      False),
+    ("the public stream came up",   Channel.PUBLIC,  True,   "",                      True),
+    ("the public stream is down",   Channel.PUBLIC,  False,  "",                      False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "channel", "up", "wanted", "gap"), CHANNELS, ids=[case[0] for case in CHANNELS])
+def test_what_a_new_connection_missed_is_asked_for(
+    name: str, channel: Channel, up: bool, wanted: str, gap: bool
+) -> None:
+    """Nothing is replayed: orders and fills are read again after the private one, bars after the public one."""
+    desk = a_hedged_desk()
+    desk.hear(a_history())
+    desk.state.readings.urgent = ""
+    desk.engine.fold(ChannelChanged(channel=channel, up=up, reason="so"), desk.now_ms)
+
+    assert (wanted, gap) == (desk.state.readings.urgent, desk.state.market.has_gap)
+
+
+@pytest.mark.parametrize(("count", "why"), [(3, "3 facts lost"), (0, "the engine stood still")])
+def test_facts_that_were_lost_are_asked_for_too(count: int, why: str) -> None:
+    """As after a new connection, and with its own word."""
+    desk = a_hedged_desk()
+    desk.engine.fold(FactsLost(count=count), desk.now_ms)
+
+    assert why == desk.state.readings.urgent
