@@ -169,7 +169,7 @@ def test_a_journal_that_is_none_is_refused_and_left_alone(tmp_path: Path) -> Non
     with a_venue(tmp_path) as venue:
         (path.parent / "venue").write_text(venue.ask("clock")["venue"])
         with a_daemon(tmp_path, venue=venue) as daemon:
-            assert 6 == daemon.process.wait(30)
+            assert 9 == daemon.process.wait(30)
 
     assert "Move it aside" in daemon.log_path.read_text()
     assert path.read_text().startswith("somebody's notes")
