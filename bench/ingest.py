@@ -34,9 +34,9 @@ from bot.exchange.socket import drive
 from bot.inbox import Inbox
 from tests.conformance.clients import SYMBOL, ccxt_pro_at, pybit_at
 from tests.unit.engine.desk import NOW_MS
-from tests.unit.exchange.frames import delta, snapshot
+from tests.unit.exchange.frames import delta, kline, snapshot
 
-TOPIC, LAST = "tickers.BTCUSDT", "116077.7"
+TOPIC, CANDLES, LAST = "tickers.BTCUSDT", "kline.5.BTCUSDT", "116077.7"
 FROM_MS = NOW_MS + 60_000
 """Later than any price that the hedged desk has seen: an older one is dropped unheard, and costs next to nothing."""
 A_PULSE_EVERY = 5
@@ -44,7 +44,7 @@ ROUNDS = 3
 
 
 async def push(frames: int, pace_s: float) -> None:
-    """Serve whoever subscribes to the ticker: an answer, a snapshot, the deltas."""
+    """Serve whoever subscribes to the ticker: an answer, a snapshot, the deltas. Who asks for candles as well is told of one."""
     texts = [
         delta(FROM_MS + n, lastPrice=f"{116_000 + n % 50}.0", markPrice=f"{116_000 + n % 50}.1") for n in range(frames)
     ]
@@ -66,6 +66,8 @@ async def push(frames: int, pace_s: float) -> None:
                 word = "pong" if asked["op"] == "ping" else ""
                 answer = {"success": True, "ret_msg": word, "conn_id": "x", "req_id": asked.get("req_id", "")}
                 await connection.send(json.dumps(answer | {"op": asked["op"]}))
+                if CANDLES in asked.get("args", ()):
+                    await connection.send(kline(FROM_MS - FROM_MS % 300_000, confirm=False))
                 if TOPIC in asked.get("args", ()):
                     telling = asyncio.ensure_future(tell(connection))
         if telling is not None:

@@ -12,6 +12,7 @@ __all__ = ["ZERO", "BadNumber", "amount", "average", "ceil_to", "floor_to", "may
 
 ZERO = Decimal(0)
 _SATOSHI = Decimal("0.00000001")
+_EXACT = str | int | Decimal
 
 
 class BadNumber(ValueError):
@@ -20,7 +21,7 @@ class BadNumber(ValueError):
 
 def amount(raw: object, field: str = "number") -> Decimal:
     """The finite decimal in `raw` (text, int or Decimal; never float, whose digits are already lost). Raises BadNumber."""
-    if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
+    if not isinstance(raw, _EXACT) or isinstance(raw, bool):
         raise BadNumber(f"{field}: {raw!r} is not a decimal")
     try:
         number = Decimal(raw)

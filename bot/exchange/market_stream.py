@@ -81,7 +81,7 @@ class MarketStream:
             events = self._events_of(frame, now_s)
         except BadRow as error:
             return [self._desk.bad_input(error.kind, text, now_s)]
-        return [*events, *self._desk.news_of_health()]
+        return events + self._desk.news_of_health()
 
     def tick(self, now_s: float) -> list[str]:
         self._desk.liveness.tick(now_s)
@@ -151,7 +151,8 @@ class _Picture:
                 continue
             try:
                 self._facts[fact] = read(raw, field)
-                self._wrong.pop(fact, None)
+                if self._wrong:
+                    self._wrong.pop(fact, None)
             except BadNumber as error:
                 if fact in _PRICES:
                     self._wrong[fact] = str(error)
