@@ -130,7 +130,7 @@ def test_a_leg_that_is_numbered_anew_is_believed_once_no_answer_is_so_old(monkey
     body = bytearray(positions(9, "0.2"))
     with a_host(200, body) as (url, _):
         account = desk.Desk(Line((url,), "key", "secret"), "BTCUSDT")
-        assert account.legs().net
+        assert account.legs().short
 
         body[:] = positions(-1, "0")
         with pytest.raises(NotAnObservation, match="older than what was seen"):
@@ -142,7 +142,7 @@ def test_a_leg_that_is_numbered_anew_is_believed_once_no_answer_is_so_old(monkey
         with pytest.raises(NotAnObservation):  # the one in between was new: the wait begins again
             account.legs()
         threading.Event().wait(0.25)
-        assert not account.legs().net
+        assert not account.legs().short
 
 
 def test_nobody_sends_it_elsewhere() -> None:
