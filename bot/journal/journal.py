@@ -19,12 +19,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import JournalFailed, SetUp
@@ -34,6 +35,8 @@ from bot.journal.names import Log, Names
 from bot.journal.rows import Row, decoded, refuse_foreign, stamp, told
 
 __all__ = ["BULK", "DEADLINE_S", "MOST_WAITING", "Journal"]
+
+_log = structlog.get_logger("journal.journal")
 
 BULK = frozenset({"TickerSeen", "LegSeen", "WalletSeen", "AccountRead", "ReadAccount", "LoanRead", "ReadLoan"})
 """Kinds of which only the newest matters to a restart; old ones are pruned."""
@@ -147,18 +150,20 @@ class Journal:
             raise JournalFailed(f"the journal cannot be pruned: {error}") from error
 
     def close(self) -> None:
-        """Commit, fold the write-ahead log into the file, and close. Raises JournalFailed where records had to be left behind."""
-        self._retry_at_s = float("-inf")
+        """Commit, fold the write-ahead log into the file, and close. Raises JournalFailed where records had to be left behind.
+
+        A write that hangs is waited for: the process could not end before, and whoever took the journal over meanwhile would give the
+        numbers of its records once more.
+        """
         try:
-            self._commit(LEAVE_S, LEAVE_S)
+            self._commit_at_last()
         except JournalFailed as failed:
             raise JournalFailed(f"{failed}; the last {len(self._waiting)} records are lost") from failed
         finally:
-            self._writer.shutdown(wait=self._write is None)
-            if self._write is None:
-                with suppress(sqlite3.Error):  # no room to fold it in: the next start will
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                self._db.close()
+            self._writer.shutdown()
+            with suppress(sqlite3.Error):  # no room to fold it in: the next start will
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.close()
 
     # ------------------------------------------------------------------------------------------- writing
 
@@ -172,6 +177,20 @@ class Journal:
                 rows = tuple(self._waiting)
                 self._write = _Write(self._writer.submit(self._insert, rows), len(rows))
                 self._hear_out(self._write, patience_s)
+
+    def _commit_at_last(self) -> None:
+        self._retry_at_s = float("-inf")
+        try:
+            self._commit(LEAVE_S, LEAVE_S)
+        except JournalFailed as failed:
+            if self._write is None:
+                raise
+            _log.critical(
+                f"{failed}; it is waited for, so that nobody else writes meanwhile", records=len(self._waiting)
+            )
+            wait([self._write.future])
+            self._retry_at_s = float("-inf")
+            self._commit(LEAVE_S, LEAVE_S)
 
     def _hear_out(self, write: _Write, patience_s: float) -> None:
         """Wait for a write to end. Raises JournalFailed where it goes on (a later commit hears how it ended) or failed."""

@@ -191,6 +191,27 @@ async def test_a_write_that_hangs_holds_nobody_up(path: Path) -> None:
     assert [A] == on_disk(path)
 
 
+def test_whoever_leaves_keeps_the_journal_until_its_last_write_has_ended(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let go of while a write hung, the next daemon gave the same numbers once more: it could not write until it was started again."""
+    monkeypatch.setattr(room, "LEAVE_S", 0.05)
+    journal, disk = holding(path, A, deadline_s=0.02), threading.Event()
+    journal._writer.submit(disk.wait)
+    with pytest.raises(JournalFailed, match="longer than 20 ms"):
+        journal.commit()
+    journal.append(B, NOW_MS)
+    leaving = threading.Thread(target=journal.close)
+    leaving.start()
+
+    leaving.join(0.5)
+    assert leaving.is_alive()
+    disk.set()
+    leaving.join()
+
+    assert [A, B] == on_disk(path)
+
+
 async def test_a_journal_that_was_replaced_is_not_written_into_the_void(path: Path) -> None:
     """Somebody moved the file away: the daemon says so instead of writing where nobody will ever look."""
     journal = holding(path, A)
