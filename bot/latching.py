@@ -33,7 +33,9 @@ class LatchWatch:
     def look(self) -> None:
         """Bring file and engine to agree; a difference becomes an event."""
         file, engine_says = self._latch.state(), self._engine.state.latched
-        if file.closed:
+        if file.closed and engine_says not in ("", file.reason, self._told) and not self._latch.foreign():
+            self._close(engine_says)  # ours, but late: the disk took it when the engine was at the next emergency
+        elif file.closed:
             if file.reason not in (engine_says, self._told):
                 self._latch.remember_closed(file.reason)
                 self._inbox.put(LatchSeen(closed=True, reason=file.reason))

@@ -168,3 +168,20 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path: Path) -> None:
         with suppress(JournalFailed):
             latch.close("flatten by me: now")
     assert (True, False) == (latch.state().closed, latch.foreign())
+
+
+async def test_a_latch_that_the_disk_takes_late_ends_no_later_emergency(tmp_path: Path) -> None:
+    """Freeze was asked for while the disk hung, and then flatten. When the disk took the first, it seemed another hand's, and ended the
+    second with the legs half closed."""
+    latch, desk, inbox = a_latch(tmp_path), Desk(), Inbox()
+    desk.start()
+    watch = LatchWatch(latch, desk.engine, inbox)
+    desk.hear(OperatorAsked(verb=Verb.FREEZE, reason="now", who="me"))
+    desk.hear(OperatorAsked(verb=Verb.FLATTEN, reason="now", who="me"))
+    latch.close("freeze by me: now")
+
+    for _ in range(2):
+        watch.look()
+
+    assert [] == await heard(inbox)
+    assert "flatten by me: now" == latch.state().reason
