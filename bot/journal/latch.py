@@ -8,6 +8,7 @@ than `DEADLINE_S`. The kill switch writes the same file by itself.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
-from bot.domain.clock import wall_ms
+from bot.domain.clock import elapsed_s, wall_ms
 from bot.domain.errors import JournalFailed
 from bot.journal.hand import Hand
 
@@ -80,10 +81,10 @@ class Latch:
             raise JournalFailed(f"the latch {self.path} cannot be closed: {_why(error)}") from error
 
     def lift(self, who: str, reason: str) -> None:
-        """Open it again; who did it and why is remembered. Raises JournalFailed where the disk does not take that, or takes too long: then
-        it may yet be lifted."""
+        """Open it again; who did it and why is remembered. Raises JournalFailed where the disk does not take that or takes too long, and
+        where somebody closes it meanwhile: it is not lifted then, nor later."""
         try:
-            self._hand.do(partial(self._lift, who, reason))
+            self._hand.do(partial(self._lift, who, reason, self.closing(), elapsed_s() + DEADLINE_S))
         except OSError as error:
             raise JournalFailed(f"the latch {self.path} cannot be lifted: {_why(error)}") from error
 
@@ -105,13 +106,18 @@ class Latch:
         with contextlib.suppress(OSError):
             self._remember_closed(words)
 
-    def _lift(self, who: str, reason: str) -> None:
+    def _lift(self, who: str, reason: str, closing: tuple[int, int] | None, until_s: float) -> None:
+        """Remember, and only then open: the closing that was seen when it was asked for, while whoever asked still waits."""
         try:
             self._remember({"closed": False, "who": who, "reason": reason, "at": _now(), "was": self.state().reason})
         except OSError as error:
             raise OSError(
                 error.errno, f"{error.strerror}; a latch is not lifted without a record in {self._history}"
             ) from error
+        is_another = self.closing() not in (None, closing)
+        if is_another or elapsed_s() > until_s:
+            self._remember_closed(self.state().reason)
+            raise OSError(errno.EBUSY, "it was closed meanwhile") if is_another else TimeoutError
         self.path.unlink(missing_ok=True)
         _sync(self.path.parent)
         self._own = frozenset()

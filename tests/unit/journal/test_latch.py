@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -185,3 +187,45 @@ async def test_a_latch_that_the_disk_takes_late_ends_no_later_emergency(tmp_path
 
     assert [] == await heard(inbox)
     assert "flatten by me: now" == latch.state().reason
+
+
+def a_slow_history(folder: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
+    """Before a line of the history is on the disk, that happens."""
+    usual = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), os.stat(folder / "halt.history.jsonl")):
+            monkeypatch.setattr(os, "fsync", usual)
+            meanwhile()
+        usual(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sync)
+
+
+def test_a_lift_opens_no_latch_that_was_closed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kill switch closed it while the lift waited for a slow disk: its latch was taken away, and the daemon hedged again."""
+    latch = a_latch(tmp_path)
+    latch.close("freeze by me: now")
+    a_slow_history(tmp_path, monkeypatch, lambda: outside.close([latch.path], "flatten", "in earnest"))
+
+    with pytest.raises(JournalFailed, match="closed meanwhile"):
+        latch.lift("me", "looked")
+
+    assert "in earnest" in latch.state().reason
+    assert not latch.was_lifted("freeze by me: now")
+
+
+def test_a_lift_that_nobody_waits_for_any_more_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """'Not resumed', said the answer, and the daemon traded when the disk was well again, minutes or hours later."""
+    latch, answers = a_latch(tmp_path), threading.Event()
+    latch.close("freeze by me: now")
+    a_slow_history(tmp_path, monkeypatch, answers.wait)
+    with pytest.raises(JournalFailed, match="the disk took longer than 1 s"):
+        latch.lift("me", "looked")
+
+    answers.set()
+    for thread in threading.enumerate():
+        if thread.name == "latch":
+            thread.join()
+    assert latch.state().closed
+    assert not latch.was_lifted("freeze by me: now")
