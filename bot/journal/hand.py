@@ -6,6 +6,7 @@ Knows no way to end a deed that hangs. It goes on in its thread, which does not 
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from threading import Thread
@@ -44,7 +45,7 @@ class Hand:
         return future.result()
 
     def begin(self, deed: Callable[[], T]) -> Future[T]:
-        """Do it after those begun before."""
+        """Do it after those begun before. Raises OSError where this machine has no thread left."""
         if self._given_up is not None and not self._given_up.done():
             raise TimeoutError
         before, future = self._last, Future[T]()
@@ -58,6 +59,9 @@ class Hand:
             else:
                 future.set_result(result)
 
+        try:
+            Thread(target=carry_out, name=self._name, daemon=True).start()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, str(error)) from error
         self._last = future
-        Thread(target=carry_out, name=self._name, daemon=True).start()
         return future

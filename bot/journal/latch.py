@@ -90,7 +90,7 @@ class Latch:
 
     def remember_closed(self, words: str) -> None:
         """Note in the history that it was found closed; nobody waits for the disk."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(OSError):
             self._hand.begin(partial(self._remember_closed, words))
 
     def _close(self, words: str) -> None:

@@ -105,6 +105,8 @@ class StandingChecks:
             return await self._hand.wait_for(partial(machine.look, self._settings.journal_path))
         except TimeoutError:
             return Machine(free_mb=None, journal_problem=f"its disk has not answered within {LOOK_S:.0f} s")
+        except OSError as error:
+            return Machine(free_mb=None, journal_problem=f"it cannot be looked at: {error.strerror}")
 
     async def _deaf_now(self) -> tuple[str, ...]:
         """The channels that cannot be reached, looked at once an hour: the exchange may be asked far more often than that."""

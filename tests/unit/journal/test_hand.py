@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -52,3 +52,18 @@ def test_what_a_deed_raises_is_heard() -> None:
 
     with pytest.raises(OSError, match="No space"):
         hand.do(fails)
+
+
+def test_a_machine_without_threads_is_an_error_of_the_disks_and_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container at its limit of processes: an emergency was not carried out for want of its latch, and the daemon's watch ended it."""
+    hand = Hand("test", deadline_s=5)
+
+    def none_left(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(Thread, "start", none_left)
+        with pytest.raises(OSError, match="can't start new thread"):
+            hand.do(lambda: 1)
+
+    assert 2 == hand.do(lambda: 2)
