@@ -52,7 +52,7 @@ from bot.stream import context
 from bot.stream.context import ContextOptions
 from bot.verbs import Desk
 from bot.window.keeper import NearEngine, Surroundings, Window
-from bot.world import World, enter_world
+from bot.world import World, doubt, enter_world
 
 __all__ = ["Daemon", "run"]
 
@@ -258,6 +258,8 @@ class Daemon:
             ).run()
         if self._world.venue is not None:
             tasks["paper venue"] = self._watch(self._world.venue)
+        elif self._rest.clock is None:
+            tasks["clock"] = doubt(self._clock, self._rest)
         return tasks
 
     def _driven(self, stream: Stream, url: str) -> Coroutine[Any, Any, None]:

@@ -12,6 +12,8 @@ import pytest
 from bot.app import Daemon
 from bot.domain.clock import MarketClock, elapsed_s, wall_ms
 from bot.domain.commands import Mode, Note
+from bot.domain.errors import SetUp
+from bot.exchange import venue_clock
 from bot.journal.reader import open_journal
 from bot.world import World, enter_world
 from tests.acceptance.test_held_daemons import Place, _until, a_place
@@ -54,6 +56,25 @@ async def test_market_time_is_the_venues(tmp_path: Path) -> None:
         async with Daemon(place.settings, replace(world, venue=None, clock=ahead)) as daemon:
             off_ms = daemon.view().now_ms - place.server.control.clock()["wall_ms"]
     assert abs(off_ms) < 5_000
+
+
+async def test_a_wrong_clock_ends_a_daemon_that_could_not_ask_the_venue_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started before network and NTP, on the clock of its last shutdown: it traded twelve hours behind for as long as it lived."""
+    monkeypatch.setattr(venue_clock, "wall_ms", lambda: wall_ms() - BACK_MS)
+    async with a_place(tmp_path, "behind") as place, enter_world(place.settings) as world:
+        place.suffers("http-error", "GET /v5/market/time", value="502")
+        async with Daemon(place.settings, replace(world, venue=None, clock=MarketClock())) as daemon:
+            living = asyncio.create_task(daemon.live())
+            place.server.misfortunes.plan.lift()
+            try:
+                await _until(living.done)
+                with pytest.RaisesGroup(SetUp):
+                    living.result()
+            finally:
+                living.cancel()
+                await asyncio.wait([living])
 
 
 async def test_a_machine_that_slept_reads_everything_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
