@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from bot.domain import names
@@ -13,6 +15,7 @@ from bot.domain.commands import PlaceOrder
 from bot.domain.errors import SetUp
 from bot.domain.events import OrderSeen, Started
 from bot.journal import locks
+from bot.journal.hand import Hand
 from bot.journal.latch import Latch
 from bot.journal.reader import open_journal
 from bot.monitoring.alerts import channels
@@ -20,11 +23,13 @@ from bot.monitoring.alerts.urls import parse
 from bot.preflight.findings import Machine
 from bot.settings.people import AlertsSettings
 
-__all__ = ["deaf", "issued", "look", "rival"]
+__all__ = ["deaf", "issued", "look", "looker", "rival"]
 
 NEWEST = 1000
 """Records looked through for order numbers: two days at the largest daily number of orders."""
 
+LOOK_S = 2.0
+"""Patience with the disk."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
@@ -40,6 +45,21 @@ def look(journal: Path) -> Machine:
         latch=latch.reason if latch.closed else "",
         proxies=tuple(name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())),
     )
+
+
+def looker(journal: Path) -> Callable[[], Awaitable[Machine]]:
+    """Looks as `look` does, beside the event loop: a disk that hangs is a finding."""
+    hand = Hand("preflight", deadline_s=LOOK_S)
+
+    async def looked() -> Machine:
+        try:
+            return await hand.wait_for(partial(look, journal))
+        except TimeoutError:
+            return Machine(free_mb=None, journal_problem=f"its disk has not answered within {LOOK_S:.0f} s")
+        except OSError as error:
+            return Machine(free_mb=None, journal_problem=f"it cannot be looked at: {error.strerror}")
+
+    return looked
 
 
 def rival(account: Path, writer: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 import structlog
 
@@ -19,10 +18,9 @@ from bot.domain.errors import NotFit
 from bot.domain.events import ChecksRun, OrderSeen
 from bot.domain.ports import Inbox
 from bot.exchange.inspector import Inspector
-from bot.journal.hand import Hand
 from bot.preflight import machine
 from bot.preflight.checks import CHECKS
-from bot.preflight.findings import Facts, Finding, Grade, Machine, against, findings, stopping
+from bot.preflight.findings import Facts, Finding, Grade, against, findings, stopping
 from bot.settings import Settings
 
 __all__ = ["StandingChecks"]
@@ -32,8 +30,6 @@ _log = structlog.get_logger("hedgelock")
 SOON_S, AGAIN_S = 1.5, 10.0
 """After facts that could not be had, and after failures that a person must mend."""
 EVERY_S = 3600.0
-LOOK_S = 2.0
-"""Patience with the disk."""
 _TOLD_BY_THE_JOURNAL = ("disk", "journal")
 
 
@@ -49,7 +45,7 @@ class StandingChecks:
         """The last finding of each check that counts."""
         self._deaf: tuple[str, ...] = ()
         self._listen_again_s = 0.0
-        self._hand = Hand("preflight", deadline_s=LOOK_S)
+        self._look = machine.looker(settings.journal_path)
 
     def hold(self) -> None:
         """Nothing trades until the checks have been run."""
@@ -88,7 +84,7 @@ class StandingChecks:
         return against(await self._findings())
 
     async def _findings(self) -> list[Finding]:
-        account, self._deaf, here = await asyncio.gather(self._inspector.inspect(), self._deaf_now(), self._here())
+        account, self._deaf, here = await asyncio.gather(self._inspector.inspect(), self._deaf_now(), self._look())
         here, issued = replace(here, deaf=self._deaf), self._issued()
         newest = account.newest_order
         if newest is not None and names.is_strange(newest.order_link_id, issued):
@@ -98,15 +94,6 @@ class StandingChecks:
         return findings(
             CHECKS, Facts(settings=self._settings, machine=here, account=account, place=self._place, issued=issued)
         )
-
-    async def _here(self) -> Machine:
-        """This machine; a disk that hangs does not hold the engine's loop up with it."""
-        try:
-            return await self._hand.wait_for(partial(machine.look, self._settings.journal_path))
-        except TimeoutError:
-            return Machine(free_mb=None, journal_problem=f"its disk has not answered within {LOOK_S:.0f} s")
-        except OSError as error:
-            return Machine(free_mb=None, journal_problem=f"it cannot be looked at: {error.strerror}")
 
     async def _deaf_now(self) -> tuple[str, ...]:
         """The channels that cannot be reached, looked at once an hour: the exchange may be asked far more often than that."""
