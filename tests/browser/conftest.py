@@ -1,12 +1,14 @@
-"""A real Chromium looking at a real dashboard. Without a browser on the machine these tests are skipped, and say so."""
+"""A real Chromium looking at a real dashboard. Where nothing on the machine can drive one these tests are skipped, and say so."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import pytest
@@ -36,6 +38,23 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@cache
+def lacks() -> str:
+    """What this machine lacks for a browser that is driven; empty: nothing."""
+    if CHROMIUM is None:
+        return "no Chromium on this machine (Debian: apt-get install chromium), and CHROMIUM names none"
+    from playwright._impl._driver import compute_driver_executable
+
+    tried = subprocess.run(
+        [compute_driver_executable()[0], "--version"], capture_output=True, text=True, timeout=30, check=False
+    )
+    return (
+        f"playwright's driver does not start (Debian: apt-get install libatomic1): {tried.stderr.strip()}"
+        if tried.returncode
+        else ""
+    )
 
 
 @dataclass
@@ -74,8 +93,8 @@ Open = Callable[..., Awaitable[Window]]
 @pytest.fixture
 async def open_window() -> AsyncIterator[Open]:
     """Opens windows on stories; closes them when the test ends."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium), and CHROMIUM names none")
+    if lacking := lacks():
+        pytest.skip(lacking)
     async with AsyncExitStack() as stack:
         driver = await stack.enter_async_context(playwright.async_playwright())
         browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

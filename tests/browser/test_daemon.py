@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import Daemon, a_daemon, environment, wait_for
-from tests.browser.conftest import CHROMIUM, FLAGS, playwright
+from tests.browser.conftest import CHROMIUM, FLAGS, lacks, playwright
 
 LIVE = {
     "overview": ("#mode", "TRADING"),
@@ -27,8 +27,8 @@ LIVE = {
 @pytest.mark.acceptance
 async def test_every_page_shows_a_living_daemon(tmp_path: Path) -> None:
     """Live data on each page, a verb that is carried out, no complaint, and no request beyond the daemon."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium), and CHROMIUM names none")
+    if lacking := lacks():
+        pytest.skip(lacking)
     with a_daemon(tmp_path, PAPER__SPEED="600") as daemon:
         await asyncio.to_thread(_hedged, daemon)
         link = await asyncio.to_thread(_link, daemon)
