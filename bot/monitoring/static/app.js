@@ -273,10 +273,8 @@ function route() {
     section.hidden = !section.dataset.pages.split(" ").includes(page);
   }
   links.forEach((anchor, index) => {
-    if (PAGES[index] === page) {
-      anchor.setAttribute("aria-current", "page");
-      anchor.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of pages is wider than the screen
-    } else anchor.removeAttribute("aria-current");
+    if (PAGES[index] === page) anchor.setAttribute("aria-current", "page");
+    else anchor.removeAttribute("aria-current");
   });
   redraw();
 }
