@@ -21,18 +21,19 @@ from scripts.kill.line import Line, NoAnswer
 
 
 @contextmanager
-def a_host(status: int, body: bytes, **headers: str) -> Iterator[tuple[str, list[str]]]:
-    """A host that answers everything alike; its URL, and what it was asked."""
+def a_host(status: int, body: bytes | bytearray, **headers: str) -> Iterator[tuple[str, list[str]]]:
+    """A host that answers everything alike; its URL, and what it was asked. A bytearray may be changed between two answers."""
     asked: list[str] = []
 
     class Host(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(self.path)
+            answer = bytes(body)  # its own: one that is still being written would keep the test from changing it
             self.send_response(status)
-            for name, text in (headers | {"Content-Length": str(len(body))}).items():
+            for name, text in (headers | {"Content-Length": str(len(answer))}).items():
                 self.send_header(name, text)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
             pass
