@@ -144,6 +144,7 @@ def turn(count: int) -> None:
     turns("a wallet", count, lambda _: wallet)
     turns("a pulse, nothing has moved", few, lambda _: pulse)
     turns("a ticker and a pulse: a whole decision", few, ticker, lambda _: pulse)
+    turns("the four of a second, one new mark", few, ticker, lambda _: pulse, ticker, lambda _: pulse)
     turns("a bar", few, bar)
 
 

@@ -1,10 +1,11 @@
 """From a ticker's bytes to an order's: the route of a price, over real loopback sockets, beside ccxt.pro with ccxt, pybit and a bare loop.
 
-    python -m bench.route [--orders 100]
+    python -m bench.route [--orders 100] [--frames 200]
 
 A server in a process of its own pushes a ticker with another mark, 0.3 s after it has answered an order, and takes the time until the first
-byte of the next one. Ours is the daemon's own way: stream, inbox, pulse, the engine's turns, the intent on disk, executor, ccxt. The others
-send the same order for every such ticker; they decide nothing and keep nothing, and ccxt's throttle is off.
+byte of the next one. In between nothing comes, or so many tickers a second that leave the mark as it is: a market that moves is not silent.
+Ours is the daemon's own way: stream, inbox, pulse, the engine's turns, the intent on disk, executor, ccxt. The others send the same order
+for every such ticker; they decide nothing and keep nothing, and ccxt's throttle is off.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -51,11 +53,12 @@ PAUSE_S = 0.3
 class Bell:
     """Rings with a ticker, and hears the order that follows from it."""
 
-    def __init__(self, orders: int) -> None:
+    def __init__(self, orders: int, frames: int) -> None:
         self.took: list[float] = []
         """Microseconds."""
         self.done = asyncio.Event()
-        self._orders, self._marks, self._rung_ns = orders, count(), 0
+        self._orders, self._frames, self._marks, self._rung_ns = orders, frames, count(), 0
+        self._at_ms = FROM_MS
         self._listener: ServerConnection | None = None
 
     async def talk(self, connection: ServerConnection) -> None:
@@ -71,17 +74,27 @@ class Bell:
                     await connection.send(snapshot(FROM_MS))
                     self._listener = connection
                     self.ring_soon()
+                    if self._frames:
+                        self._humming = asyncio.ensure_future(self._hum(connection))
 
     def ring_soon(self) -> None:
         asyncio.get_running_loop().call_later(PAUSE_S, lambda: asyncio.ensure_future(self._ring()))
 
     async def _ring(self) -> None:
         assert self._listener is not None
-        number = next(self._marks)
-        price = f"{116_000 + number % 7}.5"
-        text = delta(FROM_MS + 1_000 * (number + 1), lastPrice=price, markPrice=price)
+        price = f"{116_000 + next(self._marks) % 7}.5"
+        self._at_ms += 1_000
+        text = delta(self._at_ms, lastPrice=price, markPrice=price)
         self._rung_ns = time.monotonic_ns()
         await self._listener.send(text)
+
+    async def _hum(self, connection: ServerConnection) -> None:
+        """What else a ticker tells, without end."""
+        with suppress(ConnectionClosed):
+            for number in count():
+                self._at_ms += 1
+                await connection.send(delta(self._at_ms, bid1Size=f"{3 + number % 5}.1"))
+                await asyncio.sleep(1 / self._frames)
 
     def heard(self, since_ns: int) -> None:
         """The first byte of an order came."""
@@ -93,9 +106,9 @@ class Bell:
             self.done.set()
 
 
-async def ring(orders: int) -> None:
+async def ring(orders: int, frames: int) -> None:
     """Serve until so many orders were heard; tell both ports, then what they took."""
-    bell, loop = Bell(orders), asyncio.get_running_loop()
+    bell, loop = Bell(orders, frames), asyncio.get_running_loop()
     rest = await loop.create_server(lambda: Stamper(bell.heard), "127.0.0.1", 0)
     async with rest, serve(bell.talk, "127.0.0.1", 0, compression=None) as stream:
         print(rest.sockets[0].getsockname()[1], next(iter(stream.sockets)).getsockname()[1], flush=True)
@@ -104,13 +117,15 @@ async def ring(orders: int) -> None:
 
 
 class Wheel(Ours):
-    """The daemon's wheel and pulse. Market time goes on with each ticker, by as much as the next order waits for."""
+    """The daemon's wheel and pulse. Market time goes on with each mark, by as much as the next order waits for."""
 
     async def run(self) -> None:
+        mark: Decimal | None = None
         while True:
             event = await self.inbox.next()
             if isinstance(event, TickerSeen):
-                self.trader.now_ms += 1_001
+                self.trader.now_ms += 1_001 if event.mark != mark else 0
+                mark = event.mark
                 event = replace(event, at_ms=self.trader.now_ms)
             for command in self.trader.hear(event):
                 if isinstance(command, PlaceOrder):
@@ -135,7 +150,8 @@ async def bare(rest_url: str, stream_url: str, journal: Journal) -> None:
     async with connect(f"{stream_url}/v5/public/linear", compression=None) as socket:
         await socket.send(json.dumps({"op": "subscribe", "args": [TOPIC]}))
         async for frame in socket:
-            if json.loads(frame).get("type") == "delta":
+            said = json.loads(frame)
+            if said.get("type") == "delta" and "markPrice" in said["data"]:
                 writer.write(head + text)
                 await reader.read(65_536)
 
@@ -177,9 +193,9 @@ SENDERS: dict[str, Callable[[str, str, Journal], Awaitable[None]]] = {
 }
 
 
-def measured(name: str, orders: int, folder: Path) -> list[float]:
+def measured(name: str, orders: int, frames: int, folder: Path) -> list[float]:
     """Microseconds of each order of one sender, which lives in a process of its own."""
-    command = [sys.executable, "-m", "bench.route", "--orders", str(orders)]
+    command = [sys.executable, "-m", "bench.route", "--orders", str(orders), "--frames", str(frames)]
     server = subprocess.Popen([*command, "--serve"], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     rest, stream = server.stdout.readline().split()
@@ -196,18 +212,21 @@ def measured(name: str, orders: int, folder: Path) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--orders", type=int, default=100)
+    parser.add_argument("--frames", type=int, nargs="+", default=[0, 200], help="a second, without a new mark")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--send", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        asyncio.run(ring(options.orders))
+        asyncio.run(ring(options.orders, *options.frames))
     elif options.send:
         name, rest, stream, journal = options.send
         logs.configure(stream=open(os.devnull, "w"))  # noqa: SIM115 - for as long as the process lives
         asyncio.run(SENDERS[name](rest, stream, Journal(Path(journal))))  # type: ignore[arg-type]
     else:
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            show("from a ticker to an order", {name: measured(name, options.orders, Path(folder)) for name in SENDERS})
+            for frames in options.frames:
+                took = {name: measured(name, options.orders, frames, Path(folder)) for name in SENDERS}
+                show(f"ticker to order, {frames} frames a second", took)
 
 
 if __name__ == "__main__":

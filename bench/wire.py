@@ -1,10 +1,11 @@
 """From a decision to the first byte on the wire, over a real loopback socket, beside ccxt as it comes, pybit and a bare socket.
 
-    python -m bench.wire [--orders 300]
+    python -m bench.wire [--orders 300] [--peace-ms 20]
 
 A server in a process of its own notes when the first byte of a request reached it and says so in its answer (the monotonic clock is one for
 all processes of a machine). Ours begins before the engine's turn: the decision, the gate, the intent on disk (fsync), the executor and
-ccxt's signing are all in it. The others begin where their caller would: everything decided, nothing kept. One order at a time, in turns.
+ccxt's signing are all in it. The others begin where their caller would: everything decided, nothing kept. One order at a time, each sender
+some in a row before the next one's turn: with no peace before an order, and with some, in which processor and caches go to sleep.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ from tests.client import KEY, SECRET
 from tests.conformance.clients import ccxt_at, pybit_http
 from tests.unit.engine.desk import Desk, a_config, a_row, a_ticker
 
-PAUSE_S = 0.02
-"""Between two orders: they come one at a time, seldom, and find every connection warm."""
+IN_A_ROW = 20
+"""Orders of one sender, before the next one's turn."""
 CREDENTIALS = Credentials(api_key=KEY, api_secret=SECRET)
 FAST = Limits(orders_per_s=1_000, orders_per_min=100_000, requests_per_5s=100_000)
 
@@ -142,11 +143,10 @@ class Ours:
         return Trader(self._journal, f"r{self._lives}"), Trader.ORDERS
 
 
-async def measure(port: int, orders: int, journal: Journal) -> dict[str, list[float]]:
-    """Microseconds to the wire, by sender; they take turns."""
+async def measure(port: int, orders: int, peace_s: float, journal: Journal) -> dict[str, list[float]]:
+    """Microseconds to the wire, by sender."""
     url = f"http://127.0.0.1:{port}"
     hosts = Hosts(rest_url=url, public_ws_url="ws://127.0.0.1", private_ws_url="ws://127.0.0.1")
-    took: dict[str, list[float]] = {name: [] for name in ("a bare socket", "ours", "pybit", "ccxt as it comes")}
     async with (
         Rest(hosts, CREDENTIALS, budget=Budget(FAST), patience=Patience()) as rest,
         ccxt_as_it_comes(url) as peer,
@@ -157,24 +157,26 @@ async def measure(port: int, orders: int, journal: Journal) -> dict[str, list[fl
         head = b"POST /v5/order/create HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(text)
         with socket.create_connection(("127.0.0.1", port)) as bare:
 
-            async def by_hand() -> int:
+            async def by_hand() -> float:
+                begun_ns = time.monotonic_ns()
                 bare.sendall(head + text)
-                return _stamp(json.loads(bare.recv(65_536).partition(b"\r\n\r\n")[2]))
+                return _took(json.loads(bare.recv(65_536).partition(b"\r\n\r\n")[2]), begun_ns)
 
-            async def by_pybit() -> int:
-                return _stamp(pybit.place_order(**params))
+            async def by_pybit() -> float:
+                begun_ns = time.monotonic_ns()
+                return _took(pybit.place_order(**params), begun_ns)
 
-            async def by_ccxt() -> int:
-                return _stamp(await peer.private_post_v5_order_create(params))
+            async def by_ccxt() -> float:
+                begun_ns = time.monotonic_ns()
+                return _took(await peer.private_post_v5_order_create(params), begun_ns)
 
+            senders = {"a bare socket": by_hand, "ours": house.send, "pybit": by_pybit, "ccxt as it comes": by_ccxt}
+            took: dict[str, list[float]] = {name: [] for name in senders}
             running = asyncio.ensure_future(house.executor.run())
-            for _ in range(orders):
-                took["ours"].append(await house.send())
-                for name, send in (("a bare socket", by_hand), ("pybit", by_pybit), ("ccxt as it comes", by_ccxt)):
-                    await asyncio.sleep(PAUSE_S)
-                    begun_ns = time.monotonic_ns()
-                    took[name].append((await send() - begun_ns) / 1_000)
-                await asyncio.sleep(PAUSE_S)
+            for name, send in [*senders.items()] * (orders // IN_A_ROW):
+                for _ in range(IN_A_ROW):
+                    await asyncio.sleep(peace_s)
+                    took[name].append(await send())
             running.cancel()
     return took
 
@@ -184,8 +186,8 @@ def wanted(journal: Journal) -> dict[str, Any]:
     return order_params(Trader(journal, "wish").orders[-1])
 
 
-def _stamp(answer: Any) -> int:
-    return int(answer["result"]["orderId"])
+def _took(answer: Any, begun_ns: int) -> float:
+    return (int(answer["result"]["orderId"]) - begun_ns) / 1_000
 
 
 @asynccontextmanager
@@ -198,7 +200,8 @@ async def ccxt_as_it_comes(url: str) -> AsyncIterator[Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--orders", type=int, default=300)
+    parser.add_argument("--orders", type=int, default=300, help=f"of each sender; a multiple of {IN_A_ROW}")
+    parser.add_argument("--peace-ms", type=float, nargs="+", default=[0, 20], help="before each order")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -208,14 +211,15 @@ def main() -> None:
     server = subprocess.Popen([sys.executable, "-m", "bench.wire", "--serve"], stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
+        port = int(server.stdout.readline())
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-            took = asyncio.run(
-                measure(int(server.stdout.readline()), options.orders, Journal(Path(folder) / "journal.sqlite"))
-            )
+            journal = Journal(Path(folder) / "journal.sqlite")
+            for peace_ms in options.peace_ms:
+                took = asyncio.run(measure(port, options.orders, peace_ms / 1_000, journal))
+                show(f"to the wire after {peace_ms:g} ms of peace", took)
     finally:
         server.kill()
         server.wait()
-    show("to the first byte on the wire", took)
 
 
 def show(what: str, took: dict[str, list[float]]) -> None:
