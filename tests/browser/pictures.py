@@ -16,7 +16,12 @@ from tests.browser.conftest import CHROMIUM, FLAGS
 
 PAGES = ("overview", "charts", "decisions", "orders", "loan", "rates", "health", "verbs")
 SCREENS = {"light": ("light", 1180, 900), "dark": ("dark", 1180, 900), "phone": ("dark", 390, 844)}
-LOOKS = {"charts": "#chart-pnl path.series", "rates": "#chart-sigma path.series", "decisions": "#earlier .badge"}
+LOOKS = {
+    "overview": "#whole:not(.none)",
+    "charts": "#chart-pnl path.series",
+    "rates": "#chart-sigma path.series",
+    "decisions": "#earlier .badge",
+}
 TALLEST_PX = 780  # a picture of the documentation stays below 200 kB
 
 

@@ -57,6 +57,18 @@ async def test_profit_by_day_adds_up_on_the_page(open_window: Open) -> None:
     assert abs(sum(figures[:-1]) - figures[-1]) < 0.005 * len(figures)
 
 
+async def test_the_first_page_tells_the_whole_books_profit(open_window: Open) -> None:
+    """A hedge that loses what the coin gains looks like a loss by itself: the sum with the coin stands beside it."""
+    window = await open_window()
+    await window.go()
+    await window.page.wait_for_selector("#whole:not(.none)")
+    whole = await window.page.locator("#whole").inner_text()
+    await window.page.click("text=where it came from")
+    total = window.page.locator("#by-day tr.total > :last-child")
+
+    assert whole == await total.inner_text()
+
+
 async def test_a_verb_needs_its_phrase_and_a_token(open_window: Open) -> None:
     """The button stays shut until the phrase stands there; without a token nothing is asked, with it once."""
     book = VerbBook()

@@ -1,6 +1,6 @@
-// Pages that read the journal: decisions of long ago and one told in full, fills, notes.
+// Pages that read the journal: the whole book's profit, decisions of long ago and one told in full, fills, notes.
 
-import { clock, UNKNOWN } from "./format.js";
+import { clock, UNKNOWN, usdtSigned } from "./format.js";
 import { element, OUTCOME_TONES } from "./lists.js";
 import { cells, rows } from "./tables.js";
 
@@ -25,6 +25,7 @@ export class Journal {
     this.nowMs = nowMs;
     if (now - (this.asked[page] ?? -Infinity) < (page === "decisions" ? Infinity : REFRESH_MS)) return;
     this.asked[page] = now;
+    if (page === "overview") this.#loadWhole();
     if (page === "decisions") this.#loadDecisions();
     if (page === "orders") this.#load("/api/v1/fills?limit=100", "fills", FILLS, "Nothing was traded yet.");
     if (page === "health") this.#load("/api/v1/notes?limit=30", "notes", NOTES, "Nothing to tell.");
@@ -33,6 +34,13 @@ export class Journal {
   async #load(path, name, columns, empty) {
     const found = await this.line.ask(path);
     if (found) rows(this.$(name), found[name], columns, this.nowMs, empty);
+  }
+
+  // A hedge that loses what the coin gains is no loss: both together are told beside it.
+  async #loadWhole() {
+    const found = await this.line.ask("/api/v1/pnl?by=cause");
+    this.$("whole").textContent = found ? usdtSigned(found.total_usdt) : UNKNOWN;
+    this.$("whole").classList.toggle("none", !found);
   }
 
   async #loadDecisions() {
