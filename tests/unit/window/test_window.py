@@ -201,13 +201,14 @@ async def test_one_that_dies_over_a_verb_takes_nothing_along(house: House) -> No
 
 async def test_one_that_hangs_is_killed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A window that takes nothing costs the engine no memory, and after a while it is another."""
-    monkeypatch.setattr("bot.window.keeper._STUCK_S", 1.0)
     house.view = lambda: replace(a_view(), why="x" * 300_000)
     await house.get("api/v1/status")
     (first,) = children()
     os.kill(first, signal.SIGSTOP)
 
-    await until(lambda: another_than(first))
+    with monkeypatch.context() as patience:  # for this one only: on a busy machine the next takes longer to begin
+        patience.setattr("bot.window.keeper._STUCK_S", 1.0)
+        await until(lambda: another_than(first))
 
     assert "now_ms" in await house.get("api/v1/status")
 
