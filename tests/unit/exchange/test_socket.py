@@ -40,6 +40,8 @@ QUICK = Patience(
     backoff_floor_s=0.01,
     backoff_cap_s=0.05,
 )
+PATIENT = replace(QUICK, open_timeout_s=60.0, pong_deadline_s=60.0, ack_deadline_s=60.0, stale_ticker_ms=60_000)
+"""For what is told of one connection: a machine that is busy for a second would have it dropped."""
 
 Talk = Callable[["Side"], Awaitable[None]]
 
@@ -83,8 +85,8 @@ class Side:
                 await self.say(pong_public)
 
 
-def a_market(kind: type[MarketStream] = MarketStream) -> MarketStream:
-    return kind(symbol="BTCUSDT", bar_minutes=5, patience=QUICK)
+def a_market(kind: type[MarketStream] = MarketStream, patience: Patience = QUICK) -> MarketStream:
+    return kind(symbol="BTCUSDT", bar_minutes=5, patience=patience)
 
 
 def a_private_stream() -> PrivateStream:
@@ -270,7 +272,8 @@ async def test_the_pulse_costs_no_frame() -> None:
                 await asyncio.sleep(0)
         await side.answer_pings()
 
-    async with driven(count, patience=replace(QUICK, pulse_s=0.0001)) as box:
+    often = replace(PATIENT, pulse_s=0.0001)
+    async with driven(count, stream=a_market(patience=often), patience=often) as box:
         await box.wait_for(TickerSeen, len(moments))
 
     assert list(moments) == [seen.at_ms for seen in box.of(TickerSeen)]
@@ -367,7 +370,7 @@ async def test_a_frame_that_breaks_its_reader_costs_one_frame() -> None:
         await side.say('{"poison":1}')
         await side.behave()
 
-    async with driven(poison, stream=a_market(Fragile)) as box:
+    async with driven(poison, stream=a_market(Fragile, PATIENT), patience=PATIENT) as box:
         await box.wait_for(ChannelChanged)
 
     assert [("poison frame", '{"poison":1}')] == [(bad.kind, bad.sample) for bad in box.of(BadInput)]
