@@ -102,6 +102,8 @@ def lacks(state: State, verb: Verb) -> str:
         return "the account has not been read. scripts/kill_switch.py reads it itself"
     if verb is Verb.NEUTRALISE and state.delta is None:
         return "the BTC to hedge are not known. Flatten and freeze need no delta"
+    if verb is Verb.NEUTRALISE and state.readings.agreed_ms is None:
+        return "the legs are remembered, and not yet read since the start. Flatten and freeze need no delta"
     return ""
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from bot.domain.account import ExecKind
 from bot.domain.commands import Mode, Note, Outcome, PlaceOrder
-from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, OrderSeen, Started, Verb
+from bot.domain.events import ExecutionSeen, LatchSeen, OperatorAsked, OrderSeen, Started, Verb, WalletSeen
 from bot.domain.legs import Act, Leg
 from bot.domain.thoughts import EmergencyEnded
 from bot.engine import emergency
 from bot.engine.config import LoanRules
-from tests.unit.engine.desk import Desk, a_config, a_reading, a_row, an_execution
+from tests.unit.engine.desk import Desk, a_config, a_history, a_reading, a_row, a_wallet, an_execution
 
 
 def a_hedged_desk() -> Desk:
@@ -110,6 +110,25 @@ def test_neutralise_waits_until_delta_is_known() -> None:
     ask(desk, Verb.FREEZE)
     desk.pulse(2)
     assert [(True, "emergency done")] == ended(desk)
+
+
+def test_neutralise_waits_until_the_legs_are_read() -> None:
+    """The wallet is heard before the account is read: by legs that were remembered, another hand may have traded since, it could close what
+    holds delta on target."""
+    desk, deposited = a_hedged_desk(), a_wallet("0.30")
+    desk.hear(Started(run="r2", version="0", mode="paper", settings_hash=""))
+    desk.hear(a_history())
+    desk.hear(WalletSeen(wallet=deposited))
+    before = len(desk.orders)
+
+    ask(desk, Verb.NEUTRALISE)
+    desk.pulse(2)
+    assert [] == desk.orders[before:]
+    assert "it waits: the legs are remembered, and not yet read since the start" in desk.state.why
+
+    desk.answer_reading(a_reading("0.051", "0.321", wallet=deposited))
+    desk.pulse(2)
+    assert [(Leg.LONG, Act.SHRINK, D("0.030"))] == [(o.leg, o.act, o.qty) for o in desk.orders[before:]]
 
 
 def test_flatten_waits_until_there_are_books_and_says_so() -> None:
