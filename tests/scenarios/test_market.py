@@ -113,21 +113,6 @@ def test_the_latch_closes_while_an_order_is_unknown(desk: Desk) -> None:
     desk.expect(mode=Mode.HALTED, unsettled=[])
 
 
-@pytest.mark.fault(163)
-def test_the_disk_is_full(desk: Desk) -> None:
-    """What cannot be written down is not done: the process ends, and the next one begins from the books of the venue."""
-    desk.given()
-    desk.mark()
-    desk.world.diary.disk_full = True
-    desk.venue.sees_the_owner_trade(Leg.LONG, "0.1")
-    desk.pass_time(seconds=30)
-    assert desk.sent == 0
-
-    desk.world.diary.disk_full = False
-    desk.pass_time(minutes=3)
-    desk.expect(hedged=True)
-
-
 @pytest.mark.fault(200)
 def test_a_decision_can_be_taken_again_from_its_record(desk: Desk) -> None:
     """One decision function for the desk and for the journal: the numbers of the record give the same answer."""

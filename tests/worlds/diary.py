@@ -1,6 +1,7 @@
 """A diary in memory that forgets, at a crash, what was not yet on disk; and the reaper that kills between its lines.
 
-It recovers as the journal on disk does: every telling record, and the newest of each bulk kind.
+It fails as the journal does, forgetting nothing while the process lives, and recovers as the journal does: every telling record, and the
+newest of each bulk kind.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from bot.domain.errors import JournalFailed
 from bot.domain.records import Record, kind_of
 from bot.journal.journal import BULK
 
-__all__ = ["GROUP_COMMIT_MS", "Killed", "WorldDiary"]
+__all__ = ["FULL", "GROUP_COMMIT_MS", "HUNG", "Killed", "WorldDiary"]
 
 GROUP_COMMIT_MS = 200
 """The daemon commits what no order waits for this often."""
+
+FULL, HUNG = "the disk is full", "the disk hangs"
+"""Why a commit fails. What a full disk turned down is nowhere; of what a hanging disk was given, any part may be there one day."""
 
 
 class Killed(BaseException):
@@ -32,13 +36,11 @@ class WorldDiary:
         self.committed = 0
         self.lost = 0
         self.reap: Callable[[str, Record | None], None] = lambda _point, _record: None
-        self.disk_full = False
+        self.problem = ""
+        """Why a commit fails at present; empty: it does not."""
         self._intents: dict[str, int] = {}
 
     def append(self, record: Record, now_ms: int) -> int:
-        if self.disk_full:
-            self.records = self.records[: self.committed]
-            raise JournalFailed("the disk is full")
         self.reap("before append", record)
         self.records.append((record, now_ms))
         if isinstance(record, PlaceOrder):
@@ -47,8 +49,8 @@ class WorldDiary:
         return len(self.records)
 
     def commit(self) -> None:
-        if self.disk_full:
-            raise JournalFailed("the disk is full")
+        if self.problem:
+            raise JournalFailed(self.problem)
         self.reap("before commit", None)
         self.committed = len(self.records)
         self.reap("after commit", None)
@@ -58,17 +60,28 @@ class WorldDiary:
         number = self._intents.get(order_link_id)
         return number is not None and number <= self.committed
 
+    def fail(self, problem: str, now_ms: int) -> None:
+        """From now on no commit ends well."""
+        self._commit_groups(now_ms)
+        self.problem = problem
+
     def crash(self, rng: Random, now_ms: int) -> None:
-        """Lose a random tail of what was not committed."""
-        while self.committed < len(self.records) and self.records[self.committed][1] <= now_ms - GROUP_COMMIT_MS:
-            self.committed += 1
-        kept = rng.randint(self.committed, len(self.records))
+        """Lose a random tail of what was not committed; on a full disk, all of it."""
+        self._commit_groups(now_ms)
+        kept = self.committed if self.problem == FULL else rng.randint(self.committed, len(self.records))
         self.lost += len(self.records) - kept
         for record, _ in self.records[kept:]:
             if isinstance(record, PlaceOrder):
                 del self._intents[record.order_link_id]
         del self.records[kept:]
         self.committed = kept
+
+    def _commit_groups(self, now_ms: int) -> None:
+        """What the daemon has put on disk meanwhile, unasked."""
+        if self.problem:
+            return
+        while self.committed < len(self.records) and self.records[self.committed][1] <= now_ms - GROUP_COMMIT_MS:
+            self.committed += 1
 
     def recover(self) -> list[tuple[Record, int]]:
         """What a restart folds, oldest first."""

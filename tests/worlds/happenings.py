@@ -13,6 +13,7 @@ from bot.domain.events import LatchSeen, OperatorAsked, Verb
 from bot.domain.legs import Act, Leg
 from bot.simulator.deeds import trade_by_owner
 from bot.simulator.params import Refusal
+from tests.worlds.diary import FULL, HUNG
 from tests.worlds.weather import LONGEST_LAG_MS
 
 if TYPE_CHECKING:
@@ -61,12 +62,18 @@ def plan(world: World) -> None:
     if world.climate.happenings and own.random() < 0.2:
         verb = own.choice((Verb.FREEZE, Verb.NEUTRALISE, Verb.FLATTEN))
         world.at(world.now + own.randint(60_000, max(60_001, span - 1000)), lambda: _emergency(world, verb))
+    if world.climate.happenings and own.random() < 0.25:
+        for _ in range(own.randint(1, 4)):
+            problem, for_ms = own.choice((FULL, HUNG)), own.choice((800, 5_000, 30_000, 120_000))
+            when = world.now + own.randint(1_000, max(1_001, span - 1000))
+            world.at(when, lambda problem=problem, for_ms=for_ms: world.break_disk(problem, for_ms))  # type: ignore[misc]
 
 
 def calm_down(world: World) -> None:
     """The storm is over: what can be undone is undone, and an operator has looked at what waits for one."""
     world.rest_down_until = 0
     world.kill_at = None
+    world.mend_disk()
     world.wires.ticker_silent_until = 0
     world.tape.frozen_until = 0
     for line in (world.wires.public, world.wires.private):

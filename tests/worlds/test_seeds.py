@@ -14,13 +14,14 @@ from tests.worlds import campaign, weather
 from tests.worlds.marks import EXPECTED
 from tests.worlds.world import World
 
-TAUGHT = (5, 12, 25, 26, 28, 350, 1508, 2050, 3184, 3460, 4222, 51275, 63054, 93508)
+TAUGHT = (5, 12, 25, 26, 28, 350, 1508, 2050, 3184, 3460, 4222, 51275, 63054, 93508, 230706)
 """Seeds that once found something: executions before the first reading (5, 12), lagging readings adopted as truth (25, 28), a wallet read
 late and traded on (26), a cursor moved past a lost execution (4), decisions of a first reading (350), a doubled order of
 which one copy came too late (1508), three late readings that each contradicted something else (2050),
 a list that shows an ended order as open (3184), two trades alike that the log told late (3460), an account that
 cannot carry its hedge (4222), a round trip larger than a minute's orders (51275), a
-checker that had forgotten the price the engine knew (63054), and one that remembered legs of another turn (93508)."""
+checker that had forgotten the price the engine knew (63054), one that remembered legs of another turn (93508), and a
+neutralise by legs that were not read since a failing disk had forgotten an order (230706)."""
 
 
 @pytest.mark.timeout(0)

@@ -110,6 +110,11 @@ def _journal_after_sending() -> AbstractContextManager[Any]:
     return patch.object(Engine, "turn", careless)
 
 
+def _send_without_a_disk() -> AbstractContextManager[Any]:
+    """A disk that fails holds nothing back."""
+    return patch.object(Engine, "_without_disk", lambda _self, commands, _problem, _now_ms: iter(commands))
+
+
 def _resend_under_a_new_name() -> AbstractContextManager[Any]:
     """An order that was not answered is taken for refused, and its leg is ordered again."""
     fold = Engine.fold
@@ -265,6 +270,7 @@ MISTAKES: tuple[Mistake, ...] = (
     _drop_late_fills,
     _net_the_legs,
     _journal_after_sending,
+    _send_without_a_disk,
     _resend_under_a_new_name,
     _trust_the_status,
     _ignore_the_gap,

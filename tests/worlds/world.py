@@ -17,12 +17,12 @@ from typing import Any
 
 from bot.domain import names
 from bot.domain.commands import Command, PlaceOrder
-from bot.domain.errors import JournalFailed
 from bot.domain.events import (
     AccountRead,
     Event,
     ExecutionSeen,
     FactsLost,
+    JournalSeen,
     LatchSeen,
     OrderAnswered,
     Started,
@@ -40,7 +40,7 @@ from tests.unit.engine.desk import a_config
 from tests.worlds import happenings, weather
 from tests.worlds import marks as marking
 from tests.worlds.checkers import Checkers
-from tests.worlds.diary import Killed, WorldDiary
+from tests.worlds.diary import GROUP_COMMIT_MS, Killed, WorldDiary
 from tests.worlds.network import Network
 from tests.worlds.shore import Seen, Shore
 from tests.worlds.tape import Tape
@@ -55,6 +55,7 @@ SEVEN_O_CLOCK = 1_755_932_400_000
 TICK_MS = 5000
 PULSE_MS, QUICK_PULSE_MS = 5000, 1000
 STORM_MS, CALM_MS = 600_000, 600_000
+START_AGAIN_MS = 5000
 LEAST_CALM_MS, LOOK_AGAIN_MS = 150_000, 30_000
 """A calm ends early where everything has converged and stayed quiet; it is looked at first when the operator's word is long heard."""
 KEPT_RECORDS = 30
@@ -273,7 +274,10 @@ class World:
     # -- the process ----------------------------------------------------------------------------------------------------------
 
     def born(self) -> None:
-        """A process starts: it remembers its journal, says Started, and connects."""
+        """A process starts: it remembers its journal, says Started, and connects. Where the disk fails it waits for that first."""
+        if self.diary.problem:
+            self.at(self.now + START_AGAIN_MS, self.born)
+            return
         self.life += 1
         life = self.life
         self._inbox.clear()
@@ -326,6 +330,37 @@ class World:
         self.frozen_until = self.now + for_ms
         self.at(self.frozen_until, self._thaw)
 
+    def break_disk(self, problem: str, for_ms: int) -> None:
+        """No commit ends well for a while; one misfortune at a time."""
+        if self.diary.problem:
+            return
+        self.marks["disk failed"] += 1
+        self.diary.fail(problem, self.engine_ms)
+        self.at(self.now + GROUP_COMMIT_MS, self._keep_journal)
+        self.at(self.now + for_ms, self.mend_disk)
+
+    def mend_disk(self) -> None:
+        """The disk takes everything again, what waited in memory too."""
+        self.diary.problem = ""
+        self._keep_journal()
+
+    def _keep_journal(self) -> None:
+        """The daemon's next look after its journal; here it looks only where something has changed."""
+        if self.engine is None:
+            return
+        if self.now < self.frozen_until:
+            self.at(self.frozen_until, self._keep_journal)
+            return
+        problem = self.diary.problem
+        if not problem:
+            try:
+                self.diary.commit()
+            except Killed:
+                self.die()
+                return
+        if problem != self.engine.state.unwritable:
+            self.hear(JournalSeen(writable=not problem, reason=problem))
+
     def lose_facts(self, how_many: int) -> None:
         """The inbox overflows: the next facts are dropped, and the engine is told so."""
         self._losing = how_many
@@ -342,10 +377,6 @@ class World:
         try:
             commands = engine.turn(event, self.engine_ms)
         except Killed:
-            self.die()
-            return
-        except JournalFailed:
-            self.marks["journal failed"] += 1
             self.die()
             return
         self.checkers.after_turn(event)
