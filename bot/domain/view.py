@@ -308,11 +308,11 @@ class BreakerView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerbPreview:
-    """What an emergency verb would leave behind, at the present price. `liquidation` None: at no price, or not known."""
+    """What an emergency verb would leave behind, at the present price. None: not known; `liquidation` None: at no price, or not known."""
 
     verb: str
-    long: Decimal
-    short: Decimal
+    long: Decimal | None
+    short: Decimal | None
     delta: Decimal | None
     ltv: float | None
     liquidation: Decimal | None
@@ -320,10 +320,12 @@ class VerbPreview:
     @property
     def words(self) -> str:
         """One line for a person."""
+        long, short = ("unknown" if qty is None else f"{qty}" for qty in (self.long, self.short))
         delta = "unknown" if self.delta is None else f"{self.delta} BTC"
         ltv = "unknown" if self.ltv is None else f"{self.ltv:.1%}"
-        liquidation = "none seen" if self.liquidation is None else f"about {self.liquidation:.0f} USDT"
-        return f"long {self.long}, short {self.short}, delta {delta}, LTV {ltv}, liquidation {liquidation}"
+        seen = "unknown" if self.delta is None else "none seen"
+        liquidation = seen if self.liquidation is None else f"about {self.liquidation:.0f} USDT"
+        return f"long {long}, short {short}, delta {delta}, LTV {ltv}, liquidation {liquidation}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,7 @@ def preview(state: State, verb: Verb) -> VerbPreview:
     """
     legs = {leg: book.qty for leg, book in state.ledger.legs.items()}
     after = {leg: qty - _closing(state, verb).get(leg, ZERO) for leg, qty in legs.items()}
+    is_known = state.ledger.is_open
     spot, wallet, ticker = state.spot, state.wallet, state.market.ticker
     net = after[Leg.LONG] - after[Leg.SHORT]
     quote = wallet.coin(state.config.quote) if wallet else None
@@ -85,9 +86,9 @@ def preview(state: State, verb: Verb) -> VerbPreview:
         )
     return VerbPreview(
         verb=verb.value,
-        long=after[Leg.LONG],
-        short=after[Leg.SHORT],
-        delta=None if spot is None or not state.ledger.is_open else spot + net,
+        long=after[Leg.LONG] if is_known else None,
+        short=after[Leg.SHORT] if is_known else None,
+        delta=spot + net if spot is not None and is_known else None,
         ltv=None if ltv is None else float(ltv),
         liquidation=liquidation,
     )

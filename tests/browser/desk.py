@@ -104,13 +104,15 @@ class VerbBook:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
+        self.leaves = VerbPreview(
+            verb="flatten", long=D(0), short=D(0), delta=D("0.27"), ltv=0.5172, liquidation=D(61_578)
+        )
 
     def offers(self) -> tuple[VerbOffer, ...]:
-        leaves = VerbPreview(verb="flatten", long=D(0), short=D(0), delta=D("0.27"), ltv=0.5172, liquidation=D(61_578))
         return (
             VerbOffer(verb=Verb.PAUSE, what="decide and show, send nothing", needs_reason=True),
             VerbOffer(verb=Verb.REHEDGE, what="decide now, and trade if the gap is worth an order"),
-            VerbOffer(verb=Verb.FLATTEN, what="cancel, close both legs", confirm="flatten paper", leaves=leaves),
+            VerbOffer(verb=Verb.FLATTEN, what="cancel, close both legs", confirm="flatten paper", leaves=self.leaves),
             VerbOffer(verb=Verb.REPAY, what="repay USDT of the loan", takes_amount=True),
         )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.commands import Mode
-from bot.domain.view import BreakerView
+from bot.domain.view import BreakerView, VerbPreview
 from tests.browser.conftest import Open, Window, playwright
 from tests.browser.desk import VERB_TOKEN, VerbBook, a_story
 
@@ -92,6 +92,17 @@ async def test_a_verb_needs_its_phrase_and_a_token(open_window: Open) -> None:
     await window.until("#verb-said", "flatten: taken in")
     assert [("flatten", "")] == book.asked
     assert await button.is_disabled()
+
+
+async def test_what_a_verb_leaves_is_unknown_before_the_account_is_read(open_window: Open) -> None:
+    """It said that both legs would be zero, of legs that nobody had read."""
+    book = VerbBook()
+    book.leaves = VerbPreview(verb="flatten", long=None, short=None, delta=None, ltv=None, liquidation=None)
+    window = await open_window(verbs=book)
+    await window.go("#/verbs")
+
+    facts = await window.page.locator("#verbs > li.grave dd").all_inner_texts()
+    assert ["unknown"] * 5 == facts
 
 
 async def test_a_verb_that_needs_a_reason_or_an_amount_says_so(open_window: Open) -> None:

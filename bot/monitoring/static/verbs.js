@@ -1,6 +1,6 @@
 // The page of verbs: what each would leave, a typed phrase, and what was answered. Nothing is sent before the phrase stands there.
 
-import { btc, percent1, price } from "./format.js";
+import { btc, percent1, price, UNKNOWN } from "./format.js";
 import { element } from "./lists.js";
 
 const REFRESH_MS = 3_000;
@@ -124,8 +124,8 @@ class Card {
     this.leaves.hidden = !offer.leaves;
     if (offer.leaves) {
       const { long_btc: long, short_btc: short, delta_btc: delta, ltv_ratio: ltv, liquidation_usdt: liquidation } = offer.leaves;
-      const facts = [["Leaves long", btc(long), "BTC"], ["Leaves short", btc(short), "BTC"], ["Leaves delta", btc(delta), "BTC"], ["Leaves LTV", percent1(ltv), "%"], ["Liquidation then", liquidation === null ? "none seen" : price(liquidation), liquidation === null ? "" : "USDT"]];
-      this.leaves.replaceChildren(...facts.map(([name, value, unit]) => element("div", {}, element("dt", {}, name), element("dd", {}, value, element("span", { class: "unit" }, ` ${unit}`)))));
+      const facts = [["Leaves long", btc(long), "BTC"], ["Leaves short", btc(short), "BTC"], ["Leaves delta", btc(delta), "BTC"], ["Leaves LTV", percent1(ltv), "%"], ["Liquidation then", liquidation === null && delta !== null ? "none seen" : price(liquidation), liquidation === null ? "" : "USDT"]];
+      this.leaves.replaceChildren(...facts.map(([name, value, unit]) => element("div", {}, element("dt", {}, name), element("dd", {}, value, value === UNKNOWN ? null : element("span", { class: "unit" }, ` ${unit}`)))));
     }
     this.#weigh();
   }

@@ -288,9 +288,10 @@ def test_a_short_account_is_liquidated_above_the_price() -> None:
 
 def test_before_the_account_was_read_nothing_is_claimed() -> None:
     """Unknown is not zero, and no figure is better than a wrong one."""
-    left = emergency.preview(Desk().state, Verb.FLATTEN)
+    left = emergency.preview(Desk().state, Verb.FREEZE)
 
-    assert (None, None, None) == (left.delta, left.ltv, left.liquidation)
+    assert (None,) * 5 == (left.long, left.short, left.delta, left.ltv, left.liquidation)
+    assert "long unknown, short unknown, delta unknown, LTV unknown, liquidation unknown" == left.words
 
 
 @pytest.mark.parametrize(
