@@ -108,7 +108,7 @@ def test_every_setting_of_the_documents_exists():
 
 
 def unknown(words: list[str]) -> Iterator[str]:
-    """The verbs and options among `words` that do not exist."""
+    """The verbs and options among `words` that do not exist, and the value that its last option lacks."""
     command = typer.main.get_command(cli.app)
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words = ["run", *words]
@@ -119,6 +119,8 @@ def unknown(words: list[str]) -> Iterator[str]:
         command, words = command.commands[words[0]], words[1:]
     known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"-h", "--help"}
     yield from (word for word in words if word.startswith("-") and word.split("=")[0] not in known)
+    valued = {option for each in command.params if not getattr(each, "is_flag", True) for option in each.opts}
+    yield from (f"value after {word}" for word in words[-1:] if word in valued)
 
 
 def test_every_command_to_be_typed_is_whole():
