@@ -19,6 +19,7 @@ from urllib.parse import quote
 from bot import __version__
 from bot.cli import asking
 from bot.cli.asking import Asked
+from bot.cli.files import write_private
 from bot.domain.clock import wall_ms
 from bot.domain.errors import SetUp
 from bot.journal import reports
@@ -29,6 +30,7 @@ from bot.settings.keys import effective
 __all__ = ["write"]
 
 _MASK = "********"
+_GZIP = b"\x1f\x8b"
 _LAST = {"orders": 200, "decisions": 200, "fills": 500, "notes": 500}
 _ASKED = {
     "status.json": "/api/v1/status",
@@ -39,18 +41,18 @@ _ASKED = {
 
 
 def write(loaded: Loaded, daemon: Asked, *, out: Path | None, journal: Path) -> Path:
-    """Write the bundle (mode 0600) and return where. What cannot be had is told inside it instead."""
+    """Write the bundle (mode 0600) and return where. What cannot be had is told inside it instead; SetUp where it cannot be written."""
     path = out or Path(f"hedgelock-bundle-{wall_ms() // 1000}.tar.gz")
     tokens = asking.reading_token(loaded.settings), asking.operating_token(loaded.settings)
     hide = _hider([*loaded.settings.secrets(), *filter(None, tokens)])
-    path.touch(mode=0o600)
-    path.chmod(0o600)  # one that was there already too
-    with tarfile.open(path, "w:gz") as archive:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, text in _texts(loaded, daemon, journal):
             body = hide(text).encode()
             entry = tarfile.TarInfo(f"hedgelock-bundle/{name}")
             entry.size, entry.mode, entry.mtime = len(body), 0o600, wall_ms() // 1000
             archive.addfile(entry, io.BytesIO(body))
+    write_private(path, packed.getvalue(), like=_GZIP)
     return path
 
 

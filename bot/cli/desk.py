@@ -155,9 +155,14 @@ def bundle(
     from bot.cli import launch
     from bot.cli.asking import Asked
     from bot.cli.bundle import write
+    from bot.cli.terminal import fail
+    from bot.domain.errors import SetUp
 
     loaded = launch.load_or_fail(env_file, web__port=port)
-    path = write(loaded, Asked.own(loaded.settings), out=out, journal=file or loaded.settings.journal_path)
+    try:
+        path = write(loaded, Asked.own(loaded.settings), out=out, journal=file or loaded.settings.journal_path)
+    except SetUp as error:
+        fail(ExitCode.FAILURE, error.problem, error.mend)
     typer.echo(f"{path}: look into it before you send it")
 
 

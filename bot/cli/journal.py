@@ -6,6 +6,7 @@ Knows options and exit codes, and which room answers. None of these verbs needs 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -100,12 +101,14 @@ def export(
     file: File = None,
     env_file: EnvFile = None,
 ) -> None:
-    """Write the journal's tables as files: decisions, orders, fills, notes, bars, prices, accounts.
+    """Write the journal's tables as files: decisions, orders, fills, notes, bars, prices, accounts, cash, payments.
 
-    Times are UTC milliseconds, quantities BTC, cash USDT. Older files of the same names are replaced when all are whole.
+    Times are UTC milliseconds, quantities BTC, cash USDT. Older files of the same names are replaced when all are whole. Balances are in
+    them: mode 0600.
     """
     from bot.journal.export import export as export_tables
 
+    os.umask(0o077)
     with open_named(file, env_file) as reader:
         written = export_tables(reader, out, form.value, since_ms=_moment_ms(reader, since))
     for name, count in written.items():
@@ -168,8 +171,8 @@ def replay(
 
 def decide(
     spot: Annotated[float, typer.Option(min=0, help="BTC to protect")],
-    long: Annotated[float, typer.Option(min=0, help="Long leg, BTC, in steps of 0.001")],
-    short: Annotated[float, typer.Option(min=0, help="Short leg, BTC, in steps of 0.001")],
+    long: Annotated[float, typer.Option(min=0, max=1_000_000, help="Long leg, BTC, in steps of 0.001")],
+    short: Annotated[float, typer.Option(min=0, max=1_000_000, help="Short leg, BTC, in steps of 0.001")],
     price: Annotated[float, typer.Option(min=0, help="Price of BTC, USDT")],
     vol: Annotated[float, typer.Option(min=0, max=2, help="24 h volatility, 0.03 = 3 %")],
     funding: Annotated[float, typer.Option(min=-0.1, max=0.1, help="Funding rate per interval, > 0: longs pay")],
@@ -264,8 +267,8 @@ def _moment_ms(reader: JournalReader, since: str | None) -> int | None:
     if since is None:
         return None
     try:
-        return moment_ms(since, reader.newest_ms or 0)
-    except ValueError:
+        return max(0, moment_ms(since, reader.newest_ms or 0))  # older than all there is: everything
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"--since {since!r} is neither a moment (2025-08-23T07:00) nor an age (6h)") from None
 
 

@@ -6,6 +6,7 @@ Knows options and exit codes, and which room answers. None of these verbs needs 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict
 from decimal import Decimal
 from enum import StrEnum
@@ -79,8 +80,11 @@ def account_book(
     Crypto Loan leave the Funding wallet, which that log does not tell: they stand besides, interest and principal apart.
     """
     import csv
+    import io
 
+    from bot.cli.files import write_private
     from bot.cli.terminal import fail, print_rows
+    from bot.domain.errors import SetUp
     from bot.journal import money
 
     with open_named(file, env_file) as reader:
@@ -88,13 +92,14 @@ def account_book(
         shown = money.proof(rows, money.last_wallets(reader))
     if not rows:
         fail(ExitCode.FAILURE, "the journal holds no line of the account book yet")
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(sorted([*rows, *repaid], key=lambda row: row["at_ms"]))
     try:
-        with out.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(sorted([*rows, *repaid], key=lambda row: row["at_ms"]))
-    except OSError as error:
-        fail(ExitCode.FAILURE, f"{out} cannot be written: {error.strerror or error}")
+        write_private(out, text.getvalue().encode(), like=f"{next(iter(rows[0]))},".encode())
+    except SetUp as error:
+        fail(ExitCode.FAILURE, error.problem, error.mend)
     print_rows(shown)
     if repaid:
         typer.echo(f"repaid of the Crypto Loan, from the Funding wallet: {-sum(row['change'] for row in repaid)} USDT")
@@ -130,15 +135,14 @@ def what_if(
     With --spot and --price for any book, without keys, daemon or network; without them for the account of the running daemon.
     "defended" walks there in small steps with the ladders of the settings acting on the way; no gaps, no interest, no funding.
     """
-    from bot.cli.terminal import fail
-
     if (spot is None) != (price is None):
         raise typer.BadParameter("--spot and --price go together")
     if spot is None or price is None:
         rows = _live(port, env_file)
     else:
-        if not (spot >= 0 and price > 0 and debt >= 0 and short >= 0 and long >= 0):
-            fail(ExitCode.USAGE, "quantities cannot be below 0, and the price must be above it")
+        _require_figures("a quantity is a number, and not below 0", 0.0, spot, debt, short, long, idle)
+        _require_figures("cash is a number", -math.inf, cash)
+        _require_figures("a price or a ratio is a number above 0", math.ulp(0.0), price, short_entry, long_entry, ratio)
         rows = _offline(
             env_file,
             structure=structure,
@@ -157,6 +161,12 @@ def what_if(
         typer.echo(json.dumps(rows, indent=2, default=str))
     else:
         _print(rows)
+
+
+def _require_figures(wanted: str, least: float, *figures: float | None) -> None:
+    """Exit code 2 where one of those given is below `least`, infinite or no number."""
+    if not all(figure is None or (math.isfinite(figure) and figure >= least) for figure in figures):
+        raise typer.BadParameter(wanted)
 
 
 def _offline(env_file: Path | None, *, structure: Structure, **book: float) -> list[dict[str, Any]]:

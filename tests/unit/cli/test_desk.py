@@ -92,6 +92,23 @@ def test_rows_that_are_too_wide_are_sentences(
     assert "number  at_ms" in capsys.readouterr().out
 
 
+def test_a_bundle_is_written_over_nothing_but_a_bundle(journal: Path, tmp_path: Path) -> None:
+    """A folder keeps its mode (without it the daemon could not enter its own), a journal its records; each is said in a sentence."""
+    tmp_path.chmod(0o755)
+    before = journal.read_bytes()
+    for out, said in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "no" / "b.tar.gz", "No such file"),
+        (journal, "written over"),
+    ):
+        result = CliRunner().invoke(app, ["bundle", "--out", str(out), "--file", str(journal)], env=CANARIES)
+        assert 1 == result.exit_code
+        assert said in result.output
+
+    assert 0o755 == tmp_path.stat().st_mode & 0o777
+    assert before == journal.read_bytes()
+
+
 def test_a_bundle_tells_much_and_no_secret(journal: Path, tmp_path: Path) -> None:
     """Canaries of every kind are set, one is written into the journal's neighbourhood of every file; none leaves."""
     out = tmp_path / "bundle.tar.gz"

@@ -53,6 +53,14 @@ def test_last_and_since_narrow_a_report(path: str) -> None:
     assert "yesterday" in wrong.stderr
 
 
+def test_an_age_older_than_time_is_everything(path: str) -> None:
+    """However many days somebody types."""
+    answer = call("journal", "orders", "--since", "99999999999999999999d", "--file", path)
+
+    assert ExitCode.OK == answer.exit_code, answer.output
+    assert answer.stdout == call("journal", "orders", "--file", path).stdout
+
+
 def test_without_a_journal_it_says_what_begins_one(path: str) -> None:
     """No traceback for a first look round."""
     answer = call("journal", "orders")
@@ -76,7 +84,7 @@ def test_export_names_what_it_wrote(path: str, tmp_path: Path) -> None:
     answer = call("journal", "export", "--out", "out", "--file", path)
 
     assert "out/orders.csv  2 rows" in answer.stdout.splitlines()
-    assert (tmp_path / "out" / "orders.csv").exists()
+    assert 0o600 == (tmp_path / "out" / "orders.csv").stat().st_mode & 0o777
 
 
 def test_replay_reproduces_and_says_what_it_could_not_check(path: str) -> None:
@@ -110,6 +118,7 @@ BAD = [
     *((name, word, ExitCode.USAGE) for name in SEED for word in ("nan", "inf", "-inf", "many", None)),
     *((name, "-0.1", ExitCode.USAGE) for name in SEED if name != "funding"),
     ("long", "0.2135", ExitCode.USAGE),
+    ("long", "1e300", ExitCode.USAGE),
     ("vol", "3", ExitCode.USAGE),
     ("funding", "0.5", ExitCode.USAGE),
     ("loan", "nan", ExitCode.USAGE),

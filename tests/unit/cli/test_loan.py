@@ -108,6 +108,26 @@ def test_the_account_book_re_adds_to_the_wallet(path: str, tmp_path: Path):
     assert [line["wallet"] for line in lines] == [line["sum"] for line in lines]
 
 
+def test_the_account_book_is_for_its_owner_and_takes_the_place_of_an_older_one_alone(path: str, tmp_path: Path):
+    """A journal named by --out instead of --file, settings, a folder: each is left as it is, and said."""
+    book, journal = tmp_path / "book.csv", Path(path)
+    assert ExitCode.OK == call("loan", "account-book", "--out", "book.csv", "--file", path).exit_code
+    book.chmod(0o644)
+    assert ExitCode.OK == call("loan", "account-book", "--out", "book.csv", "--file", path).exit_code
+    assert 0o600 == book.stat().st_mode & 0o777
+
+    before = journal.read_bytes()
+    for out, said in (
+        (path, "is not written over"),
+        (str(tmp_path), "Is a directory"),
+        ("no/book.csv", "No such file"),
+    ):
+        answer = call("loan", "account-book", "--out", out, "--file", path)
+        assert ExitCode.FAILURE == answer.exit_code
+        assert said in answer.output
+    assert before == journal.read_bytes()
+
+
 def test_lines_of_one_moment_stand_in_the_order_of_their_wallets(tmp_path: Path):
     """Two transfers and a fee in the same millisecond, heard of in another order: no line is missing."""
     journal = Journal(tmp_path / "moment.sqlite")
@@ -193,3 +213,15 @@ def test_a_hole_in_the_account_book_is_an_exit_code(tmp_path: Path):
 
     assert ExitCode.FAILURE == answer.exit_code
     assert "-499" in answer.stdout
+
+
+@pytest.mark.parametrize("wrong", [
+    ("--spot", "nan"), ("--price", "inf"), ("--price", "0"), ("--debt", "inf"), ("--debt", "-1"), ("--idle", "-1"),
+    ("--cash", "nan"), ("--short-entry", "-5"), ("--long-entry", "0"), ("--ratio", "0"), ("--ratio", "nan"),
+])  # fmt: skip
+def test_a_book_of_figures_that_cannot_be_is_refused(wrong: tuple[str, str]):
+    """No row of it would mean anything, and SAFE least of all."""
+    answer = call("what-if", *PLEDGED, *wrong)
+
+    assert ExitCode.USAGE == answer.exit_code, answer.output
+    assert "move" not in answer.output
