@@ -114,9 +114,17 @@ def _which_env_file(environ: Mapping[str, str], chosen: Path | None) -> tuple[Pa
     named = environ.get(ENV_FILE_NAME, "").strip()
     path = chosen or (Path(named) if named else None)
     if path is None:
-        return (_DEFAULT_ENV_FILE if _DEFAULT_ENV_FILE.is_file() else None), str(_DEFAULT_ENV_FILE)
-    if not path.is_file():
-        raise SettingsError(f"{ENV_FILE_NAME} = {str(path)!r}: there is no such file")
+        # A folder (a container runtime makes one where a mounted file is missing) or a link into nowhere is no absence.
+        if not os.path.lexists(_DEFAULT_ENV_FILE):
+            return None, str(_DEFAULT_ENV_FILE)
+        path = _DEFAULT_ENV_FILE
+        if not path.is_file():
+            raise SettingsError(
+                f"{path} is there and no file: what was to be set is not read; mend it, or take it away"
+            )
+    elif not path.is_file():
+        what = "that is no file" if path.exists() else "there is no such file"
+        raise SettingsError(f"{ENV_FILE_NAME} = {str(path)!r}: {what}")
     return path, str(path)
 
 

@@ -307,6 +307,18 @@ def test_a_dotenv_expands_nothing_and_forgives_a_windows_editor():
     assert ("AKID${HOME}0001", "pa$$word-000") == tuple(s.get_secret_value() for s in bybit.credentials(Mode.DEMO))
 
 
+def test_an_env_file_that_is_a_folder_or_a_link_into_nowhere_is_no_absence():
+    """A container runtime makes a folder where the file to be mounted is missing: paper mode is not what was meant."""
+    Path(".env").mkdir()
+    (folder,) = problems()
+    Path(".env").rmdir()
+    Path(".env").symlink_to("gone.env")
+    (link,) = problems()
+
+    assert ".env is there and no file: what was to be set is not read; mend it, or take it away" == folder == link
+    assert ("HEDGELOCK__ENV_FILE = '.': that is no file",) == problems(Path())
+
+
 def test_a_named_env_file_must_exist():
     """Someone who names a file means it."""
     assert ("HEDGELOCK__ENV_FILE = 'gone.env': there is no such file",) == problems(Path("gone.env"))
