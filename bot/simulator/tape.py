@@ -30,6 +30,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
@@ -120,9 +121,11 @@ class Tape:
             raise TapeError(f"a shift of {shift_ms} ms is not a whole number of bars")
         self._bars = tuple(bars)
         self._times = [bar.at_ms for bar in bars]
-        self._first = bisect_left(self._times, bars[0].at_ms if start_ms is None else start_ms)
-        if self._first >= len(bars):
-            raise TapeError(f"the tape ends at {self._end_ms}, before its start {start_ms}")
+        start_ms = bars[0].at_ms if start_ms is None else start_ms
+        if not self._times[0] <= start_ms <= self._times[-1]:
+            first, last, start = map(_moment, (self._times[0], self._times[-1], start_ms))
+            raise TapeError(f"the tape is from {first} to {last} UTC: it cannot begin at {start}")
+        self._first = bisect_left(self._times, start_ms)
         self._lap_row = self._lap_begin()
         self._rates = tuple(rates)
         self._first_rate = bisect_left([at_ms for at_ms, _ in rates], self._times[self._first] + 1)
@@ -283,6 +286,10 @@ class Tape:
 
     def _basis(self, number: int, name: str, law: tuple[float, float]) -> float:
         return random.Random(f"{self.seed}/{name}/{number}").gauss(*law)
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def price_path(bar: Bar, count: int, rng: random.Random) -> list[int]:

@@ -290,9 +290,9 @@ def test_simulate_serves_until_it_is_told_to_stop(tmp_path: Path):
 
 
 def test_simulate_tells_what_a_person_can_mend(hedgelock):
-    """A tape that ended before the start is a sentence, not a traceback."""
+    """A start that the tape does not hold is a sentence, not a traceback."""
     answer = hedgelock("simulate", "--start", "2035-01-01")
 
     assert ExitCode.FAILURE == answer.returncode
     assert "Traceback" not in answer.stderr
-    assert answer.stderr.startswith("hedgelock: the tape ends")
+    assert answer.stderr.startswith("hedgelock: the tape is from 2025-08-20")

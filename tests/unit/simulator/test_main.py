@@ -146,7 +146,8 @@ def test_the_tape_goes_round_with_a_venue_on_it() -> None:
     assert [row.at_ms - end_ms for row in server.venue.state.settled] == [0, 8 * 3_600_000]
 
 
-def test_a_start_off_the_tape_is_refused() -> None:
-    """At once, with the reason."""
-    with pytest.raises(TapeError, match="before its start"):
-        build(SimulatorOptions(start_ms=2_000_000_000_000))
+@pytest.mark.parametrize("start_ms", [2_000_000_000_000, DEFAULT_START_MS - 365 * 86_400_000])
+def test_a_start_off_the_tape_is_refused(start_ms: int) -> None:
+    """After its end or before its beginning: at once, with the days that there are, and no other day is played instead."""
+    with pytest.raises(TapeError, match=r"from 2025-08-\d\d .* cannot begin at 20"):
+        build(SimulatorOptions(start_ms=start_ms))

@@ -189,7 +189,7 @@ BAD_TAPES = [
     ("a tick that does not divide", {"tick_ms": 7000}, "does not divide"),
     ("too few ticks", {"tick_ms": 150_000}, "does not divide"),
     ("a crooked shift", {"shift_ms": 1}, "whole number of bars"),
-    ("a start after the end", {"start_ms": 2_000_000_000_000}, "before its start"),
+    ("a start after the end", {"start_ms": 2_000_000_000_000}, "cannot begin at"),
 ]
 
 
