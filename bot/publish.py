@@ -25,7 +25,7 @@ from bot.journal.reader import JournalReader, open_journal
 from bot.review.replay import NoDiary
 from bot.settings import Settings
 from bot.stream import lag, offset
-from bot.stream.kafka import Broker, Letter, letter, read_properties
+from bot.stream.kafka import Broker, Letter, letter, read_properties, require
 from bot.stream.teller import Teller
 
 __all__ = ["publish"]
@@ -48,6 +48,7 @@ def publish(settings: Settings, path: Path, *, once: bool, stop: threading.Event
     if not kafka.bootstrap_servers:
         raise SetUp("no broker is named", "Set HEDGELOCK__KAFKA__BOOTSTRAP_SERVERS, say to localhost:9092")
     properties = read_properties(Path(kafka.properties)) if kafka.properties else {}
+    require()  # before a journal is waited for, perhaps for long
     if not once:
         _wait_for(path, stop)
     if stop.is_set():

@@ -47,6 +47,9 @@ __all__ = [
 
 Value = float | int | str
 
+_FIRST = b'{"stamp": "'
+"""How a file of scores begins, one that was cut off in its first line too."""
+
 GOALS: dict[str, Callable[[Sequence[dict[str, Any]]], float]] = {
     "safest": lambda merits: (
         -float(np.mean([1.0 if not m["survived"] else max(0.0, m["max_ltv"] - 0.5) for m in merits]))
@@ -331,10 +334,16 @@ def _stamp(course: Course, goal: str) -> str:
 
 
 def _remembered(memory: Path | None, stamp: str) -> dict[str, Score]:
-    """Scores of an earlier run; a line that is not whole (the run was killed in the middle of it) is none."""
+    """Scores of an earlier run; a line that is not whole (the run was killed in the middle of it) is none.
+
+    ValueError where the file is something else: scores are added to it, which would spoil it.
+    """
     found: dict[str, Score] = {}
     if memory is None or not memory.is_file():
         return found
+    with memory.open("rb") as stream:
+        if stream.read(len(_FIRST)) not in (b"", _FIRST):
+            raise ValueError(f"{memory} is there and holds no scores: name another file with --memory")
     for line in memory.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)

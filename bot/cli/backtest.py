@@ -41,7 +41,7 @@ Slippage = Annotated[float, typer.Option(min=0, help="What a market order loses,
 Html = Annotated[Path, typer.Option(help="The report's file")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Also write CSV files into this folder", show_default=False)]
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script, and write no page")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script; no page is written")]
 
 
 class Fidelity(StrEnum):
@@ -232,6 +232,7 @@ _SHORT = {
 @contextmanager
 def told() -> Iterator[None]:
     """Whatever a person can mend is told in a sentence with an exit code."""
+    from bot.backtest.extras import absent
     from bot.backtest.files import DataError
     from bot.cli.terminal import fail
 
@@ -241,6 +242,9 @@ def told() -> Iterator[None]:
         fail(ExitCode.SETTINGS, error.problem, error.mend)
     except DataError as error:
         fail(ExitCode.FAILURE, str(error))
+    except ModuleNotFoundError as error:
+        lacking = absent(error.name or str(error))
+        fail(ExitCode.SETTINGS, lacking.problem, lacking.mend)
     except ValueError as error:
         fail(ExitCode.USAGE, str(error))
     except OSError as error:

@@ -6,6 +6,7 @@ librdkafka reconnects by itself, and nothing else of HedgeLock waits here.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ import msgspec
 from bot.domain.errors import SetUp, Unavailable
 from bot.stream.messages import Message, schema_name
 
-__all__ = ["Broker", "Heard", "Letter", "Subscription", "letter", "read_properties"]
+__all__ = ["Broker", "Heard", "Letter", "Subscription", "letter", "read_properties", "require"]
 
 _INSTALL = "Install it in this environment: python -m pip install confluent-kafka"
 _FLUSH_S = 1.0
@@ -84,6 +85,14 @@ def read_properties(path: Path) -> dict[str, str]:
     return found
 
 
+def require() -> None:
+    """SetUp with the command that installs it where confluent-kafka is absent."""
+    try:
+        importlib.import_module("confluent_kafka")
+    except ImportError as error:
+        raise SetUp("the event stream needs confluent-kafka", _INSTALL) from error
+
+
 class Heard(NamedTuple):
     """A message from outside, not yet looked into. `schema` is its header of that name, "" without one."""
 
@@ -105,10 +114,9 @@ class Broker:
         on_trouble: Callable[[str], None],
         on_relief: Callable[[], None],
     ) -> None:
-        try:
-            from confluent_kafka import KafkaException, Producer
-        except ImportError as error:
-            raise SetUp("the event stream needs confluent-kafka", _INSTALL) from error
+        require()
+        from confluent_kafka import KafkaException, Producer
+
         for name, value in _STANDING.items():
             if properties.get(name, value).lower() != value:
                 raise SetUp(
@@ -198,10 +206,9 @@ class Subscription:
         group: str,
         on_trouble: Callable[[str, str], None],
     ) -> None:
-        try:
-            from confluent_kafka import Consumer, KafkaException
-        except ImportError as error:
-            raise SetUp("a topic to listen to needs confluent-kafka", _INSTALL) from error
+        require()
+        from confluent_kafka import Consumer, KafkaException
+
         wanted: dict[str, Any] = {**_LISTENING, **properties, "bootstrap.servers": servers, "group.id": group}
         try:
             self._consumer = Consumer({**wanted, "error_cb": lambda error: on_trouble(error.name(), error.str())})

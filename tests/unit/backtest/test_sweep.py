@@ -62,6 +62,16 @@ def test_a_stopped_sweep_goes_on(engines, tmp_path):
     assert second[0].train == max(score.train for score in second)
 
 
+def test_scores_are_added_to_no_other_file(engines, tmp_path):
+    """A name that was typed by a slip: the file is left as it is, before anything is played."""
+    memory = tmp_path / "README.md"
+    memory.write_text("# A page\n")
+    with pytest.raises(ValueError, match="holds no scores"):
+        sweep.run_trials(engines, a_course(), [a_trial({"cover": 0.0})], "worst", memory=memory)
+
+    assert memory.read_text() == "# A page\n"
+
+
 def test_a_search_draws_the_same_with_the_same_seed(engines):
     """Optuna's trials are a function of the seed."""
     axes = [sweep.Axis(name="cover", values=(0.0, 1.0), is_range=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,12 @@ def test_no_journal_is_said_and_none_is_made(path: Path) -> None:
     assert ExitCode.SETTINGS == code
     assert "there is no journal" in said
     assert not (path.parent / "there").exists()
+
+
+def test_a_missing_library_is_said_before_a_journal_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal may come in hours; what must be installed is told at once."""
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    answer = CliRunner().invoke(app, ["publish", "--file", str(path.parent / "not yet.sqlite")])
+
+    assert ExitCode.SETTINGS == answer.exit_code
+    assert "python -m pip install confluent-kafka" in answer.stderr
