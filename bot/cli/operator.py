@@ -23,7 +23,9 @@ EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
 Port = Annotated[int | None, typer.Option(help="Dashboard port of the daemon", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal")]
-Usdt = Annotated[float | None, typer.Option(min=0.01, help="USDT to repay; all of it if not given", show_default=False)]
+Usdt = Annotated[
+    float | None, typer.Option(min=0.01, help="USDT to repay; as much as can be if not given", show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for the typed confirmation")]
 
 _PATIENCE_S = 65
@@ -56,8 +58,8 @@ def doctor(
 ) -> None:
     """Check everything that must be true before anything may trade; one line each, and the mend for what is not.
 
-    A starting daemon runs the same checks. The exit code is the class of the first failure: 6 exchange, 7 key, 8 account,
-    9 machine or latch; 0 when nothing fails (warnings do not count).
+    A starting daemon runs the same checks. The exit code is the class of the first failure: 3 settings, 5 another daemon,
+    6 exchange, 7 key, 8 account, 9 machine or latch; 0 when nothing fails (warnings do not count).
     """
     from bot.cli import launch
     from bot.preflight.doctor import run

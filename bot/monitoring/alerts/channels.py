@@ -102,6 +102,11 @@ def channel_for(address: Address, http: httpx.AsyncClient) -> Channel:
             assert_never(address)
 
 
+def _no_answer(error: Exception) -> str:
+    """By its kind alone: the text of an error may hold the URL, which is a secret."""
+    return f"no answer ({type(error).__name__})"
+
+
 class _Http:
     """A message as one POST of JSON; `shape` writes the body, `proof` reads the answer."""
 
@@ -115,8 +120,8 @@ class _Http:
     async def send(self, message: Message) -> str:
         try:
             answer = await self._http.post(self._url, json=self._shape(message))
-        except httpx.HTTPError as error:  # its text may hold the URL, which is a secret
-            raise NotDelivered(type(error).__name__, again=True) from None
+        except httpx.HTTPError as error:
+            raise NotDelivered(_no_answer(error), again=True) from None
         if not answer.is_success:
             again = answer.status_code == 429 or answer.status_code >= 500
             raise NotDelivered(f"answered {answer.status_code}", again=again, after_s=_asked_to_wait_s(answer))
@@ -214,7 +219,7 @@ class _Mail:
         except smtplib.SMTPResponseException as error:
             raise NotDelivered(f"answered {error.smtp_code}", again=error.smtp_code < 500) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise NotDelivered(type(error).__name__, again=True) from None
+            raise NotDelivered(_no_answer(error), again=True) from None
         return f"taken for {taken} of {len(self._address.receivers)} receivers"
 
     def _post(self, message: Message) -> int:

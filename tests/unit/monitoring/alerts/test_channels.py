@@ -91,7 +91,7 @@ async def test_an_error_holds_no_secret(where: tuple[str, str]) -> None:
         with pytest.raises(NotDelivered) as caught:
             await send(url, a_message())
 
-    assert ("ConnectError", None) == (str(caught.value), caught.value.__cause__)
+    assert ("no answer (ConnectError)", None) == (str(caught.value), caught.value.__cause__)
 
 
 async def test_a_message_stays_text() -> None:
