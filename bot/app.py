@@ -37,6 +37,7 @@ from bot.hands import DaemonHands
 from bot.inbox import Inbox
 from bot.journal import locks
 from bot.journal.drills import Drills
+from bot.journal.hand import waited_for
 from bot.journal.journal import MOST_WAITING, Journal
 from bot.journal.latch import Latch
 from bot.latching import LatchWatch
@@ -103,19 +104,20 @@ class Daemon:
         return self
 
     async def _move_in(self) -> None:
-        settings, world = self._settings, self._world
-        path = settings.journal_path
-        for lock in locks.beside(path):
-            self._open.enter_context(locks.hold(lock, f"the journal {path}"))
-        self._latch = Latch(path)
-        self._drills = Drills(file.parent for file in settings.every_journal)
-        account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
-        self._open.enter_context(locks.hold(account, "this account", note=str(self._latch.path.absolute())))
-        if world.venue is not None:
-            premises.set_aside_strangers_journal(path, world.venue.name)
-        premises.tell_whereabouts(path, world.hosts.rest_url, settings.mode.value, self._latch.path)
-        self._journal = Journal(path)
-        self._open.callback(self._journal.close)
+        settings, world, path = self._settings, self._world, self._settings.journal_path
+        with waited_for(f"the journal {path}"):
+            for lock in locks.beside(path):
+                self._open.enter_context(locks.hold(lock, f"the journal {path}"))
+            self._latch = Latch(path)
+            self._drills = Drills(file.parent for file in settings.every_journal)
+            account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
+            self._open.enter_context(locks.hold(account, "this account", note=str(self._latch.path.absolute())))
+            if world.venue is not None:
+                premises.set_aside_strangers_journal(path, world.venue.name)
+            premises.tell_whereabouts(path, world.hosts.rest_url, settings.mode.value, self._latch.path)
+            self._journal = Journal(path)
+            self._open.callback(self._journal.close)
+            tokens = premises.reading_token(path), premises.new_verb_token(path)
 
         self._inbox = Inbox(bound=INBOX_BOUND, ticker_every_s=settings.streams.ticker_every_ms / 1000)
         self._pulse = Pulse(self._queues)
@@ -140,7 +142,7 @@ class Daemon:
             self._engine, self._inbox, self._latch, world=settings.mode.value, preflight=self._checks.against
         )
         self._window = Window(
-            wiring.web_options(settings, premises.reading_token(path), premises.new_verb_token(path)),
+            wiring.web_options(settings, *tokens),
             NearEngine(self.view, self._pulse.vitals, self._more, self._desk, self.book),
             Surroundings(path.absolute(), settings.book.symbol, settings.log.level, settings.log.format),
         )
@@ -279,9 +281,8 @@ class Daemon:
             _log.info("remembered", records=count, journal=str(self._journal.path))
         if (behind_ms := newest_ms - self._clock.now_ms()) > 0:
             self._clock = self._clock.set_to(newest_ms)
-            _log.warning(
-                "time goes on from the journal's last record: this machine's clock stands before it", ms=behind_ms
-            )
+            words = "time goes on from the journal's last record: this machine's clock stands before it"
+            _log.warning(words, ms=behind_ms)
 
     # ------------------------------------------------------------------------------------------- tasks
 

@@ -1,4 +1,5 @@
-"""A hand for deeds of the disk that may never end: a thread of its own does them in turn, and who asks waits so long and no longer.
+"""Deeds of the disk that may never end. `Hand` does them in turn in a thread of its own, and who asks waits so long and no longer;
+`waited_for` says what a program that can do nothing else meanwhile is waiting for.
 
 Knows no way to end a deed that hangs. It goes on in its thread, which does not keep the process from ending.
 """
@@ -7,14 +8,45 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from threading import Thread
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any, TypeVar
 
-__all__ = ["Hand"]
+import structlog
+
+from bot.domain.clock import elapsed_s
+
+__all__ = ["Hand", "waited_for"]
+
+_log = structlog.get_logger("journal.hand")
+
+TELL_S = 3.0
+"""A disk that does not answer is told after so many real seconds."""
 
 T = TypeVar("T")
+
+
+@contextmanager
+def waited_for(what: str) -> Iterator[None]:
+    """For a block that waits for a disk as long as it takes, and holds up its thread: where that is long, the log says so meanwhile, and
+    again when it is over. `what` is whose disk."""
+    began_s, is_over = elapsed_s(), Event()
+
+    def tell() -> None:
+        if not is_over.wait(TELL_S):
+            _log.warning(f"the disk of {what} has not answered for {TELL_S:.0f} s; it is waited for")
+            is_over.wait()
+            _log.info(f"the disk of {what} answers again", after_s=round(elapsed_s() - began_s, 1))
+
+    teller = Thread(target=tell, name="waiting", daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
 
 
 class Hand:

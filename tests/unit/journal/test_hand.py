@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from threading import Event, Thread
+from time import sleep
 
 import pytest
+import structlog
 
-from bot.journal.hand import Hand
+from bot.domain.clock import elapsed_s
+from bot.journal import hand as rooms_hand
+from bot.journal.hand import Hand, waited_for
 
 
 def test_a_deed_that_hangs_is_left_to_itself_and_the_next_follow_in_turn() -> None:
@@ -67,3 +71,23 @@ def test_a_machine_without_threads_is_an_error_of_the_disks_and_passes(monkeypat
             hand.do(lambda: 1)
 
     assert 2 == hand.do(lambda: 2)
+
+
+def test_who_waits_for_a_disk_says_so_meanwhile_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon that was started on a frozen disk said nothing at all, until the thaw."""
+    monkeypatch.setattr(rooms_hand, "TELL_S", 0.05)
+
+    with structlog.testing.capture_logs() as lines, waited_for("a journal"):
+        until_s = elapsed_s() + 10
+        while not lines and elapsed_s() < until_s:
+            sleep(0.01)
+        said_meanwhile = [line["event"] for line in lines]
+
+    assert ["the disk of a journal has not answered for 0 s; it is waited for"] == said_meanwhile
+    assert ["the disk of a journal answers again"] == [line["event"] for line in lines[1:]]
+
+
+def test_a_disk_that_answers_is_not_spoken_of() -> None:
+    with structlog.testing.capture_logs() as lines, waited_for("a journal"):
+        pass
+    assert [] == lines
