@@ -23,7 +23,7 @@ from bot.cli.files import write_private
 from bot.domain.clock import wall_ms
 from bot.domain.errors import SetUp
 from bot.journal import reports
-from bot.journal.reader import JournalReader, open_journal
+from bot.journal.reader import JournalReader, open_in_time
 from bot.settings import Loaded
 from bot.settings.keys import effective
 
@@ -66,7 +66,7 @@ def _texts(loaded: Loaded, daemon: Asked, journal: Path) -> Iterator[tuple[str, 
         except ConnectionError as error:
             yield name, f"not to be had: {error}\n"
     try:
-        with open_journal(journal) as reader:
+        with open_in_time(journal) as reader:
             yield from _journal(reader)
     except SetUp as error:
         yield "journal.txt", f"not to be had: {error}\n"

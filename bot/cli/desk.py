@@ -117,14 +117,14 @@ def pnl(
     from bot.cli import launch
     from bot.cli.terminal import fail, print_rows
     from bot.domain.errors import SetUp
-    from bot.journal.reader import open_journal
+    from bot.journal.reader import open_in_time
     from bot.review.archive import profit
     from bot.review.chronicle import Chronicle
 
     settings = launch.load_or_fail(env_file).settings
     chronicle = Chronicle(symbol=settings.book.symbol)
     try:
-        with open_journal(file or settings.journal_path) as journal:
+        with open_in_time(file or settings.journal_path) as journal:
             chronicle.read(journal)
     except SetUp as error:
         fail(ExitCode.FAILURE, error.problem, error.mend)

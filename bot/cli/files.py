@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import SetUp
+from bot.journal.hand import do_apart
 
 __all__ = ["write_private"]
+
+_PATIENCE_S = 3.0
 
 
 def write_private(path: Path, content: bytes, like: bytes) -> None:
@@ -20,6 +24,7 @@ def write_private(path: Path, content: bytes, like: bytes) -> None:
     So a slip that makes `--out` name a journal, settings or a folder costs nothing. SetUp says what stands in the way.
     """
     try:
+        do_apart(partial(path.touch, mode=0o600), deadline_s=_PATIENCE_S)  # we would hang with its disk
         if path.is_file():
             with path.open("rb") as older:
                 beginning = older.read(len(like))
@@ -33,4 +38,5 @@ def write_private(path: Path, content: bytes, like: bytes) -> None:
                 os.fchmod(descriptor, 0o600)  # one that was there already too
             file.write(content)
     except OSError as error:
-        raise SetUp(f"{path} cannot be written: {error.strerror or error}", "Name another file with --out") from None
+        why = error.strerror or "its disk does not answer"
+        raise SetUp(f"{path} cannot be written: {why}", "Name another file with --out") from None

@@ -240,10 +240,10 @@ def open_named(file: Path | None, env_file: Path | None) -> Iterator[JournalRead
     """The journal that was named, or the settings' own; one that cannot be read ends the command with its mend."""
     from bot.cli.terminal import fail
     from bot.domain.errors import SetUp
-    from bot.journal.reader import open_journal
+    from bot.journal.reader import open_in_time
 
     try:
-        with open_journal(file or _settings(env_file).journal_path) as reader:
+        with open_in_time(file or _settings(env_file).journal_path) as reader:
             yield reader
     except SetUp as error:
         fail(ExitCode.FAILURE, error.problem, error.mend)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from bot.domain.errors import JournalFailed, SetUp
 from bot.domain.records import Record
+from bot.journal.hand import do_apart
 from bot.journal.rows import Row, decoded, refuse_foreign, told
 
-__all__ = ["Entry", "JournalReader", "open_journal"]
+__all__ = ["Entry", "JournalReader", "open_in_time", "open_journal"]
 
 _BUSY_S = 2.0
+OPEN_S = 3.0
+"""A command's patience with the disk: what is not open by then hangs."""
 
 R = TypeVar("R", bound=Record)
 
@@ -105,6 +109,23 @@ def open_journal(path: Path) -> Iterator[JournalReader]:
             yield JournalReader(path, db, is_empty=not refuse_foreign(db, path))
     except sqlite3.Error as error:
         raise told(path, error) from error
+
+
+@contextmanager
+def open_in_time(path: Path) -> Iterator[JournalReader]:
+    """The same for a command, which has to end whatever the disk does: raises SetUp where it does not answer."""
+    try:
+        do_apart(partial(_try, path), deadline_s=OPEN_S)
+    except OSError as error:
+        why = error.strerror or f"it has not answered within {OPEN_S:.0f} s"
+        raise SetUp(f"the disk of {path} cannot be read: {why}", "Look at that disk; dmesg may tell more") from error
+    with open_journal(path) as reader:
+        yield reader
+
+
+def _try(path: Path) -> None:
+    with suppress(SetUp), open_journal(path):  # what is wrong with it is told by who opens it
+        pass
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -30,9 +30,9 @@ def _environment(facts: Facts) -> Finding:
 
 def _reach(facts: Facts) -> Finding:
     if facts.account is None:
-        return Finding(
-            Grade.FAIL, facts.silence or "not asked", "Is the network up, the host right, Bybit in maintenance?"
-        )
+        if not facts.silence:
+            return Finding(Grade.UNKNOWN, "not asked before the journal's disk answers", "First the disk")
+        return Finding(Grade.FAIL, facts.silence, "Is the network up, the host right, Bybit in maintenance?")
     if facts.account.banned_for_s:
         wait_s = facts.account.banned_for_s
         return Finding(

@@ -62,11 +62,10 @@ def _told(found: list[Finding], mended: list[str]) -> list[str]:
 
 
 async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[str]]:
-    here = replace(await machine.looker(settings.journal_path)(), deaf=await machine.deaf(settings.alerts))
+    here = replace(machine.look_apart(settings.journal_path), deaf=await machine.deaf(settings.alerts))
     mended: list[str] = []
     if here.free_mb is None:  # who writes the journal, and whose an order is, would be guessed
-        silence = "not asked before the journal's disk answers"
-        return findings(CHECKS, Facts(settings=settings, machine=here, account=None, silence=silence)), mended
+        return findings(CHECKS, Facts(settings=settings, machine=here, account=None)), mended
     try:
         async with asyncio.timeout(_PATIENCE_S), enter_world(settings) as world:
             account_lock = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)

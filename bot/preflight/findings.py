@@ -69,7 +69,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything a check may look at. `account` None: the exchange was not asked or did not answer at all, for `silence`."""
+    """Everything a check may look at. `account` None: the exchange did not answer at all, for `silence`, or ("") was not asked."""
 
     settings: Settings
     machine: Machine

@@ -15,7 +15,7 @@ from bot.domain.commands import PlaceOrder
 from bot.domain.errors import SetUp
 from bot.domain.events import OrderSeen, Started
 from bot.journal import locks
-from bot.journal.hand import Hand
+from bot.journal.hand import Hand, do_apart
 from bot.journal.latch import Latch
 from bot.journal.reader import open_journal
 from bot.monitoring.alerts import channels
@@ -23,7 +23,7 @@ from bot.monitoring.alerts.urls import parse
 from bot.preflight.findings import Machine
 from bot.settings.people import AlertsSettings
 
-__all__ = ["deaf", "issued", "look", "looker", "rival"]
+__all__ = ["deaf", "issued", "look", "look_apart", "looker", "rival"]
 
 NEWEST = 1000
 """Records looked through for order numbers: two days at the largest daily number of orders."""
@@ -54,12 +54,18 @@ def looker(journal: Path) -> Callable[[], Awaitable[Machine]]:
     async def looked() -> Machine:
         try:
             return await hand.wait_for(partial(look, journal))
-        except TimeoutError:
-            return Machine(free_mb=None, journal_problem=f"its disk has not answered within {LOOK_S:.0f} s")
         except OSError as error:
-            return Machine(free_mb=None, journal_problem=f"it cannot be looked at: {error.strerror}")
+            return _not_seen(error)
 
     return looked
+
+
+def look_apart(journal: Path) -> Machine:
+    """Looks as `look` does, for a command, which ends whatever the disk does."""
+    try:
+        return do_apart(partial(look, journal), deadline_s=LOOK_S)
+    except OSError as error:
+        return _not_seen(error)
 
 
 def rival(account: Path, writer: str) -> str:
@@ -87,6 +93,12 @@ def issued(journal: Path) -> dict[str, int]:
             if named is not None:
                 highest[named.run] = max(named.number, highest.get(named.run, 0))
     return highest
+
+
+def _not_seen(error: OSError) -> Machine:
+    is_late = isinstance(error, TimeoutError) and not error.errno
+    why = f"its disk has not answered within {LOOK_S:.0f} s" if is_late else f"it cannot be looked at: {error.strerror}"
+    return Machine(free_mb=None, journal_problem=why)
 
 
 def _nearest(folder: Path) -> Path:
