@@ -16,7 +16,7 @@ from bot.domain.records import Record
 from bot.journal.hand import do_apart
 from bot.journal.rows import Row, decoded, refuse_foreign, told
 
-__all__ = ["Entry", "JournalReader", "open_in_time", "open_journal"]
+__all__ = ["Entry", "JournalReader", "look_into", "open_in_time", "open_journal"]
 
 _BUSY_S = 2.0
 OPEN_S = 3.0
@@ -115,7 +115,7 @@ def open_journal(path: Path) -> Iterator[JournalReader]:
 def open_in_time(path: Path) -> Iterator[JournalReader]:
     """The same for a command, which has to end whatever the disk does: raises SetUp where it does not answer."""
     try:
-        do_apart(partial(_try, path), deadline_s=OPEN_S)
+        do_apart(partial(look_into, path), deadline_s=OPEN_S)
     except OSError as error:
         why = error.strerror or f"it has not answered within {OPEN_S:.0f} s"
         raise SetUp(f"the disk of {path} cannot be read: {why}", "Look at that disk; dmesg may tell more") from error
@@ -123,8 +123,9 @@ def open_in_time(path: Path) -> Iterator[JournalReader]:
         yield reader
 
 
-def _try(path: Path) -> None:
-    with suppress(SetUp), open_journal(path):  # what is wrong with it is told by who opens it
+def look_into(path: Path) -> None:
+    """Open it and close it again: what is wrong with it is told by who opens it in earnest, but a disk that hangs never comes to an end."""
+    with suppress(SetUp), open_journal(path):
         pass
 
 

@@ -98,7 +98,7 @@ class Past:
         except Unavailable as error:
             wait_s = error.retry_after_s or 5
             raise web.HTTPServiceUnavailable(
-                text="The journal cannot be asked now.\n", headers={hdrs.RETRY_AFTER: f"{wait_s:.0f}"}
+                text=f"The journal cannot be asked now: {error}.\n", headers={hdrs.RETRY_AFTER: f"{wait_s:.0f}"}
             ) from error
         if found is None:
             raise web.HTTPNotFound(text="The journal holds no such thing.\n")

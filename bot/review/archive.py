@@ -1,7 +1,7 @@
 """The journal as the window may ask it: series, profit, decisions, orders, fills and notes, read beside the engine.
 
 Reading happens in a thread, over a read-only connection, one question at a time: the writer is not disturbed and the event loop does not
-wait. Names carry their unit, as in the status document.
+wait. A disk that hangs is found before a question is put to it. Names carry their unit, as in the status document.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp, Unavailable
 from bot.journal import reports
-from bot.journal.reader import JournalReader, open_journal
+from bot.journal.hand import Hand
+from bot.journal.reader import JournalReader, look_into, open_journal
 from bot.review.chronicle import Chronicle, Parts
 from bot.review.reasoning import explained
 
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 _FRESH_S = 2.0
 _MOST_WAITING = 8
+OPEN_S = 1.0
+"""A journal that is not open by then lies on a disk that hangs."""
 _UNITS = {
     **{name: f"{name}_btc" for name in ("qty", "filled", "closed", "delta", "gap")},
     **{name: f"{name}_usdt" for name in ("price", "limit", "avg_price", "fee")},
@@ -42,6 +46,7 @@ class JournalArchive:
         self._chronicle = Chronicle(symbol=symbol)
         self._read_s = float("-inf")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="archive")
+        self._hand = Hand("archive", deadline_s=OPEN_S)
         self._waiting = 0
         self._is_closed = False
 
@@ -84,9 +89,12 @@ class JournalArchive:
             raise Unavailable("too many ask the journal at once", retry_after_s=2.0)
         self._waiting += 1
         try:
+            await self._hand.wait_for(partial(look_into, self._path))
             return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, question)
         except SetUp as error:
             raise Unavailable(error.problem) from error
+        except OSError as error:
+            raise Unavailable(error.strerror or "its disk does not answer") from error
         finally:
             self._waiting -= 1
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from bot.domain.errors import Unavailable
 from bot.journal.journal import Journal
 from bot.journal.reader import open_journal
+from bot.review import archive as archive_room
 from bot.review.archive import BY, JournalArchive, profit
 from bot.review.chronicle import COLUMNS, Chronicle
 from tests import past
@@ -104,4 +107,26 @@ async def test_a_journal_that_is_gone_is_unavailable(tmp_path: Path) -> None:
 
     with pytest.raises(Unavailable, match="there is no journal"):
         await archive.series(None, None, 10)
+    archive.close()
+
+
+async def test_a_journal_on_a_disk_that_hangs_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page asked, and heard nothing at all; once all its connections waited so, it heard nothing of anything."""
+    answers, path = Event(), tmp_path / "journal.sqlite"
+    Journal(path).close()
+    archive = JournalArchive(path, symbol="BTCUSDT")
+    monkeypatch.setattr(archive_room, "look_into", lambda _: answers.wait(20))
+    monkeypatch.setattr(archive_room, "open_journal", lambda _: answers.wait(20))
+
+    async with asyncio.timeout(10):
+        for _ in range(12):
+            with pytest.raises(Unavailable, match="its disk does not answer"):
+                await archive.notes(1)
+
+    monkeypatch.undo()
+    answers.set()
+    await asyncio.sleep(0.1)
+    assert [] == await archive.notes(1)
     archive.close()
