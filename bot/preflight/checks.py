@@ -269,7 +269,8 @@ def _disk(facts: Facts) -> Finding:
 
 def _journal(facts: Facts) -> Finding:
     if facts.machine.journal_problem:
-        return Finding(Grade.FAIL, facts.machine.journal_problem, "Mend the file's rights, or move it aside")
+        mend = "Mend the file's rights, or move it aside" if facts.machine.free_mb is not None else "Look at that disk"
+        return Finding(Grade.FAIL, facts.machine.journal_problem, mend)
     return passed(f"{facts.settings.journal_path} can be written")
 
 

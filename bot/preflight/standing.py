@@ -75,9 +75,7 @@ class StandingChecks:
     def _stands(self, newer: Finding) -> bool:
         """Whether what was known before stands: against a riddle, and against a disk that fails under a daemon that has passed. Of that
         the journal tells with every commit, and what makes |delta| smaller goes on."""
-        return newer.grade is Grade.UNKNOWN or (
-            newer.grade is Grade.FAIL and newer.name in _TOLD_BY_THE_JOURNAL and newer.name in self._known
-        )
+        return newer.grade is Grade.UNKNOWN or (newer.grade is Grade.FAIL and newer.name in _TOLD_BY_THE_JOURNAL)
 
     async def against(self) -> list[str]:
         """What stands against trading now, looked at anew."""
