@@ -1,6 +1,7 @@
 """A disk that hangs in the kernel, as a frozen or a dying one does: who waits for it there cannot be ended, not even by SIGKILL.
 
-A small file system in a file is mounted and frozen, which needs root on Linux; elsewhere these tests are skipped.
+A small file system in a file is mounted and frozen, which needs root on Linux; elsewhere these tests are skipped. They are a campaign: who
+ends one in the middle has a frozen disk to thaw (fsfreeze -u).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bot.exit_codes import ExitCode
 from bot.journal.journal import Journal
 from tests.acceptance.processes import a_venue, environment
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.campaign]
 
 WITHIN_S = 20
 """Far longer than any patience with a disk, far shorter than the disk stays frozen."""
