@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import SetUp
-from bot.journal.hand import do_apart
+from bot.journal.probe import wait_for_disk
 
 __all__ = ["write_private"]
 
@@ -24,7 +23,7 @@ def write_private(path: Path, content: bytes, like: bytes) -> None:
     So a slip that makes `--out` name a journal, settings or a folder costs nothing. SetUp says what stands in the way.
     """
     try:
-        do_apart(partial(path.touch, mode=0o600), deadline_s=_PATIENCE_S)  # we would hang with its disk
+        wait_for_disk(path, _PATIENCE_S)
         if path.is_file():
             with path.open("rb") as older:
                 beginning = older.read(len(like))
@@ -38,5 +37,4 @@ def write_private(path: Path, content: bytes, like: bytes) -> None:
                 os.fchmod(descriptor, 0o600)  # one that was there already too
             file.write(content)
     except OSError as error:
-        why = error.strerror or "its disk does not answer"
-        raise SetUp(f"{path} cannot be written: {why}", "Name another file with --out") from None
+        raise SetUp(f"{path} cannot be written: {error.strerror or error}", "Name another file with --out") from None

@@ -190,14 +190,13 @@ def _nobody(settings: Settings, verb: str) -> tuple[str, str]:
 def _lift_here(loaded: Any, reason: str) -> NoReturn:
     """No daemon runs: look at the account ourselves, and lift the latch if nothing stands against it."""
     import asyncio
-    from functools import partial
 
     from bot.cli import launch
     from bot.cli.asking import base_url
     from bot.cli.terminal import fail
     from bot.domain.errors import JournalFailed
-    from bot.journal.hand import do_apart
     from bot.journal.latch import DEADLINE_S, Latch
+    from bot.journal.probe import wait_for_disk
     from bot.preflight.doctor import reasons_against
 
     launch.require_runnable(loaded)
@@ -213,9 +212,12 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
     if latch.closing() not in (None, closing):
         fail(ExitCode.MACHINE, f"not lifted: the latch was closed meanwhile ({latch.state().reason})")
     try:
-        do_apart(partial(latch.lift, "the command line", reason), deadline_s=2 * DEADLINE_S)
-    except (JournalFailed, OSError) as failed:
-        fail(ExitCode.MACHINE, str(failed) or f"not lifted: the disk of {latch.path} does not answer")
+        wait_for_disk(latch.path, 2 * DEADLINE_S)
+        latch.lift("the command line", reason)
+    except JournalFailed as failed:
+        fail(ExitCode.MACHINE, str(failed))
+    except OSError as error:
+        fail(ExitCode.MACHINE, f"not lifted: the disk of {latch.path} cannot be written: {error}")
     typer.echo("the latch is lifted; the next start trades once its books agree with the venue's")
     raise typer.Exit(ExitCode.OK)
 

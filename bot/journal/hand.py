@@ -1,5 +1,5 @@
 """Deeds of the disk that may never end. `Hand` does them in turn in a thread of its own, and who asks waits so long and no longer;
-`do_apart` is the same for a command that has to end; `waited_for` says what a program that can do nothing else is waiting for.
+`waited_for` says what a program that can do nothing else is waiting for.
 
 Knows no way to end a deed that hangs. It goes on in its thread, and in the kernel it may keep the process from ending as long as it hangs.
 """
@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
-import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
-from select import select
 from threading import Event, Thread
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
 from bot.domain.clock import elapsed_s
 
-__all__ = ["Hand", "do_apart", "waited_for"]
+__all__ = ["Hand", "waited_for"]
 
 _log = structlog.get_logger("journal.hand")
 
 TELL_S = 3.0
 """A disk that does not answer is told after so many real seconds."""
-_MOST_OPEN = 1 << 16
 
 T = TypeVar("T")
 
@@ -51,45 +47,6 @@ def waited_for(what: str) -> Iterator[None]:
     finally:
         is_over.set()
         teller.join()
-
-
-def do_apart(deed: Callable[[], T], *, deadline_s: float) -> T:
-    """What the deed comes to in a copy of this process, which may hang as long as it likes: ours ends without it. Where there are other
-    threads, it may want nothing that one of them holds. Raises what it raises, TimeoutError where it takes longer than `deadline_s` real
-    seconds, and OSError where there is no room for a copy.
-    """
-    ours, theirs = os.pipe()
-    if not (copy := os.fork()):
-        _tell_and_end(deed, theirs)
-    os.close(theirs)
-    with open(ours, "rb") as said:
-        if not select([said], [], [], deadline_s)[0]:
-            raise TimeoutError
-        text = said.read()
-    os.waitpid(copy, 0)
-    if not text:
-        raise OSError(errno.ECHILD, "whoever was to look was killed")
-    result, error = pickle.loads(text)
-    if error is not None:
-        raise error
-    return result  # type: ignore[no-any-return]
-
-
-def _tell_and_end(deed: Callable[[], object], to: int) -> NoReturn:
-    try:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for stream in range(3):  # whoever reads what the command prints, to its end, waits for no copy of it
-            os.dup2(nothing, stream)
-        os.closerange(3, to)
-        os.closerange(to + 1, _MOST_OPEN)
-        said: tuple[object, Exception | None]
-        try:
-            said = deed(), None
-        except Exception as error:  # noqa: BLE001 - who waits for it hears it
-            said = None, error
-        os.write(to, pickle.dumps(said))
-    finally:
-        os._exit(0)
 
 
 class Hand:

@@ -6,14 +6,13 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from bot.domain.errors import JournalFailed, SetUp
 from bot.domain.records import Record
-from bot.journal.hand import do_apart
+from bot.journal.probe import wait_for_disk
 from bot.journal.rows import Row, decoded, refuse_foreign, told
 
 __all__ = ["Entry", "JournalReader", "look_into", "open_in_time", "open_journal"]
@@ -115,10 +114,9 @@ def open_journal(path: Path) -> Iterator[JournalReader]:
 def open_in_time(path: Path) -> Iterator[JournalReader]:
     """The same for a command, which has to end whatever the disk does: raises SetUp where it does not answer."""
     try:
-        do_apart(partial(look_into, path), deadline_s=OPEN_S)
+        wait_for_disk(path, OPEN_S)
     except OSError as error:
-        why = error.strerror or f"it has not answered within {OPEN_S:.0f} s"
-        raise SetUp(f"the disk of {path} cannot be read: {why}", "Look at that disk; dmesg may tell more") from error
+        raise SetUp(f"the disk of {path} cannot be read: {error}", "Look at that disk; dmesg may tell more") from error
     with open_journal(path) as reader:
         yield reader
 

@@ -62,7 +62,7 @@ def _told(found: list[Finding], mended: list[str]) -> list[str]:
 
 
 async def _look(settings: Settings, *, fix: bool) -> tuple[list[Finding], list[str]]:
-    here = replace(machine.look_apart(settings.journal_path), deaf=await machine.deaf(settings.alerts))
+    here = replace(machine.look_in_time(settings.journal_path), deaf=await machine.deaf(settings.alerts))
     mended: list[str] = []
     if here.free_mb is None:  # who writes the journal, and whose an order is, would be guessed
         return findings(CHECKS, Facts(settings=settings, machine=here, account=None)), mended

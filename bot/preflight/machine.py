@@ -15,15 +15,16 @@ from bot.domain.commands import PlaceOrder
 from bot.domain.errors import SetUp
 from bot.domain.events import OrderSeen, Started
 from bot.journal import locks
-from bot.journal.hand import Hand, do_apart
+from bot.journal.hand import Hand
 from bot.journal.latch import Latch
+from bot.journal.probe import wait_for_disk
 from bot.journal.reader import open_journal
 from bot.monitoring.alerts import channels
 from bot.monitoring.alerts.urls import parse
 from bot.preflight.findings import Machine
 from bot.settings.people import AlertsSettings
 
-__all__ = ["deaf", "issued", "look", "look_apart", "looker", "rival"]
+__all__ = ["deaf", "issued", "look", "look_in_time", "looker", "rival"]
 
 NEWEST = 1000
 """Records looked through for order numbers: two days at the largest daily number of orders."""
@@ -60,12 +61,13 @@ def looker(journal: Path) -> Callable[[], Awaitable[Machine]]:
     return looked
 
 
-def look_apart(journal: Path) -> Machine:
+def look_in_time(journal: Path) -> Machine:
     """Looks as `look` does, for a command, which ends whatever the disk does."""
     try:
-        return do_apart(partial(look, journal), deadline_s=LOOK_S)
+        wait_for_disk(journal, LOOK_S)
     except OSError as error:
         return _not_seen(error)
+    return look(journal)
 
 
 def rival(account: Path, writer: str) -> str:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from signal import SIGKILL
 from threading import Event, Thread
 from time import sleep
 
@@ -16,7 +12,7 @@ import structlog
 
 from bot.domain.clock import elapsed_s
 from bot.journal import hand as rooms_hand
-from bot.journal.hand import Hand, do_apart, waited_for
+from bot.journal.hand import Hand, waited_for
 
 
 def test_a_deed_that_hangs_is_left_to_itself_and_the_next_follow_in_turn() -> None:
@@ -95,22 +91,3 @@ def test_a_disk_that_answers_is_not_spoken_of() -> None:
     with structlog.testing.capture_logs() as lines, waited_for("a journal"):
         pass
     assert [] == lines
-
-
-def test_what_is_done_apart_is_done_by_a_copy_of_this_process() -> None:
-    assert os.getpid() == do_apart(os.getppid, deadline_s=10)
-
-
-def test_what_it_raises_is_raised_here() -> None:
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        do_apart(lambda: Path("/nowhere").stat(), deadline_s=10)
-
-
-def test_a_copy_that_hangs_is_waited_for_no_longer_than_that() -> None:
-    with pytest.raises(TimeoutError):
-        do_apart(partial(sleep, 1), deadline_s=0.05)
-
-
-def test_a_copy_that_is_killed_has_done_nothing() -> None:
-    with pytest.raises(OSError, match="was killed"):
-        do_apart(lambda: os.kill(os.getpid(), SIGKILL), deadline_s=10)
