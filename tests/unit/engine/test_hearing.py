@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.commands import ReadAccount, ReadHistory, ReadLoan
-from bot.domain.events import Channel, ChannelChanged, ExecutionSeen, FactsLost, ReadFailed, Started
+from bot.domain.commands import Mode, ReadAccount, ReadHistory, ReadLoan
+from bot.domain.events import Channel, ChannelChanged, ChecksRun, ExecutionSeen, FactsLost, ReadFailed, Started
 from bot.domain.orders import OrderState
 from bot.engine.engine import Engine
 from tests.unit.engine.desk import Desk, MemoryDiary, a_history, a_reading, an_execution
@@ -42,6 +42,16 @@ def test_an_account_that_cannot_be_read_is_asked_for_ever_more_slowly() -> None:
         waits.append(waited_s(desk, ReadAccount))
 
     assert [2, 4, 6, 8, 10, 10] == waits
+
+
+def test_what_a_preflight_found_is_why_nothing_is_sent_until_it_finds_nothing() -> None:
+    desk = a_hedged_desk()
+
+    desk.hear(ChecksRun(against=("key: it may withdraw", "clock: 3 s off")))
+    assert (Mode.OBSERVE, "preflight: key: it may withdraw; clock: 3 s off") == (desk.state.mode, desk.state.why)
+
+    desk.hear(ChecksRun(against=()))
+    assert Mode.TRADING is desk.state.mode
 
 
 def test_a_payments_question_that_failed_slows_no_other() -> None:
