@@ -44,6 +44,7 @@ sys.path.insert(0, str(_ROOT))
 
 from bot.domain.clock import wall_ms  # noqa: E402
 from scripts.kill import latch  # noqa: E402
+from scripts.kill.patience import in_time  # noqa: E402
 from scripts.kill.plan import Left, Verb  # noqa: E402
 from scripts.kill.world import SYMBOL, CannotKnow, World, find  # noqa: E402
 
@@ -296,11 +297,17 @@ def _load() -> list[float] | None:
 
 
 def _record(world: World, facts: dict[str, Any], tell: Teller) -> None:
-    try:
+    def write() -> str:
         with (world.folder / "drills.jsonl").open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(facts) + "\n")
+        return ""
+
+    try:
+        trouble = in_time(write, "its disk has not answered yet")
     except OSError as error:
-        tell(f"the drill could not be recorded: {error.strerror}")
+        trouble = str(error.strerror)
+    if trouble:
+        tell(f"the drill could not be recorded: {trouble}")
 
 
 def _end(options: argparse.Namespace, code: int, facts: dict[str, Any], tell: Teller, words: str) -> int:

@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -159,11 +158,12 @@ def _account_locks() -> list[tuple[Path, Path]]:
 
 
 def _temporary() -> Path:
-    """The machine's folder for temporary files, where the locks lie; `tempfile` knows it only while it can write there."""
-    try:
-        return Path(tempfile.gettempdir())
-    except OSError:
-        return Path(os.environ.get("TMPDIR") or "/tmp")
+    """The machine's folder for temporary files, where the locks lie: the one that `tempfile` would take, which writes into each to see
+    whether it can, and on a disk that hangs never comes back."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    folders = [folder for folder in (*named, "/tmp", "/var/tmp", "/usr/tmp") if folder and os.path.isdir(folder)]
+    writable = (folder for folder in folders if os.access(folder, os.W_OK | os.X_OK))
+    return Path(next(writable, folders[0] if folders else "/tmp"))
 
 
 def _own_words(path: Path) -> str:

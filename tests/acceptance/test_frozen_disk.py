@@ -16,7 +16,7 @@ import pytest
 
 from bot.exit_codes import ExitCode
 from bot.journal.journal import Journal
-from tests.acceptance.processes import a_venue, environment
+from tests.acceptance.processes import ROOT, a_venue, environment
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.campaign]
 
@@ -59,12 +59,10 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "-l", folder], check=True)
 
 
-def ends(cwd: Path, *words: str, **settings: str) -> tuple[int, str]:
+def ends(cwd: Path, *words: str, tmp: Path | None = None, **settings: str) -> tuple[int, str]:
     """Exit code and words of a program that ends by itself while the disk is frozen."""
-    command = [sys.executable, *words]
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    command, outer = [sys.executable, *words], environment(settings) | ({"TMPDIR": str(tmp)} if tmp else {})
+    process = subprocess.Popen(command, cwd=cwd, env=outer, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         told, _ = process.communicate(timeout=WITHIN_S)
     finally:
@@ -92,3 +90,22 @@ def test_every_command_ends_and_says_that_the_disk_does_not_answer(tmp_path: Pat
     assert (ExitCode.FAILURE, True) == (orders[0], "has not answered within" in orders[1]), orders
     assert (ExitCode.OK, True) == (bundle[0], (tmp_path / "here.tar.gz").exists()), bundle
     assert (ExitCode.FAILURE, True) == (beside[0], "has not answered within" in beside[1]), beside
+
+
+@pytest.mark.timeout(150)
+def test_the_kill_switch_is_done_and_ends_although_the_latch_cannot_be_closed(tmp_path: Path, disk: Disk) -> None:
+    """Its legs were closed, and whoever waited for its exit code (the watch does, before it looks again) waited for the disk."""
+    (disk.folder / "tmp").mkdir()
+    with a_venue(tmp_path) as venue:
+        venue.owner_trades("Sell", "0.100", 2)
+        disk.freeze()
+        code, told = ends(
+            tmp_path, str(ROOT / "scripts" / "kill_switch.py"), "flatten", "--yes", "--drill",
+            "--home", str(tmp_path), "--host", venue.url, "--latch", str(disk.folder / "halt.latch"),
+            tmp=disk.folder / "tmp",
+        )  # fmt: skip
+
+    assert 0 == code, told
+    assert "cannot be written (its disk has not answered yet)" in told
+    assert "the drill could not be recorded" in told
+    assert "done and verified: flatten" in told

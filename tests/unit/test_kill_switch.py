@@ -10,6 +10,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     (tmp_path / "home" / "var").mkdir(parents=True)
     return tmp_path / "home"
 
@@ -70,17 +72,17 @@ def test_a_lock_file_of_another_hand_neither_holds_it_up_nor_names_a_file_to_ove
     assert home / "elsewhere" / "halt.latch" in found(home).latches
 
 
-def test_a_full_disk_hides_no_latch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing can be written Python knows no folder for temporary files; the lock lies there all the same."""
+def test_a_disk_that_takes_nothing_hides_no_latch(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Full, and Python knows no folder for temporary files; hung, and it never comes back. The lock lies there all the same."""
     lock = account_lock(NOWHERE, world.PAPER_KEY)
     lock.parent.mkdir()
     lock.write_text(f"1\n{home / 'elsewhere' / 'halt.latch'}\n")
-    monkeypatch.setenv("TMPDIR", str(lock.parent.parent))
 
-    def full() -> str:
-        raise FileNotFoundError(2, "No usable temporary directory found")
+    def hangs(*_: object) -> NoReturn:
+        raise AssertionError("written where a disk may hang")
 
-    monkeypatch.setattr("tempfile.gettempdir", full)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._get_default_tempdir", hangs)
 
     assert home / "elsewhere" / "halt.latch" in found(home).latches
 
