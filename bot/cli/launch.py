@@ -17,6 +17,7 @@ import typer
 from bot import logs
 from bot.cli.terminal import fail
 from bot.domain.errors import SetUp
+from bot.errands import Errands
 from bot.exit_codes import ExitCode
 from bot.settings import PREFIX, Loaded, NotArmed, SettingsError, load
 
@@ -57,7 +58,7 @@ def finish(work: Coroutine[Any, Any, int | None], *mendable: type[Exception]) ->
     """
     told: tuple[type[Exception], ...] = (SetUp, OSError, *mendable)
     try:
-        code = asyncio.run(work)
+        code = asyncio.run(_run(work))
     except KeyboardInterrupt:  # before the room listens for it, there is nothing to tidy
         code = ExitCode.OK
     except told as error:
@@ -68,6 +69,11 @@ def finish(work: Coroutine[Any, Any, int | None], *mendable: type[Exception]) ->
             raise
         _tell(_first(known))
     raise typer.Exit(code or ExitCode.OK)
+
+
+async def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
+    asyncio.get_running_loop().set_default_executor(Errands())
+    return await work
 
 
 def _tell(error: Exception) -> NoReturn:
