@@ -87,6 +87,11 @@ ROOT_OF_ALL = "app.py"
 OUTLIVES_A_STOP = (
     "exchange/executor.py"  # an order that left is listened for although its sender was cancelled; never past its call
 )
+ROOMS_OF_THE_LOOP = ("", "exchange", "monitoring", "preflight", "stream", "window")
+OF_A_DISK = re.compile(
+    r"open|os\.(open|stat|replace|rename|access|listdir|scandir|makedirs|path\.\w+)|shutil\.\w+"
+    r"|.*\.(read_text|read_bytes|write_text|write_bytes|stat|exists|is_file|is_dir|mkdir|touch|unlink|rename|glob|rglob|iterdir|fsync)"
+)
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
@@ -340,6 +345,28 @@ def test_only_the_gate_makes_an_order():
         if name.split(".")[-1] == "PlaceOrder" and source.name != GATE
     )
     no(findings, "ask engine/gate.py to admit the wish")
+
+
+def disk_waits(source: Source) -> Iterator[str]:
+    """Every file that a coroutine looks at, reads or writes by itself. What a function that it calls does is not seen."""
+    for coroutine in ast.walk(source.tree):
+        if isinstance(coroutine, ast.AsyncFunctionDef):
+            for node in ast.walk(coroutine):
+                if isinstance(node, ast.Call) and OF_A_DISK.fullmatch(name := ast.unparse(node.func)):
+                    yield f"{source.at(node)} waits for a disk in a coroutine: {name}()"
+
+
+def test_no_coroutine_waits_for_a_disk():
+    """A disk that hangs would hold up every stream and every order with it."""
+    findings = (words for source in sources() if source.room in ROOMS_OF_THE_LOOP for words in disk_waits(source))
+    no(findings, "let a Hand of bot/journal/hand.py do it, and say what becomes of it where the disk does not answer")
+
+
+@pytest.mark.parametrize("text", ["open(name)", "os.stat(name)", "path.read_text()", "Path(name).exists()"])
+def test_a_wait_for_a_disk_is_seen(text: str):
+    source = Source(BOT / "window" / "made_up.py", ast.parse(f"async def f():\n    return {text}"), 1)
+
+    assert 1 == len(list(disk_waits(source)))
 
 
 def test_tasks_are_born_in_a_group():
