@@ -112,8 +112,7 @@ class Daemon:
             self._drills = Drills(file.parent for file in settings.every_journal)
             account = premises.account_lock(world.hosts.rest_url, world.credentials.api_key)
             self._open.enter_context(locks.hold(account, "this account", note=str(self._latch.path.absolute())))
-            if world.venue is not None:
-                premises.set_aside_strangers_journal(path, world.venue.name)
+            premises.ready_journal(path, settings.mode.value, world.venue.name if world.venue else "")
             premises.tell_whereabouts(path, world.hosts.rest_url, settings.mode.value, self._latch.path)
             self._journal = Journal(path)
             self._open.callback(self._journal.close)

@@ -16,7 +16,10 @@ from socket import gethostname
 from uuid import getnode
 
 from bot.domain.clock import elapsed_s, wall_ms
+from bot.domain.errors import JournalUnfit
+from bot.domain.events import Started
 from bot.domain.names import run_name
+from bot.journal.reader import open_journal
 
 __all__ = [
     "account_lock",
@@ -25,6 +28,7 @@ __all__ = [
     "place",
     "reading_token",
     "reading_token_path",
+    "ready_journal",
     "set_aside_strangers_journal",
     "tell_whereabouts",
     "verb_token_path",
@@ -122,6 +126,25 @@ def _new_token(path: Path) -> str:
     return token
 
 
+def ready_journal(path: Path, mode: str, venue: str) -> None:
+    """Before the journal is opened: nothing at `path` that is none, or another world's, is continued or set aside.
+
+    `venue` is the paper venue's name; "" in every other world. Raises JournalUnfit.
+    """
+    if path.exists() and not path.is_file():
+        raise JournalUnfit(f"the journal {path} is no file", "Set HEDGELOCK__JOURNAL__PATH to a file's path")
+    if path.exists():
+        with open_journal(path) as journal:
+            for _, started in journal.of(Started, last=1):
+                if started.mode != mode:
+                    raise JournalUnfit(
+                        f"{path} is the journal of {started.mode}, and this is {mode}",
+                        "Give each world its own: HEDGELOCK__JOURNAL__PATH with {mode} in it",
+                    )
+    if venue:
+        set_aside_strangers_journal(path, venue)
+
+
 def set_aside_strangers_journal(path: Path, venue: str) -> None:
     """A paper venue that starts anew has new books: a journal written against another one is kept, but not continued."""
     mark = path.with_name("venue")
@@ -129,7 +152,7 @@ def set_aside_strangers_journal(path: Path, venue: str) -> None:
         old = path.with_name(f"{path.stem}-{wall_ms()}{path.suffix}")
         for file, part in _parts(path):
             file.rename(f"{old}{part}")
-        kept = sorted(path.parent.glob(f"{path.stem}-*{path.suffix}"))
+        kept = sorted(path.parent.glob(f"{path.stem}-{'[0-9]' * 13}{path.suffix}"))
         for gone in kept[:-KEPT_PAPER_JOURNALS]:
             for file, _ in _parts(gone):
                 file.unlink()
