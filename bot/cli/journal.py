@@ -242,9 +242,16 @@ def open_named(file: Path | None, env_file: Path | None) -> Iterator[JournalRead
     from bot.domain.errors import SetUp
     from bot.journal.reader import open_in_time
 
+    path = file or _settings(env_file).journal_path
     try:
-        with open_in_time(file or _settings(env_file).journal_path) as reader:
+        with open_in_time(path) as reader:
             yield reader
+    except PermissionError as error:
+        fail(
+            ExitCode.FAILURE,
+            f"{error.filename or path} cannot be read: {error.strerror}",
+            "Ask as the user whose it is",
+        )
     except SetUp as error:
         fail(ExitCode.FAILURE, error.problem, error.mend)
 

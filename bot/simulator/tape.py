@@ -367,6 +367,13 @@ def read_rates(path: Path) -> list[tuple[int, Decimal]]:
 
 
 def _rows(path: Path, columns: tuple[str, ...]) -> Iterable[tuple[int, list[str]]]:
+    try:
+        yield from _texts(path, columns)
+    except (UnicodeDecodeError, csv.Error, gzip.BadGzipFile, EOFError) as error:
+        raise TapeError(f"{path.name} is no table of {','.join(columns)}: {error}") from None
+
+
+def _texts(path: Path, columns: tuple[str, ...]) -> Iterable[tuple[int, list[str]]]:
     open_text = gzip.open if path.suffix == ".gz" else Path.open
     with open_text(path, "rt", encoding="ascii", newline="") as stream:
         reader = csv.reader(stream)

@@ -175,6 +175,16 @@ def test_a_bad_bar_file_is_refused(name: str, text: str, complaint: str, tmp_pat
         read_bars(path)
 
 
+@pytest.mark.parametrize("name", ["picture.csv", "picture.csv.gz"])
+def test_a_file_that_is_no_text_is_refused(name: str, tmp_path: Path) -> None:
+    """In a sentence with its name, compressed or not."""
+    path = tmp_path / name
+    path.write_bytes(b"\x89PNG\xff\xfe\x00")
+
+    with pytest.raises(TapeError, match=f"{name} is no table"):
+        read_bars(path)
+
+
 def test_a_bad_rate_file_is_refused(tmp_path: Path) -> None:
     """So does that of a rate file."""
     path = tmp_path / "bad.csv"
