@@ -29,8 +29,8 @@ from bot.monitoring.alerts.quiet import QuietHours
 from bot.monitoring.alerts.service import AlertOptions
 from bot.monitoring.alerts.words import Severity
 from bot.monitoring.doors import WebOptions
-from bot.monitoring.guard import is_loopback
 from bot.monitoring.heartbeat import HeartbeatOptions
+from bot.monitoring.loopback import is_loopback
 from bot.monitoring.telegram.control import TelegramOptions
 from bot.settings import Settings
 from bot.settings.people import chats_of

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
 from bot.monitoring import guard
+from bot.monitoring.loopback import is_loopback
 
 __all__ = ["Doors", "WebOptions", "open_doors"]
 
@@ -70,7 +71,7 @@ class Doors:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the page."""
-        host = self.host if guard.is_loopback(self.host) else "127.0.0.1"
+        host = self.host if is_loopback(self.host) else "127.0.0.1"
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     def link(self, token: str) -> str:

@@ -19,7 +19,7 @@ from bot.domain.clock import elapsed_s
 from bot.domain.errors import SetUp
 from bot.monitoring.pace import Pace
 
-__all__ = ["AUTHORISED", "Lockout", "allowed_hosts", "check_exposure", "guards", "is_loopback", "put_headers"]
+__all__ = ["AUTHORISED", "Lockout", "allowed_hosts", "check_exposure", "guards", "put_headers"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,16 +51,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and literal loopback addresses; a name that needs a resolver is not trusted to be one."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(host: str, token: str) -> None:

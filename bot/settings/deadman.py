@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import SecretStr, field_validator
 
 from bot.settings.sections import Section, key
 
@@ -22,3 +23,13 @@ class DeadManSettings(Section):
         "freeze", "what `hedgelock watch` does when the daemon falls silent with a position on", room="app"
     )
     watch_silence_s: float = key(30.0, "silence that `hedgelock watch` bears", room="app", unit="s", ge=5, le=3600)
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _can_be_asked(cls, value: SecretStr) -> SecretStr:
+        """A heartbeat that never beats is found out in the night it is needed. The URL is a secret, and so is not repeated."""
+        if text := value.get_secret_value():
+            parts = urlsplit(text)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("is not of the form https://host/path")
+        return value

@@ -8,6 +8,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from bot.monitoring.alerts import urls
 from bot.monitoring.alerts.quiet import QuietHours
+from bot.monitoring.loopback import is_loopback
 from bot.settings.sections import Section, check_secret, key
 from bot.settings.variables import PREFIX
 
@@ -45,6 +46,15 @@ class WebSettings(Section):
         if text and len(text) < 22:
             raise ValueError("is shorter than 22 characters; make one with: openssl rand -hex 16")
         return value
+
+    @model_validator(mode="after")
+    def _alone_or_with_a_token(self) -> Self:
+        if self.enabled and not self.token.get_secret_value() and not is_loopback(self.host):
+            raise ValueError(
+                f"{PREFIX}WEB__HOST = {self.host!r} is seen from beyond this machine, where {PREFIX}WEB__TOKEN must be set, "
+                "and a TLS proxy stand in front"
+            )
+        return self
 
 
 def chats_of(text: str) -> frozenset[int]:
@@ -86,6 +96,10 @@ class AlertsSettings(Section):
     def _fits(self) -> Self:
         if self.second_url.get_secret_value() and not self.first_url.get_secret_value():
             raise ValueError(f"{PREFIX}ALERTS__SECOND_URL is set and {PREFIX}ALERTS__FIRST_URL is not")
+        try:
+            QuietHours.parse("22:00-07:00", self.time_zone)
+        except ValueError as error:
+            raise ValueError(f"{PREFIX}ALERTS__TIME_ZONE: {error}") from None
         if self.quiet_hours:
             try:
                 QuietHours.parse(self.quiet_hours, self.time_zone)

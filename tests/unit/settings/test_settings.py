@@ -319,6 +319,29 @@ def test_an_env_file_that_is_a_folder_or_a_link_into_nowhere_is_no_absence():
     assert ("HEDGELOCK__ENV_FILE = '.': that is no file",) == problems(Path())
 
 
+def test_a_heartbeat_that_could_never_beat_is_refused_and_not_repeated():
+    """It is found out at the start, and not in the night in which nobody is called."""
+    for text in ("nonsense", "ftp://host/secret", "https://"):
+        (told,) = problems(DEADMAN__HEARTBEAT_URL=text)
+        assert "HEDGELOCK__DEADMAN__HEARTBEAT_URL (environment) is not of the form https://host/path" == told
+    assert given(DEADMAN__HEARTBEAT_URL="http://127.0.0.1:9/ping").settings.deadman.heartbeat_url
+
+
+def test_a_time_zone_that_is_none_is_refused_without_quiet_hours_too():
+    (told,) = problems(ALERTS__TIME_ZONE="Europe/Nowhere")
+    assert "HEDGELOCK__ALERTS__TIME_ZONE: Europe/Nowhere is not a time zone like Europe/Zurich" == told
+
+
+def test_a_page_for_other_machines_needs_a_token():
+    """A setting's fault, and told as one: exit code 3 is tried once, 6 again and again."""
+    for host in ("0.0.0.0", "::", "192.168.0.7", "myhost"):
+        (told,) = problems(WEB__HOST=host)
+        assert f"HEDGELOCK__WEB__HOST = {host!r} is seen from beyond this machine" in told
+    assert given(WEB__HOST="0.0.0.0", WEB__TOKEN="a-token-of-22-letters-").settings.web.host == "0.0.0.0"
+    assert given(WEB__HOST="0.0.0.0", WEB__ENABLED="false").settings.web.host == "0.0.0.0"
+    assert given(WEB__HOST="::1").settings.web.host == "::1"
+
+
 def test_a_named_env_file_must_exist():
     """Someone who names a file means it."""
     assert ("HEDGELOCK__ENV_FILE = 'gone.env': there is no such file",) == problems(Path("gone.env"))
