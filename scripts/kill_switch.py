@@ -37,9 +37,14 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PYTHON = _ROOT / ".venv" / "bin" / "python"
+_HOME = (
+    _ROOT.parents[1] if _ROOT.parts[-2:] == ("share", "hedgelock") else _ROOT / ".venv"
+)  # a wheel's environment, or the clone's
+_PYTHON = _HOME / "bin" / "python"
 if find_spec("pybit") is None and _PYTHON.exists() and Path(sys.executable) != _PYTHON:
-    os.execv(_PYTHON, [str(_PYTHON), *sys.argv])  # called with the machine's own Python: take the clone's
+    os.execv(
+        _PYTHON, [str(_PYTHON), *sys.argv]
+    )  # called with the machine's own Python: take the one that has what it needs
 sys.path.insert(0, str(_ROOT))
 
 from bot.domain.clock import wall_ms  # noqa: E402

@@ -43,6 +43,26 @@ def found(home: Path, mode: str | None = None) -> world.World:
     return world.find(home=home, env_file=None, mode=mode, hosts=(NOWHERE,), latch=None)
 
 
+@pytest.mark.parametrize(
+    ("lies", "takes"),
+    [("share/hedgelock/scripts", "bin/python"), ("scripts", ".venv/bin/python")],
+    ids=["wheel", "clone"],
+)
+def test_typed_by_its_path_it_takes_the_python_that_has_what_it_needs(lies: str, takes: str, tmp_path: Path) -> None:
+    """The first line of the file names the machine's own, which has neither pybit nor us; nobody thinks of that in the night."""
+    script, python = tmp_path / lies / SCRIPT.name, tmp_path / takes
+    script.parent.mkdir(parents=True)
+    script.write_bytes(SCRIPT.read_bytes())
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$@"\n')
+    python.chmod(0o755)
+
+    bare = [sys.executable, "-S", str(script), "freeze", "--yes"]
+    said = subprocess.run(bare, env={}, capture_output=True, text=True, check=False)
+
+    assert f"{script} freeze --yes\n" == said.stdout, said.stderr
+
+
 def test_a_latch_that_cannot_even_be_looked_for_is_a_complaint(tmp_path: Path) -> None:
     """A folder of another user, a disk that answers nothing: looking fails as writing does."""
     beyond = tmp_path / ("x" * 300) / "halt.latch"
