@@ -83,7 +83,8 @@ def bybit(url: str | None = None) -> Ask:
         try:
             rows: list[Any] = calls[path](params)["result"]["list"]
         except ccxt.BaseError as error:
-            raise DataError(f"Bybit did not answer {path}: {str(error).splitlines()[0][:200]}") from None
+            said = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            raise DataError(f"Bybit did not answer {path}: {said}") from None
         return rows
 
     return ask
