@@ -7,14 +7,20 @@ Prints the advisories that apply, and exits 1 if there is one. Source of the sha
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-from packaging.utils import canonicalize_name
-from packaging.version import Version
+try:
+    import yaml
+    from packaging.utils import canonicalize_name
+    from packaging.version import Version
+except ImportError as error:
+    sys.exit(
+        f"this needs {error.name}, which the environment of scripts/test has: call that once (scripts/test --fast)"
+    )
 
 from scripts.locked import packages
 
@@ -32,10 +38,11 @@ class Finding(NamedTuple):
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]) / "vulns"
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("folder", type=Path, help="a clone of the PyPA advisory database")
+    folder = asked.parse_args().folder / "vulns"
     if not folder.is_dir():
-        print(f"{folder} is not there: name a clone of the PyPA advisory database", file=sys.stderr)
-        return 2
+        asked.error(f"{folder} is not there: name a clone of the PyPA advisory database")
     pins = {(package.name, package.version) for lock in LOCKS for package in packages(ROOT / lock)}
     read = sum(1 for name, _ in pins for _ in _advisories(folder, name))
     findings = [finding for lock in LOCKS for finding in audit(ROOT / lock, folder)]

@@ -6,6 +6,7 @@ Run it after a lock was changed, in the environment made from it: `.venv/bin/pyt
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from scripts.locked import licence, packages
@@ -28,6 +29,7 @@ bill of materials.
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     PAGE.write_text(page(), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ Run it after a route or a field changed: `.venv/bin/python -m scripts.openapi`. 
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -78,6 +79,7 @@ _NUMBER = {"type": ["number", "null"], "description": "null: unavailable"}
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     FILE.write_text(text(), encoding="utf-8")
 
 

@@ -6,8 +6,8 @@ The same lock gives the same bytes: no time, no serial number. Source of the sha
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> None:
-    lock = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "requirements.lock"
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("lock", type=Path, nargs="?", default=ROOT / "requirements.lock", help="a lock file")
+    lock = asked.parse_args().lock
+    if not lock.is_file():
+        asked.error(f"{lock} is no lock file")
     print(json.dumps(bill(lock), indent=2))
 
 

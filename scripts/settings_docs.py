@@ -6,6 +6,7 @@ Run it after adding or changing a key: `.venv/bin/python -m scripts.settings_doc
 
 from __future__ import annotations
 
+import argparse
 import inspect
 from pathlib import Path
 
@@ -25,6 +26,7 @@ _ENV_HEAD = """\
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     ENV_EXAMPLE.write_text(env_example(), encoding="utf-8")
     README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
 

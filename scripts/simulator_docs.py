@@ -6,6 +6,7 @@ Run it after adding a fault, a plan or a choice: `.venv/bin/python -m scripts.si
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import fields
 from pathlib import Path
 
@@ -20,6 +21,7 @@ PAGE = ROOT / "docs" / "simulator.md"
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ Run it after a rule or a default changed: `.venv/bin/python -m scripts.strategy_
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ Point = tuple[float, float]
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     IMAGES.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
         (IMAGES / name).write_text(draw(), encoding="utf-8")

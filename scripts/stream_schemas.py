@@ -5,6 +5,7 @@ A shape only ever gains fields; a test refuses anything else without a new versi
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def schemas() -> dict[str, str]:
 
 def main() -> None:
     """Write them."""
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     FOLDER.mkdir(exist_ok=True)
     for name, text in schemas().items():
         (FOLDER / name).write_text(text, encoding="utf-8")

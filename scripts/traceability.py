@@ -7,6 +7,7 @@ reproduces. Run it after any of the three changed: `.venv/bin/python -m scripts.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ class Row(NamedTuple):
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()  # --help tells and writes nothing
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -188,3 +190,21 @@ def test_the_kubernetes_example_never_runs_two():
     assert all(each["securityContext"]["readOnlyRootFilesystem"] for each in pod["containers"])
     # Readiness waits for Bybit, which no restart brings back.
     assert all("9096/health/live'" in each["livenessProbe"]["exec"]["command"][-1] for each in pod["containers"])
+
+
+CALLED = ("audit", "licences", "mutants", "openapi", "replay", "sbom", "settings_docs", "simulator_docs")
+CALLED += ("strategy_pictures", "stream_schemas", "traceability")
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_a_script_tells_what_it_does_and_does_nothing_when_asked_how(name: str) -> None:
+    """`--help` of one that writes a page wrote the page; a wrong word was not heard."""
+    written = [*(ROOT / "docs").rglob("*.*"), ROOT / ".env.example", ROOT / "config" / "README.md"]
+    before = [file.stat().st_mtime_ns for file in written]
+    call = [sys.executable, "-m", f"scripts.{name}"]
+    helped = subprocess.run([*call, "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    wrong = subprocess.run([*call, "--nosuch"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (0, 2) == (helped.returncode, wrong.returncode), helped.stderr + wrong.stderr
+    assert "usage: " in helped.stdout
+    assert before == [file.stat().st_mtime_ns for file in written]
