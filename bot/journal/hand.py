@@ -70,9 +70,11 @@ class Hand:
     async def wait_for(self, deed: Callable[[], T]) -> T:
         """The same, and the event loop goes on meanwhile."""
         future = self.begin(deed)
-        done, _ = await asyncio.wait({asyncio.wrap_future(future)}, timeout=self._deadline_s)
+        ended = asyncio.wrap_future(future)
+        done, _ = await asyncio.wait({ended}, timeout=self._deadline_s)
         if not done:
             self._given_up = future
+            ended.add_done_callback(lambda late: late.cancelled() or late.exception())  # heard: no complaint
             raise TimeoutError
         return future.result()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 from threading import Event, Thread
 from time import sleep
@@ -91,3 +92,21 @@ def test_a_disk_that_answers_is_not_spoken_of() -> None:
     with structlog.testing.capture_logs() as lines, waited_for("a journal"):
         pass
     assert [] == lines
+
+
+async def test_a_deed_that_fails_when_nobody_waits_any_more_is_no_complaint() -> None:
+    """`Future exception was never retrieved`, with a traceback, in the daemon's log."""
+    complaints, answers = list[object](), Event()
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: complaints.append(told))
+
+    def fails() -> None:
+        answers.wait()
+        raise OSError
+
+    with pytest.raises(TimeoutError):
+        await Hand("test", deadline_s=0.05).wait_for(fails)
+    answers.set()
+    await asyncio.sleep(0.1)
+    gc.collect()
+
+    assert [] == complaints
