@@ -129,7 +129,7 @@ class Desk:
             return VerbAnswer(accepted=False, text="not resumed: an emergency is still being carried out")
         if self._latch.state().closed or self._engine.state.latched:
             try:
-                self._latch.lift(asked.who, asked.reason)
+                self._latch.lift(asked.who, asked.reason, closing)
             except JournalFailed as failed:
                 return VerbAnswer(accepted=False, text=f"not resumed: {failed}")
             self._inbox.put(LatchSeen(closed=False, reason=f"lifted by {asked.who}: {asked.reason}"))

@@ -15,6 +15,7 @@ import typer
 from bot.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from bot.journal.latch import Latch
     from bot.settings import Settings
 
 __all__ = ["add_to"]
@@ -118,12 +119,15 @@ def resume(reason: Reason, port: Port = None, env_file: EnvFile = None) -> None:
     Without a running daemon the checks are run here, and the latch is lifted for the next start.
     """
     from bot.cli import launch
+    from bot.journal.latch import Latch
 
     loaded = launch.load_or_fail(env_file, web__port=port)
+    latch = Latch(loaded.settings.journal_path)
+    closing = latch.closing()  # which one is meant: what is closed from now on is somebody else's word
     answer = _posted(loaded.settings, "resume", {"reason": reason})
     if answer is not None:
         _told(answer)
-    _lift_here(loaded, reason)
+    _lift_here(loaded, reason, latch, closing)
 
 
 def _asks(verb: str) -> Any:
@@ -187,7 +191,7 @@ def _nobody(settings: Settings, verb: str) -> tuple[str, str]:
     return f"no daemon answers at {base_url(settings)}", mend
 
 
-def _lift_here(loaded: Any, reason: str) -> NoReturn:
+def _lift_here(loaded: Any, reason: str, latch: Latch, closing: tuple[int, int] | None) -> NoReturn:
     """No daemon runs: look at the account ourselves, and lift the latch if nothing stands against it."""
     import asyncio
 
@@ -195,14 +199,12 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
     from bot.cli.asking import base_url
     from bot.cli.terminal import fail
     from bot.domain.errors import JournalFailed
-    from bot.journal.latch import DEADLINE_S, Latch
+    from bot.journal.latch import DEADLINE_S
     from bot.journal.probe import wait_for_disk
     from bot.preflight.doctor import reasons_against
 
     launch.require_runnable(loaded)
     launch.open_logs(loaded, quiet=True)
-    latch = Latch(loaded.settings.journal_path)
-    closing = latch.closing()
     if closing is None:
         fail(ExitCode.FAILURE, f"no daemon answers at {base_url(loaded.settings)}, and the latch is open")
     if not reason.strip():
@@ -213,7 +215,7 @@ def _lift_here(loaded: Any, reason: str) -> NoReturn:
         fail(ExitCode.MACHINE, f"not lifted: the latch was closed meanwhile ({latch.state().reason})")
     try:
         wait_for_disk(latch.path, 2 * DEADLINE_S)
-        latch.lift("the command line", reason)
+        latch.lift("the command line", reason, closing)
     except JournalFailed as failed:
         fail(ExitCode.MACHINE, str(failed))
     except OSError as error:

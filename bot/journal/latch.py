@@ -80,11 +80,12 @@ class Latch:
         except OSError as error:
             raise JournalFailed(f"the latch {self.path} cannot be closed: {_why(error)}") from error
 
-    def lift(self, who: str, reason: str) -> None:
-        """Open it again; who did it and why is remembered. Raises JournalFailed where the disk does not take that or takes too long, and
-        where somebody closes it meanwhile: it is not lifted then, nor later."""
+    def lift(self, who: str, reason: str, closing: tuple[int, int] | None = None) -> None:
+        """Open it again, where it is still that `closing` (None: the one that is there now); who did it and why is remembered. Raises
+        JournalFailed where the disk does not take that or takes too long, and where somebody closes it meanwhile: it is not lifted then,
+        nor later."""
         try:
-            self._hand.do(partial(self._lift, who, reason, self.closing(), elapsed_s() + DEADLINE_S))
+            self._hand.do(partial(self._lift, who, reason, closing or self.closing(), elapsed_s() + DEADLINE_S))
         except OSError as error:
             raise JournalFailed(f"the latch {self.path} cannot be lifted: {_why(error)}") from error
 

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 
 from bot.cli.command import app
 from bot.exit_codes import ExitCode
+from bot.journal.latch import Latch
+from scripts.kill import latch as outside
 
 OFFERS = {"verbs": [{"verb": verb, "leaves": None, "confirm": ""} for verb in ("realise", "repay")]}
 
@@ -134,3 +137,27 @@ def test_a_daemon_that_cannot_be_heard_is_not_watched(name: str, monkeypatch: py
 
     assert ExitCode.SETTINGS == result.exit_code
     assert name.split("=")[0] in result.output
+
+
+def test_a_resume_without_a_daemon_lifts_the_latch_that_was_there_when_it_began(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It looked for the latch once all its rooms were loaded, two seconds on a busy machine: one that the kill switch had closed
+    meanwhile was lifted."""
+
+    async def all_well(_: object) -> list[str]:
+        return []
+
+    def nobody_there(*_: object) -> None:
+        outside.close([latch.path], "flatten", "in earnest")
+
+    monkeypatch.setenv("HEDGELOCK__JOURNAL__PATH", str(tmp_path / "journal.sqlite"))
+    monkeypatch.setattr("bot.preflight.doctor.reasons_against", all_well)
+    monkeypatch.setattr("bot.cli.operator._posted", nobody_there)
+    latch = Latch(tmp_path / "journal.sqlite")
+    latch.close("freeze by me: a drill")
+
+    told = CliRunner().invoke(app, ["resume", "--reason", "looked"])
+
+    assert (ExitCode.MACHINE, True) == (told.exit_code, "closed meanwhile" in told.output), told.output
+    assert "in earnest" in latch.state().reason

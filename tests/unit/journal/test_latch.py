@@ -229,3 +229,15 @@ def test_a_lift_that_nobody_waits_for_any_more_opens_nothing(tmp_path: Path, mon
             thread.join()
     assert latch.state().closed
     assert not latch.was_lifted("freeze by me: now")
+
+
+def test_a_lift_is_of_the_closing_that_it_was_asked_about(tmp_path: Path) -> None:
+    latch = a_latch(tmp_path)
+    latch.close("freeze by me: now")
+    asked_about = latch.closing()
+    outside.close([latch.path], "flatten", "in earnest")
+
+    with pytest.raises(JournalFailed, match="closed meanwhile"):
+        latch.lift("me", "looked", asked_about)
+
+    assert "in earnest" in latch.state().reason
