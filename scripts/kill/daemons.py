@@ -45,7 +45,7 @@ def running(journals: Iterable[Path]) -> list[Daemon]:
     places += [(latch.parent, lock) for lock, latch in _account_locks()]
     found: dict[str, Daemon] = {}
     for folder, lock in places:
-        if (mode := whereabouts(folder).get("mode")) and _is_held(lock):
+        if _is_held(lock) and (mode := whereabouts(folder).get("mode")):  # the lock first: most are of daemons long gone
             home = in_time(partial(_home, lock), None)
             found.setdefault(os.path.realpath(folder), Daemon(mode=mode, folder=folder, lock=lock, home=home))
     return list(found.values())
