@@ -124,7 +124,7 @@ def test_neutralise_waits_until_the_legs_are_read() -> None:
     ask(desk, Verb.NEUTRALISE)
     desk.pulse(2)
     assert [] == desk.orders[before:]
-    assert "it waits: the legs are remembered, and not yet read since the start" in desk.state.why
+    assert "it waits: the legs are remembered, and no reading since the start agrees with them yet" in desk.state.why
 
     desk.answer_reading(a_reading("0.051", "0.321", wallet=deposited))
     desk.pulse(2)
