@@ -103,7 +103,7 @@ def lacks(state: State, verb: Verb) -> str:
     if verb is Verb.NEUTRALISE and state.delta is None:
         return "the BTC to hedge are not known. Flatten and freeze need no delta"
     if verb is Verb.NEUTRALISE and state.readings.agreed_ms is None:
-        return "the legs are remembered, and no reading since the start agrees with them yet. Flatten and freeze need no delta"
+        return "the legs are remembered, and no reading since the start agrees with them yet. Flatten and freeze do not wait"
     return ""
 
 
