@@ -7,7 +7,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from bot.domain.commands import Decided, Mode, Outcome
+from bot.domain.commands import Decided, Mode, Note, Outcome
 from bot.domain.legs import Leg
 from tests.scenarios.desk import Desk
 from tests.unit.engine.desk import a_config
@@ -53,7 +53,8 @@ def test_the_price_stands_still(desk: Desk) -> None:
 
     desk.pass_time(minutes=7)
     desk.expect(mode=Mode.TRADING)
-    assert desk.notes.count("price stands still") == 1
+    (told,) = (note.text for note in desk.world.diary.of(Note) if note.kind == "price stands still")
+    assert 120 < int(told.split(" s:")[0].split()[-1]) < 130
 
     desk.market.moves(0.001)
     desk.pass_time(minutes=4)
