@@ -240,8 +240,10 @@ def _asked(settings: Settings, path: str, body: bytes | None) -> dict[str, Any] 
 
     from bot.cli.asking import Stays, base_url, operating_token
     from bot.cli.terminal import fail
+    from bot.monitoring.hands import COMMAND_LINE
 
     request = Request(base_url(settings) + path, data=body)
+    request.add_header("User-Agent", COMMAND_LINE)
     request.add_header("Authorization", f"Bearer {operating_token(settings)}")
     request.add_header("Content-Type", "application/json")
     try:

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-__all__ = ["Hands"]
+__all__ = ["COMMAND_LINE", "Hands"]
+
+COMMAND_LINE = "hedgelock-command-line"
+"""The User-Agent by which the command line says that it is it, and no page."""
 
 
 class Hands(Protocol):

@@ -8,7 +8,7 @@
 
 A POST needs `Authorization: Bearer TOKEN` of the token that operates: the one that is set or, where none is, the one this run wrote to
 `verbs.token` beside its journal. `confirm` is the phrase that the list shows, typed; "" where none is asked for. `reason` may be at most
-200 characters.
+200 characters. Who asked is kept with it: "command line" by its User-Agent, "dashboard" by any other, and the address.
 400 a malformed body, 401 no token, 403 another origin or a token that only reads, 404 no such verb, 415 not JSON, 429 too many.
 """
 
@@ -20,12 +20,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bot.domain.clock import elapsed_s
 from bot.domain.events import Verb
 from bot.domain.view import BotView, VerbAnswer, VerbOffer, VerbPreview
 from bot.monitoring import present
+from bot.monitoring.hands import COMMAND_LINE
 from bot.monitoring.listener import Routes
 
 __all__ = ["VERBS_PATH", "VerbDesk", "Verbs"]
@@ -79,7 +80,7 @@ class Verbs:
             verb,
             reason=body.reason.strip()[:LONGEST_REASON],
             confirm=body.confirm.strip(),
-            who=f"dashboard, {request.remote}",
+            who=f"{_seat(request)}, {request.remote}",
             amount=_amount(body.amount_usdt),
         )
         document = {"verb": verb.value, "accepted": answer.accepted, "text": answer.text}
@@ -90,6 +91,11 @@ class Verbs:
         if len(self._asked_s) == MOST_PER_MINUTE and now_s - self._asked_s[0] < 60:
             raise web.HTTPTooManyRequests(text="Too many verbs in a minute.\n", headers={"Retry-After": "60"})
         self._asked_s.append(now_s)
+
+
+def _seat(request: web.Request) -> str:
+    """Whence it was asked, one of two: no text of a caller's own gets into journal and latch."""
+    return "command line" if request.headers.get(hdrs.USER_AGENT) == COMMAND_LINE else "dashboard"
 
 
 def _verb(name: str) -> Verb:

@@ -18,7 +18,9 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from bot.cli.command import app
 from bot.domain.clock import elapsed_s
 from bot.domain.events import OperatorAsked, Verb
 from bot.domain.view import BotView
@@ -27,6 +29,7 @@ from bot.inbox import Inbox
 from bot.journal.latch import Latch
 from bot.monitoring import present
 from bot.monitoring.doors import WebOptions
+from bot.monitoring.hands import COMMAND_LINE
 from bot.monitoring.pulse import Pulse, QueueDepth, Vitals
 from bot.verbs import Desk
 from bot.window import pane
@@ -53,9 +56,8 @@ class House:
         self.day.start()
         self.day.pulse(1)
         self.view: Callable[[], BotView] = lambda: picture.view(self.day.state, self.day.now_ms)
-        self.desk = Desk(
-            self.day.engine, self.inbox, Latch(folder / "journal.sqlite"), world="paper", preflight=self._checks
-        )
+        self.latch = Latch(folder / "journal.sqlite")
+        self.desk = Desk(self.day.engine, self.inbox, self.latch, world="paper", preflight=self._checks)
         self.window = Window(
             WebOptions(port=0, metrics_port=0, token=READS, verb_token=ACTS),
             NearEngine(lambda: self.view(), self.pulse.vitals, lambda: {"alerts": {"open": []}}, self.desk, self.book),
@@ -71,9 +73,10 @@ class House:
         async with self.client.get(f"{self.window.doors.url}{path}") as answer:
             return await answer.json()
 
-    async def post(self, verb: str, **body: str) -> tuple[int, Any]:
+    async def post(self, verb: str, *, agent: str = "a browser", **body: str) -> tuple[int, Any]:
         url = f"{self.window.doors.url}api/v1/verbs/{verb}"
-        async with self.client.post(url, json=body, headers={"Authorization": f"Bearer {ACTS}"}) as answer:
+        shown = {"Authorization": f"Bearer {ACTS}", "User-Agent": agent}
+        async with self.client.post(url, json=body, headers=shown) as answer:
             return answer.status, await answer.json()
 
     async def _checks(self) -> list[str]:
@@ -159,6 +162,30 @@ async def test_a_verb_is_passed_on_and_seen_by_whoever_asked(house: House) -> No
     asked = await house.inbox.next()
     assert isinstance(asked, OperatorAsked)
     assert (Verb.PAUSE, "lunch", "dashboard, 127.0.0.1") == (asked.verb, asked.reason, asked.who)
+
+
+@pytest.mark.parametrize(
+    ("agent", "who"),
+    [(COMMAND_LINE, "command line, 127.0.0.1"), ('" by the owner: <all is well>', "dashboard, 127.0.0.1")],
+)
+async def test_of_who_asked_no_word_of_a_callers_own_is_kept(house: House, agent: str, who: str) -> None:
+    """Journal and latch name one of two: the command line, which says that it is it, or the page."""
+    await house.post("rehedge", agent=agent)
+
+    asked = await house.inbox.next()
+    assert isinstance(asked, OperatorAsked)
+    assert who == asked.who
+
+
+async def test_the_command_line_is_known_as_the_command_line(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A latch that it closed said that the page had."""
+    monkeypatch.setenv("HEDGELOCK__WEB__OPERATE_TOKEN", ACTS)
+    words = ["freeze", "--yes", "--reason", "a drill", "--port", str(house.window.doors.port)]
+
+    result = await asyncio.to_thread(CliRunner().invoke, app, words)
+
+    assert 0 == result.exit_code, result.output
+    assert "freeze by command line, 127.0.0.1: a drill" == house.latch.state().reason
 
 
 async def test_one_that_dies_is_started_anew_behind_the_same_doors(house: House) -> None:
