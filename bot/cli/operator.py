@@ -23,7 +23,16 @@ __all__ = ["add_to"]
 EnvFile = Annotated[Path | None, typer.Option(help="Read this file instead of ./.env", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script")]
 Port = Annotated[int | None, typer.Option(help="Dashboard port of the daemon", show_default=False)]
+
+
+def _worded(reason: str) -> str:
+    if not reason.strip():
+        raise typer.BadParameter("say why: it is kept")
+    return reason
+
+
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the journal")]
+NeededReason = Annotated[str, typer.Option("--reason", help="Why; it is kept in the journal", callback=_worded)]
 Usdt = Annotated[
     float | None, typer.Option(min=0.01, help="USDT to repay; as much as can be if not given", show_default=False)
 ]
@@ -113,7 +122,7 @@ def watch(port: Port = None, env_file: EnvFile = None) -> None:
     watching.run()
 
 
-def resume(reason: Reason, port: Port = None, env_file: EnvFile = None) -> None:
+def resume(reason: NeededReason, port: Port = None, env_file: EnvFile = None) -> None:
     """Lift a halt, a pause and the halt latch. Nothing is lifted while a check of the preflight fails.
 
     Without a running daemon the checks are run here, and the latch is lifted for the next start.
@@ -136,7 +145,7 @@ def _asks(verb: str) -> Any:
     def plain(reason: Reason = "", port: Port = None, env_file: EnvFile = None) -> None:
         _carry_over(verb, reason, port, env_file, asks=False)
 
-    def reasoned(reason: Reason, port: Port = None, env_file: EnvFile = None) -> None:
+    def reasoned(reason: NeededReason, port: Port = None, env_file: EnvFile = None) -> None:
         _carry_over(verb, reason, port, env_file, asks=False)
 
     def confirmed(reason: Reason = "", yes: Yes = False, port: Port = None, env_file: EnvFile = None) -> None:
@@ -207,8 +216,6 @@ def _lift_here(loaded: Any, reason: str, latch: Latch, closing: tuple[int, int] 
     launch.open_logs(loaded, quiet=True)
     if closing is None:
         fail(ExitCode.FAILURE, f"no daemon answers at {base_url(loaded.settings)}, and the latch is open")
-    if not reason.strip():
-        fail(ExitCode.USAGE, "say why: --reason '...'")
     if against := asyncio.run(reasons_against(loaded.settings)):
         fail(ExitCode.ACCOUNT, "not lifted:", *against)
     if latch.closing() not in (None, closing):

@@ -94,6 +94,16 @@ def test_nothing_is_not_an_amount() -> None:
     assert ExitCode.USAGE == CliRunner().invoke(app, ["repay", "--usdt", "0"]).exit_code
 
 
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+@pytest.mark.parametrize("reason", ["", " "])
+def test_a_reason_without_a_word_is_none(api: Api, verb: str, reason: str) -> None:
+    """What a verb asks of whoever types it is told where it was typed, whether a daemon answers or not."""
+    told = CliRunner().invoke(app, [verb, "--reason", reason, "--port", str(api.server_port)])
+
+    assert (ExitCode.USAGE, []) == (told.exit_code, api.asked)
+    assert "--reason" in told.output
+
+
 def test_a_verb_without_an_answer_is_not_a_daemon_that_is_not_there(api: Api) -> None:
     """It may have been taken in: a payment must not be asked for twice by mistake."""
     api.hangs_up = True
