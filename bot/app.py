@@ -17,9 +17,10 @@ import structlog
 
 from bot import __version__, narrator, paper, premises, wiring
 from bot.domain.clock import elapsed_s
-from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, JournalUnfit, NotFit, SetUp
+from bot.domain.errors import HedgeLockError, JournalFailed, NotFit, SetUp
 from bot.domain.events import Event, JournalSeen, Started, Stopping
 from bot.domain.view import BotView
+from bot.endings import say_why
 from bot.engine import outlook, picture
 from bot.engine.engine import Engine
 from bot.exchange.budget import Budget
@@ -79,7 +80,7 @@ async def run(settings: Settings, greet: Callable[[str], None] | None = None) ->
                 greet(daemon.link)
             await daemon.live()
     except (HedgeLockError, ExceptionGroup) as error:
-        return _say_why(error)
+        return say_why(error)
     return ExitCode.OK
 
 
@@ -375,25 +376,3 @@ def _started(settings: Settings) -> Started:
         mode=settings.mode.value,
         settings_hash=wiring.fingerprint(settings),
     )
-
-
-def _say_why(error: BaseException) -> ExitCode:
-    """One line for a person about what ended the daemon; a mistake of ours keeps its traceback."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    match error:
-        case AlreadyRunning():
-            code = ExitCode.OCCUPIED
-        case NotFit():
-            code = next(code for code in ExitCode if code == error.exit_code)
-        case JournalUnfit():
-            code = ExitCode.MACHINE
-        case SetUp():
-            code = ExitCode.EXCHANGE
-        case HedgeLockError():
-            code = ExitCode.FAILURE
-        case _:
-            _log.critical("a mistake of ours ended the daemon; the hedge stays on", exc_info=error)
-            return ExitCode.FAILURE
-    _log.critical(str(error))
-    return code

@@ -16,7 +16,10 @@ class ExitCode(IntEnum):
     meaning: str
 
     OK = 0, "done, or stopped cleanly (Ctrl-C, SIGTERM); the hedge stays on"
-    FAILURE = 1, "unexpected, the log says what; status: no daemon answers; replay: a difference; decide: a refusal"
+    FAILURE = (
+        1,
+        "unexpected, or a port is taken: the log says what; status: no daemon answers; replay: a difference; decide: a refusal",
+    )
     USAGE = 2, "the command line was not understood"
     SETTINGS = 3, "a setting is unknown, missing or out of range; every problem is named"
     REFUSED = 4, "mainnet is not armed: real money needs HEDGELOCK__ARM_MAINNET=yes-trade-real-money"

@@ -12,6 +12,7 @@ HedgeLockError
 from __future__ import annotations
 
 __all__ = [
+    "AddressNotHad",
     "AlreadyRunning",
     "Broken",
     "HedgeLockError",
@@ -83,6 +84,14 @@ class NotFit(SetUp):
     def __init__(self, problem: str, mend: str, exit_code: int) -> None:
         super().__init__(problem, mend)
         self.exit_code = exit_code
+
+
+class AddressNotHad(SetUp):
+    """An address that we would listen on is not to be had. `may_pass`: at another start it may be (taken, not yet up); a right is not."""
+
+    def __init__(self, problem: str, mend: str, *, may_pass: bool = True) -> None:
+        super().__init__(problem, mend)
+        self.may_pass = may_pass
 
 
 class AlreadyRunning(SetUp):

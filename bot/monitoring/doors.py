@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.domain.clock import elapsed_s
-from bot.domain.errors import SetUp
+from bot.domain.errors import AddressNotHad, SetUp
 from bot.monitoring import guard
 from bot.monitoring.loopback import is_loopback
 
@@ -86,7 +86,7 @@ class Doors:
 
 
 async def open_doors(options: WebOptions) -> Doors:
-    """Bind; raises SetUp naming the address and the mend. A start that fails leaves nothing listening."""
+    """Bind; raises AddressNotHad naming the address and the mend. A start that fails leaves nothing listening."""
     guard.check_exposure(options.host, options.token)
     front = await _bound(options.host, options.port, "HEDGELOCK__WEB__PORT")
     if not options.metrics_port:
@@ -132,16 +132,17 @@ def _port(bound: socket.socket) -> int:
     return int(bound.getsockname()[1])
 
 
-def _cannot_bind(host: str, port: int, setting: str, error: OSError) -> SetUp:
+def _cannot_bind(host: str, port: int, setting: str, error: OSError) -> AddressNotHad:
     where = f"{host}:{port}"
     if error.errno == errno.EADDRINUSE:
-        return SetUp(
+        return AddressNotHad(
             f"the dashboard's address {where} is taken by another program",
             f"Stop that program, or set {setting} to another port",
         )
     if error.errno == errno.EACCES:
-        return SetUp(f"the dashboard may not listen on {where}", f"Set {setting} to a port above 1023")
-    return SetUp(
+        mend = f"Set {setting} to a port above 1023"
+        return AddressNotHad(f"the dashboard may not listen on {where}", mend, may_pass=False)
+    return AddressNotHad(
         f"the dashboard cannot listen on {where}: {error.strerror or error}",
         "Set HEDGELOCK__WEB__HOST to an address of this machine",
     )

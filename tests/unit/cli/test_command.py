@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.server
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,6 +23,15 @@ from bot.exit_codes import ExitCode
 from tests.conftest import ROOT
 
 SECRET = "canary-secret-value-000001"
+
+
+CAP_DAC_OVERRIDE, CAP_NET_BIND_SERVICE = 1, 10
+_PR_CAPBSET_DROP = 24
+
+
+def without(right: int) -> None:
+    """In a child before its program begins: root is anybody in this respect; nobody else has the right anyway (capabilities(7))."""
+    ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, right, 0, 0, 0)
 
 
 @pytest.fixture
@@ -74,6 +86,37 @@ def test_a_journal_that_cannot_be_used_asks_for_a_person(tmp_path: Path):
 
     assert ExitCode.MACHINE == ended.returncode
     assert "cannot be used as a journal" in ended.stderr + ended.stdout
+
+
+def test_a_port_that_is_taken_may_be_free_at_the_next_start(hedgelock):
+    """The exchange has no part in it: the code is of those that are restarted, and not the exchange's."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = hedgelock("run", WEB__PORT=str(taken.getsockname()[1]), WEB__METRICS_PORT="0")
+
+    assert ExitCode.FAILURE == ended.returncode
+    assert "is taken by another program" in ended.stderr + ended.stdout
+
+
+@pytest.mark.skipif(
+    int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80, reason="anybody may listen on 80 here"
+)
+def test_a_port_without_the_right_to_it_is_a_settings_fault(tmp_path: Path):
+    """No other start mends it; it was the exchange's code, and systemd restarted for ever."""
+    settings = environment({"WEB__PORT": "80", "WEB__METRICS_PORT": "0"})
+    command = [sys.executable, "-m", "bot", "run"]
+
+    ended = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=partial(without, CAP_NET_BIND_SERVICE),
+    )
+
+    assert ExitCode.SETTINGS == ended.returncode
+    assert "may not listen on 127.0.0.1:80" in ended.stderr + ended.stdout
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
