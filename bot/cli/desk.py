@@ -115,19 +115,15 @@ def pnl(
     import json
 
     from bot.cli import launch
-    from bot.cli.terminal import fail, print_rows
-    from bot.domain.errors import SetUp
-    from bot.journal.reader import open_in_time
+    from bot.cli.journal import open_named
+    from bot.cli.terminal import print_rows
     from bot.review.archive import profit
     from bot.review.chronicle import Chronicle
 
     settings = launch.load_or_fail(env_file).settings
     chronicle = Chronicle(symbol=settings.book.symbol)
-    try:
-        with open_in_time(file or settings.journal_path) as journal:
-            chronicle.read(journal)
-    except SetUp as error:
-        fail(ExitCode.FAILURE, error.problem, error.mend)
+    with open_named(file, env_file) as journal:
+        chronicle.read(journal)
     told = profit(chronicle, by.value)
     if as_json:
         typer.echo(json.dumps(told, indent=2, default=str))

@@ -245,6 +245,8 @@ def open_named(file: Path | None, env_file: Path | None) -> Iterator[JournalRead
     path = file or _settings(env_file).journal_path
     try:
         with open_in_time(path) as reader:
+            if file is not None and reader.is_empty:
+                raise SetUp(f"{path} is empty, and no journal", "Name a journal's file; a copy may have failed")
             yield reader
     except PermissionError as error:
         fail(

@@ -39,7 +39,7 @@ def publish(
     from bot import logs
     from bot.cli import launch
     from bot.cli.terminal import fail
-    from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, SetUp
+    from bot.domain.errors import AlreadyRunning, HedgeLockError, JournalFailed, JournalUnfit, SetUp
     from bot.publish import publish as publish_journal
 
     loaded = launch.load_or_fail(env_file)
@@ -52,6 +52,8 @@ def publish(
         told = publish_journal(settings, file or settings.journal_path, once=once, stop=stop)
     except AlreadyRunning as error:
         fail(ExitCode.OCCUPIED, error.problem, error.mend)
+    except JournalUnfit as error:
+        fail(ExitCode.MACHINE, error.problem, error.mend)
     except SetUp as error:
         fail(ExitCode.SETTINGS, error.problem, error.mend)
     except JournalFailed as error:

@@ -18,6 +18,7 @@ __all__ = [
     "HedgeLockError",
     "IllegalStep",
     "JournalFailed",
+    "JournalUnfit",
     "NotFit",
     "OutcomeUnknown",
     "Refused",
@@ -75,7 +76,7 @@ class SetUp(HedgeLockError):
 
 
 class JournalUnfit(SetUp):
-    """The journal's file cannot be used as it lies there. Another start would not mend it."""
+    """The journal's file, or a lock, cannot be used as it lies there. Another start would not mend it."""
 
 
 class NotFit(SetUp):
@@ -99,4 +100,4 @@ class AlreadyRunning(SetUp):
 
 
 class JournalFailed(HedgeLockError):
-    """The disk did not take a record or a lock, or gave a record back that cannot be read."""
+    """The disk did not take a record, or gave a record back that cannot be read."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.domain.errors import AlreadyRunning, JournalFailed
+from bot.domain.errors import AlreadyRunning, JournalUnfit
 
 __all__ = ["beside", "hold", "holder"]
 
@@ -39,7 +39,7 @@ def hold(path: Path, what: str, note: str = "") -> Iterator[None]:
     """Hold the lock file `path` for as long as the block runs; `what` names it to people. `note` is the file's second line, and
     stays there after us.
 
-    Raises AlreadyRunning, with the holder's process id, where another process holds it; JournalFailed where the file cannot be written.
+    Raises AlreadyRunning, with the holder's process id, where another process holds it; JournalUnfit where the file cannot be written.
     """
     descriptor = _taken(path, what, note)
     try:
@@ -71,9 +71,10 @@ def _taken(path: Path, what: str, note: str) -> int:
     return descriptor
 
 
-def _unwritten(path: Path, error: OSError) -> JournalFailed:
-    return JournalFailed(
-        f"the lock {path} cannot be written: {error.strerror}. Its folder must be one, that this user may write, with room on its disk"
+def _unwritten(path: Path, error: OSError) -> JournalUnfit:
+    return JournalUnfit(
+        f"the lock {path} cannot be written: {error.strerror}",
+        "Its folder must be one, that this user may write, with room on its disk",
     )
 
 

@@ -67,6 +67,11 @@ class JournalReader:
             yield entry, entry.record
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nobody has begun a journal in the file; one that is begun and holds no record is none the less a journal."""
+        return self._is_empty
+
+    @property
     def newest_ms(self) -> int | None:
         """When the last record was taken in; None for an empty journal."""
         return next((row.at_ms for row in self._ask(_NEWEST, ())), None)

@@ -119,6 +119,25 @@ def test_a_port_without_the_right_to_it_is_a_settings_fault(tmp_path: Path):
     assert "may not listen on 127.0.0.1:80" in ended.stderr + ended.stdout
 
 
+def test_a_lock_that_cannot_be_written_asks_for_a_person(tmp_path: Path):
+    """A folder without the right to write it is without it at the next start too; it was 1, which systemd restarts."""
+    (home := tmp_path / "var" / "paper").mkdir(parents=True)
+    home.chmod(0o500)
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "bot", "run"],
+        cwd=tmp_path,
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=partial(without, CAP_DAC_OVERRIDE),
+    )
+
+    assert ExitCode.MACHINE == ended.returncode
+    assert "journal.lock cannot be written: Permission denied" in ended.stderr + ended.stdout
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_teaches(hedgelock, flag: str):
     """Examples, every verb, what Ctrl-C does, and what each exit code means."""

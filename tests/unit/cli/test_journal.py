@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from bot.cli.command import app
 from bot.exit_codes import ExitCode
+from bot.journal.journal import Journal
 from tests.unit.journal.told import a_days_desk, write
 
 SEED = {"spot": "0.27", "long": "0.213", "short": "0.213", "price": "116000", "vol": "0.03", "funding": "0.0001"}
@@ -51,6 +52,27 @@ def test_last_and_since_narrow_a_report(path: str) -> None:
     assert ([4, 5], [4, 5]) == ([row["decision"] for row in last], [row["decision"] for row in since])
     assert ExitCode.USAGE == wrong.exit_code
     assert "yesterday" in wrong.stderr
+
+
+@pytest.mark.parametrize("words", [("journal", "orders"), ("journal", "fills"), ("explain", "--last"), ("pnl",)])
+def test_an_empty_file_that_was_named_is_no_journal(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A slip of the name, or a copy that failed, is not a day on which nothing happened."""
+    (tmp_path / "copy.sqlite").touch()
+
+    answer = call(*words, "--file", str(tmp_path / "copy.sqlite"))
+
+    assert (ExitCode.FAILURE, "") == (answer.exit_code, answer.stdout)
+    assert "copy.sqlite is empty, and no journal" in answer.stderr
+
+
+def test_a_journal_without_a_record_is_a_journal(tmp_path: Path) -> None:
+    """A daemon has just begun it."""
+    journal = Journal(tmp_path / "day.sqlite")
+
+    answer = call("journal", "orders", "--file", str(tmp_path / "day.sqlite"))
+    journal.close()
+
+    assert (ExitCode.OK, "none\n") == (answer.exit_code, answer.stderr)
 
 
 def test_an_age_older_than_time_is_everything(path: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bot.domain.clock import elapsed_s
 from bot.domain.commands import HedgeEnded, Note, PlaceOrder
-from bot.domain.errors import AlreadyRunning, JournalFailed, SetUp
+from bot.domain.errors import AlreadyRunning, JournalUnfit, SetUp
 from bot.domain.events import ExecutionSeen, Stopping, WalletSeen
 from bot.domain.legs import Act, Leg
 from bot.domain.orders import TimeInForce
@@ -228,7 +228,7 @@ def test_a_lock_that_cannot_be_written_is_named(lock: str, tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
 
     with (
-        pytest.raises(JournalFailed, match=f"the lock {tmp_path / lock} cannot be written"),
+        pytest.raises(JournalUnfit, match=f"the lock {tmp_path / lock} cannot be written"),
         locks.hold(tmp_path / lock, "it"),
     ):
         pass
