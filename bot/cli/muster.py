@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bot.cli.asking import Asked
 from bot.domain.errors import SetUp
+from bot.settings.variables import read_secret
 
 __all__ = ["Member", "ask", "listed", "member"]
 
@@ -30,8 +31,14 @@ class Member(NamedTuple):
     token: str = ""
 
 
+class _NoToken(Exception):
+    """The token that was named is not to be had; said in words."""
+
+
 def member(word: str, token: str = "") -> Member:
-    """ "URL" or "NAME=URL". SetUp where the URL is none."""
+    """ "URL" or "NAME=URL". SetUp where the URL is none, or where `token` is not the name of one: every process can read a command line."""
+    if token and token.partition(":")[0] not in ("env", "file"):
+        raise SetUp("a token is named by env:VARIABLE or file:PATH", "It does not stand on the command line itself")
     named = _NAMED.fullmatch(word)
     name, url = named.groups() if named and "://" not in named[1] else ("", word)
     parts = urlsplit(url)
@@ -64,20 +71,19 @@ def listed(path: Path) -> list[Member]:
 
 
 def ask(members: Iterable[Member], own: Asked | None = None) -> list[dict[str, Any]]:
-    """One row for each member, in their order. One that does not answer is a row too, with the reason.
+    """One row for each member, in their order. One that does not answer, or whose token is not to be had, is a row too, with the reason.
 
     `own` is the daemon of the folder this is asked in: no token need be named for it.
     """
-    daemons = [(each, Asked(each.url, _token(each.token))) for each in members]
-    daemons = [(each, own if own and not each.token and daemon.url == own.url else daemon) for each, daemon in daemons]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda pair: _row(*pair), daemons))
+        return list(pool.map(lambda member: _row(member, own), members))
 
 
-def _row(member: Member, daemon: Asked) -> dict[str, Any]:
+def _row(member: Member, own: Asked | None) -> dict[str, Any]:
     try:
-        document = daemon.status()
-    except ConnectionError as error:
+        daemon = Asked(member.url, _token(member.token))
+        document = (own if own and not member.token and daemon.url == own.url else daemon).status()
+    except (ConnectionError, _NoToken) as error:
         return {"name": member.name, "well": False, "mode": None, "why": str(error), "url": member.url}
     return {"name": member.name, **_told(document), "url": member.url}
 
@@ -109,19 +115,17 @@ def _real_s(market_ms: Any, speed: Any) -> float | None:
 
 
 def _token(where: str) -> str:
-    """The token that "env:NAME" or "file:PATH" stands for. A token itself is not taken: every process can read a command line."""
+    """The token that "env:NAME" or "file:PATH" stands for, "" for "". Raises _NoToken."""
     kind, _, name = where.partition(":")
-    if not where:
-        return ""
     if kind == "env":
         if not (token := os.environ.get(name, "").strip()):
-            raise SetUp(f"the variable {name} holds no token", f"Set {name}, or name another")
+            raise _NoToken(f"the variable {name} holds no token")
         return token
     if kind == "file":
         try:
-            return Path(name).read_text(encoding="utf-8").strip()
+            return read_secret(Path(name))
         except OSError as error:
-            raise SetUp(
-                f"the token's file {name} cannot be read: {error.strerror}", "Name a file of mode 0600"
-            ) from None
-    raise SetUp("a token is named by env:VARIABLE or file:PATH", "It does not stand on the command line itself")
+            raise _NoToken(f"the token's file {name} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise _NoToken(f"the token's file {name} {error}") from None
+    return ""

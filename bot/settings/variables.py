@@ -17,12 +17,13 @@ from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
-__all__ = ["ENV_FILE_NAME", "PREFIX", "SettingsError", "Variable", "nearest", "read"]
+__all__ = ["ENV_FILE_NAME", "PREFIX", "SettingsError", "Variable", "nearest", "read", "read_secret"]
 
 PREFIX = "HEDGELOCK__"
 ENV_FILE_NAME = PREFIX + "ENV_FILE"
 _DEFAULT_ENV_FILE = Path(".env")
 _LARGEST_FILE_BYTES = 64 * 1024
+_RUNTIME_SECRETS = Path("/run/secrets")
 
 
 class SettingsError(Exception):
@@ -51,7 +52,7 @@ def read(
     environ: Mapping[str, str],
     env_file: Path | None = None,
     overrides: Mapping[str, str] | None = None,
-    runtime_secrets: Path = Path("/run/secrets"),
+    runtime_secrets: Path = _RUNTIME_SECRETS,
 ) -> dict[str, Variable]:
     """Every known variable that is set, by name; a secret may come from the file its NAME_FILE twin names.
 
@@ -79,7 +80,7 @@ def read(
         try:
             if name in found:
                 raise ValueError(f"and {name} are both set; keep one")
-            text = _read_secret(Path(twin.text), runtime_secrets)
+            text = read_secret(Path(twin.text), runtime_secrets)
             found[name] = Variable(text, f"{twin.source}, file {twin.text}")
         except (OSError, ValueError) as error:
             reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error
@@ -151,8 +152,8 @@ def _read_env_file(path: Path, secret_names: Collection[str], problems: list[str
     return texts
 
 
-def _read_secret(path: Path, runtime_secrets: Path) -> str:
-    """The stripped text of a secret's file. ValueError if others may read or write it, or it holds nothing."""
+def read_secret(path: Path, runtime_secrets: Path = _RUNTIME_SECRETS) -> str:
+    """The stripped text of a secret's file. OSError: it cannot be opened; ValueError: others may read or write it, or it holds nothing."""
     with path.open(encoding="utf-8-sig") as stream:
         facts = os.fstat(stream.fileno())
         mode = stat.S_IMODE(facts.st_mode)

@@ -54,6 +54,7 @@ async def test_a_token_is_named_in_the_file_and_shown_to_nobody(open_desk: Open,
     desk = await open_desk()
     secret, fleet_file = tmp_path / "token", tmp_path / "fleet.txt"
     secret.write_text(f"{TOKEN}\n")
+    secret.chmod(0o600)
     fleet_file.write_text(
         f"# my daemons\nright {desk.url('')} file:{secret}\nenv {desk.url('')} env:A_TOKEN\nnone {desk.url('')}\n"
     )
@@ -65,6 +66,24 @@ async def test_a_token_is_named_in_the_file_and_shown_to_nobody(open_desk: Open,
     assert [True, True, False] == [row["well"] for row in rows]
     assert rows[2]["why"].startswith("it answered 401: it wants its token")
     assert TOKEN not in told.output
+
+
+async def test_a_token_that_is_not_to_be_had_hides_no_other_row(open_desk: Open, tmp_path: Path) -> None:
+    """One daemon's missing variable or file left nothing to be seen of all the others; a file that others may read is no secret."""
+    desk = await open_desk()
+    open_to_all, fleet_file = tmp_path / "token", tmp_path / "fleet.txt"
+    open_to_all.write_text(TOKEN)
+    open_to_all.chmod(0o644)
+    named = ("env:A_TOKEN", "env:NOT_THERE", f"file:{tmp_path}/none", f"file:{open_to_all}")
+    fleet_file.write_text("".join(f"d{n} {desk.url('')} {token}\n" for n, token in enumerate(named)))
+
+    told = await fleet("--file", str(fleet_file), "--json")
+
+    rows: list[dict[str, Any]] = json.loads(told.stdout)
+    assert (1, [True, False, False, False]) == (told.exit_code, [row["well"] for row in rows])
+    assert "the variable NOT_THERE holds no token" in rows[1]["why"]
+    assert "No such file" in rows[2]["why"]
+    assert "mode 0644" in rows[3]["why"]
 
 
 async def test_the_daemon_of_this_folder_needs_no_token_named(open_desk: Open, tmp_path: Path) -> None:
@@ -86,7 +105,6 @@ async def test_the_daemon_of_this_folder_needs_no_token_named(open_desk: Open, t
         (("ftp://a.example",), 3, "no address"),
         (("http://me:secret@a.example",), 3, "no password"),
         (("http://127.0.0.1:1", "--token", "the-token-itself"), 3, "env:VARIABLE"),
-        (("http://127.0.0.1:1", "--token", "env:NOT_THERE"), 3, "NOT_THERE"),
         (("--file", "not-there.txt"), 3, "cannot be read"),
     ],
 )
