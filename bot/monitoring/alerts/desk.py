@@ -49,15 +49,17 @@ class Desk:
         self._standing: dict[tuple[str, str], _Standing] = {}
         self._noted: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()  # -> told at, held back since
         self._held: list[str] = []
+        self._looked_s = 0.0
 
     @property
     def standing(self) -> tuple[Alert, ...]:
-        """What lasts at this moment, worst first."""
-        told = [one.alert for one in self._standing.values() if one.told is not None]
+        """What lasts, worst first: told, and seen at the last look. What is over is not shown while it has yet to settle."""
+        told = [one.alert for one in self._standing.values() if one.told is not None and one.seen_s == self._looked_s]
         return tuple(sorted(told, key=lambda alert: -alert.severity))
 
     def look(self, seen: Iterable[Alert], *, now_s: float, wall_ms: int, head: str) -> list[Message]:
         """Take in every condition that holds now; returns what is to be sent."""
+        self._looked_s = now_s
         for alert in seen:
             if alert.severity < self._options.least and alert.critical_after_s is None:
                 continue  # a rung that nobody is told of is no reason to call the one above it still standing

@@ -57,6 +57,21 @@ def test_what_flaps_is_one_alert() -> None:
     assert ["WARNING HedgeLock blind"] == said
 
 
+def test_what_is_over_is_not_shown_while_it_is_waited_for() -> None:
+    """After a resume, TRADING stood beside "critical: halted" for ten seconds; that it is over is told once it has settled all the same."""
+    desk = Desk(Options())
+    look(desk, 0, HALTED)
+    assert (HALTED,) == desk.standing
+
+    assert [] == look(desk, 1)
+    assert () == desk.standing
+
+    assert [] == look(desk, 2, HALTED)
+    assert (HALTED,) == desk.standing
+
+    assert ["RECOVERED HedgeLock over: halted"] == watch(desk, 3, 20)
+
+
 def test_what_lasts_is_told_again() -> None:
     """An alert that was read in half sleep is read again."""
     desk = Desk(Options(remind_every_s=100))
