@@ -9,7 +9,7 @@ from bot.domain import names
 from bot.exit_codes import ExitCode
 from bot.modes import Mode
 from bot.preflight import debt
-from bot.preflight.findings import Check, Facts, Finding, Grade, account_of, not_said, passed
+from bot.preflight.findings import Check, Facts, Finding, Grade, account_of, is_silent, not_said, passed
 
 __all__ = ["CHECKS"]
 
@@ -19,7 +19,6 @@ EXPIRY_WARNING_DAYS = 14
 USUAL_FUNDING_MIN = 480
 DEAR_TAKER_FEE = 0.001
 LEAST_HEADROOM = 0.2
-MOST_FAILED = 8
 
 
 def _environment(facts: Facts) -> Finding:
@@ -38,7 +37,7 @@ def _reach(facts: Facts) -> Finding:
         return Finding(
             Grade.FAIL, f"HTTP 403: silence for another {wait_s:.0f} s", "Wait; every request makes a ban longer"
         )
-    if len(facts.account.failed) >= MOST_FAILED and not facts.account.refused:  # a key turned down is the next check's
+    if is_silent(facts.account):
         return Finding(Grade.FAIL, next(iter(facts.account.failed.values())), "Is the network up, the host right?")
     return passed("the exchange answers")
 
@@ -193,8 +192,9 @@ def _collateral(facts: Facts) -> Finding:
 def _contract(facts: Facts) -> Finding:
     contract = account_of(facts).instrument
     if contract is None:
+        said = not_said(facts, "contract")
         mend = f"The exchange lists only what trades now: does {facts.settings.book.symbol}? Nothing grows meanwhile"
-        return not_said(facts, "contract")._replace(mend=mend)
+        return said if is_silent(account_of(facts)) else said._replace(mend=mend)
     if contract.status != "Trading":
         return Finding(
             Grade.FAIL, f"{contract.symbol} is {contract.status}", "Wait until it trades; nothing grows meanwhile"
@@ -230,6 +230,8 @@ def _funding(facts: Facts) -> Finding:
 
 def _clock(facts: Facts) -> Finding:
     off_ms = account_of(facts).clock_off_ms
+    if off_ms is None and is_silent(account_of(facts)):
+        return not_said(facts)
     if off_ms is None:
         return Finding(Grade.WARN, "the venue's clock could not be read", "Is the network up?")
     if abs(off_ms) > LATEST_CLOCK_MS:
@@ -242,7 +244,10 @@ def _clock(facts: Facts) -> Finding:
 
 
 def _disconnect(facts: Facts) -> Finding:
-    if account_of(facts).has_disconnect_cancel:
+    has_cancel = account_of(facts).has_disconnect_cancel
+    if has_cancel is None and is_silent(account_of(facts)):
+        return not_said(facts)
+    if has_cancel:
         return passed("Bybit cancels orders on disconnect")
     return passed("Bybit does not cancel on disconnect (it is for institutions): hedgelock watch stands in for it")
 

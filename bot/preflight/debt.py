@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.domain.loan import LoanReading, Structure
 from bot.modes import Mode
-from bot.preflight.findings import Facts, Finding, Grade, account_of, not_said, passed
+from bot.preflight.findings import Facts, Finding, Grade, account_of, is_silent, not_said, passed
 
 __all__ = ["auto_repay", "loan"]
 
@@ -22,7 +22,7 @@ def loan(facts: Facts) -> Finding:
     if not rules.enabled or rules.structure == "none":
         return passed("not managed: the settings say so")
     if reading is None:
-        return Finding(Grade.WARN, not_said(facts, "loan").line, "Until it is read, no loan is watched or repaid")
+        return _unread(facts, "loan", "Until it is read, no loan is watched or repaid")
     if reading.absent:
         return Finding(
             Grade.WARN,
@@ -41,7 +41,7 @@ def auto_repay(facts: Facts) -> Finding:
         case None if facts.settings.mode is Mode.DEMO:
             return passed("demo trading repays nothing")
         case None:
-            return Finding(Grade.WARN, not_said(facts, "auto repay").line, "Look at Bybit's spot margin settings")
+            return _unread(facts, "auto repay", "Look at Bybit's spot margin settings")
         case True:
             return Finding(
                 Grade.WARN,
@@ -50,6 +50,11 @@ def auto_repay(facts: Facts) -> Finding:
             )
         case _:
             return passed("Bybit does not repay by itself")
+
+
+def _unread(facts: Facts, question: str, mend: str) -> Finding:
+    said = not_said(facts, question)
+    return said if is_silent(account_of(facts)) else Finding(Grade.WARN, said.line, mend)
 
 
 def _told(reading: LoanReading) -> str:

@@ -25,10 +25,15 @@ __all__ = [
     "against",
     "exit_code",
     "findings",
+    "is_silent",
     "not_said",
     "passed",
     "stopping",
 ]
+
+
+MOST_FAILED = 8
+"""Questions of one look: where so many fail, it is not about any one of them."""
 
 
 class Grade(Enum):
@@ -102,8 +107,15 @@ def account_of(facts: Facts) -> Inspection:
     return facts.account
 
 
+def is_silent(account: Inspection) -> bool:
+    """Whether the exchange as a whole does not answer; a key that is turned down is answered."""
+    return bool(account.banned_for_s) or (len(account.failed) >= MOST_FAILED and not account.refused)
+
+
 def not_said(facts: Facts, *questions: str) -> Finding:
-    """The fact that one of these questions should have brought could not be had."""
+    """The fact that one of these questions should have brought could not be had. Of a silent exchange its own check says why, once."""
+    if is_silent(account_of(facts)):
+        return Finding(Grade.UNKNOWN, "not known: first the exchange has to answer")
     failed = account_of(facts).failed
     why = next((failed[name] for name in questions if name in failed), "the exchange did not say")
     if account_of(facts).refused:

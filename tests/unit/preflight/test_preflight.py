@@ -167,6 +167,22 @@ def test_a_key_that_is_turned_down_is_not_a_silent_exchange() -> None:
     assert "First the key" == next(f.mend for f in found if f.name == "expiry")
 
 
+def test_a_network_that_is_down_is_said_once() -> None:
+    """The same words stood on seventeen lines, each with a mend of its own that was none."""
+    why = "KEY: Cannot connect to host api.bybit.com:443"
+    questions = ("account", "positions", "key", "collateral", "loan", "auto repay", "contract", "order history")
+    found = look(Inspection(failed=dict.fromkeys(questions, why)))
+
+    assert [("exchange", Grade.FAIL)] == [(f.name, f.grade) for f in found if why in f.line]
+    waiting = [f for f in found if f.line == "not known: first the exchange has to answer"]
+    assert {(Grade.UNKNOWN, "")} == {(f.grade, f.mend) for f in waiting}
+    assert {"key", "withdrawal", "position mode", "auto repay", "loan", "contract", "clock", "second host"} <= {
+        f.name for f in waiting
+    }
+    assert ExitCode.EXCHANGE is exit_code(found)
+    assert stopping(found) is None
+
+
 def test_channels_that_do_not_answer() -> None:
     """They are named by their number, never by their address."""
     deaf = replace(MACHINE, deaf=("the first channel does not take a connection within 4 s",))
