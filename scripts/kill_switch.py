@@ -310,7 +310,7 @@ def _record(world: World, facts: dict[str, Any], tell: Teller) -> None:
     try:
         trouble = in_time(write, "its disk has not answered yet")
     except OSError as error:
-        trouble = str(error.strerror)
+        trouble = error.strerror or str(error)
     if trouble:
         tell(f"the drill could not be recorded: {trouble}")
 

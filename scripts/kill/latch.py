@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import get_native_id
 
 from bot.domain.clock import elapsed_s, wall_ms
 from scripts.kill.patience import begun
@@ -33,10 +34,10 @@ def close(paths: Iterable[Path], verb: str, reason: str) -> tuple[list[str], lis
     for path, write in [(path, begun(partial(_trouble, path, text))) for path in paths]:
         try:
             trouble = write.result(max(0.0, until_s - elapsed_s()))
-        except TimeoutError:
-            trouble = "its disk has not answered yet"
-        except OSError as error:
-            trouble = str(error)
+        except TimeoutError as error:
+            trouble = str(error) or "its disk has not answered yet"
+        except Exception as error:  # noqa: BLE001 — no mistake here keeps the kill from the exchange
+            trouble = f"{type(error).__name__}: {error}"
         if trouble:
             complaints.append(f"the latch {path} cannot be written ({trouble}): stop the daemon by hand")
         else:
@@ -79,7 +80,7 @@ def _whose() -> str:
 def _write(path: Path, text: bytes) -> None:
     """Whole or not at all, and on the disk before we go on; where there is no room for words, an empty file says it too."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")  # of this process: two paths may be one file
+    draft = path.with_name(f"{path.name}.{get_native_id()}.new")  # this writer's own: two paths may be one file
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:

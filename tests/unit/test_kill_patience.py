@@ -6,13 +6,20 @@ A pipe that nobody writes stands for such a disk.
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from bot.domain.clock import elapsed_s
 from scripts.kill import daemons, latch
+from scripts.kill.patience import begun, in_time
 from scripts.kill.plan import Verb
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_latch_on_a_disk_that_hangs_is_a_complaint_and_the_others_are_closed(tmp_path: Path) -> None:
@@ -64,3 +71,77 @@ def test_the_latch_that_root_closes_is_the_daemons_to_read(tmp_path: Path) -> No
     latch.close([folder / "halt.latch"], Verb.FLATTEN, "why")
 
     assert (12345, 0o600) == ((facts := (folder / "halt.latch").stat()).st_uid, facts.st_mode & 0o777)
+
+
+def refuse(*_: object) -> NoReturn:
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize("call", ["fork", "pipe"])
+def test_without_room_for_another_process_the_latch_is_closed_and_a_hung_one_not_waited_for(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written in the kill's own thread then, and the kill stood with the disk."""
+    hangs = tmp_path / ("x" * 250)
+    os.mkfifo(hangs)
+    monkeypatch.setattr(os, call, refuse)
+    began_s = elapsed_s()
+    try:
+        closed, complaints = latch.close([hangs, tmp_path / "halt.latch"], Verb.FLATTEN, "why")
+    finally:
+        os.close(os.open(hangs, os.O_RDONLY | os.O_NONBLOCK))  # its writer goes on, and ends
+
+    assert elapsed_s() - began_s < 2 * latch.PATIENCE_S
+    assert ([str(tmp_path / "halt.latch")], 1) == (closed, len(complaints))
+    assert "its disk has not answered yet" in complaints[0]
+
+
+def test_without_room_for_another_process_much_is_told_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a pipe holds, such as a daemon's environment: who wrote it and who was to read it were one, and waited for ever."""
+    monkeypatch.setattr(os, "fork", refuse)
+
+    assert "x" * 200_000 == in_time(lambda: "x" * 200_000, "")
+
+
+def test_a_look_whose_process_is_killed_tells_nothing(tmp_path: Path) -> None:
+    """As the kernel does where memory is short. It ended the kill with a traceback."""
+
+    def die() -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return "told"
+
+    assert "nothing" == in_time(die, "nothing")
+    with pytest.raises(TimeoutError, match="was killed"):
+        begun(die).result(5.0)
+
+
+def test_no_copy_is_left_unburied() -> None:
+    """In a container they are left to the daemon, which does not know of them."""
+    copy = begun(os.getpid).result(5.0)
+
+    assert not Path(f"/proc/{copy}").exists()
+
+
+def test_a_copy_has_no_file_of_the_kill_open_and_is_heard_with_every_stream_closed() -> None:
+    """The pipe on which it was heard of took a closed stream's number and was covered: the latch did not tell that it is closed."""
+    tell = (
+        "import os, socket, sys; from scripts.kill.patience import in_time; ours = socket.create_server(('127.0.0.1', 0)); "
+        "look = lambda: [os.path.realpath('/proc/self/fd/' + name) for name in os.listdir('/proc/self/fd')];"
+        "said = in_time(look, None)"
+    )
+    check = "os._exit(0 if said and not any('socket' in name for name in said) else 3)"
+    for closed in ("", "<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        command = f'exec {sys.executable} -c "{tell}; {check}" {closed}'
+
+        assert 0 == subprocess.run(["sh", "-c", command], cwd=ROOT, check=False, timeout=30).returncode, closed
+
+
+def test_the_locks_of_daemons_that_are_gone_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One copy of the process for each that ever ran: on a machine of many tries the legs stood open a second longer."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (locks := tmp_path / f"hedgelock-{os.getuid()}").mkdir()
+    for number in range(50):
+        (locks / f"{number}.lock").write_text(f"1\n{tmp_path}/{number}/halt.latch\n")
+    monkeypatch.setattr(os, "fork", lambda: pytest.fail("asked of one that is gone"))
+
+    assert [] == daemons.running([])
