@@ -249,6 +249,7 @@ def _facts(world: World, verb: Verb, picture: Picture, left: Left | None) -> dic
         "hosts": list(world.hosts),
         "before": legs,
         "open_orders_before": picture.orders,
+        "unread": list(picture.unread),
         "leaves": None if left is None else {name: _text(getattr(left, name)) for name in Left.__slots__},
         "warnings": list(world.warnings),
     }

@@ -156,9 +156,8 @@ class Line:
             self._set_clock()
         if code in RATE_CODES:
             self._hush(_reset_in_s(error.resp_headers))
-        if code in AMBIGUOUS:
-            return NoAnswer(f"{code}: {error.message}")
-        return Refused(code, str(error.message))
+        text = str(error.message).replace(self._key, "(the key)")  # 10004 quotes what was signed
+        return NoAnswer(f"{code}: {text}") if code in AMBIGUOUS else Refused(code, text)
 
     def _failed(self, error: FailedRequestError, host: int) -> NoAnswer:
         if error.status_code == 403:
@@ -173,7 +172,8 @@ class Line:
         )
         self._turn_from(host, shun_s=SILENT_S if is_slow else 0.0)
         never_left = isinstance(error, requests.ConnectTimeout) or "NewConnectionError" in repr(error)
-        return NoAnswer(f"{self._hosts[host]} does not answer ({type(error).__name__})", never_left=never_left)
+        why = "not in time" if is_slow else _systems_words(error) or type(error).__name__
+        return NoAnswer(f"{self._hosts[host]} does not answer ({why})", never_left=never_left)
 
     def _turn_from(self, host: int, *, shun_s: float = 0.0) -> None:
         """Try the documented host that has failed us least lately; whoever was faster has turned already."""
@@ -205,6 +205,14 @@ class Line:
         except Exception:  # noqa: BLE001 — the next request says again what is wrong
             return
         self._window_ms = self.order_window_ms = min(WIDEST_WINDOW_MS, self._window_ms + 2500)
+
+
+def _systems_words(error: BaseException) -> str:
+    """What the machine said (refused, name not known), "" for nothing: the client's own words hold the URL and all that was asked."""
+    causes = (*error.args, getattr(error, "reason", None), error.__cause__ or error.__context__)
+    inner = (_systems_words(cause) for cause in causes if isinstance(cause, BaseException))
+    own = error.strerror if isinstance(error, OSError) and isinstance(error.strerror, str) else ""
+    return next((words for words in inner if words), own)
 
 
 def _reset_in_s(headers: Mapping[str, str] | None) -> float:

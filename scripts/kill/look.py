@@ -25,7 +25,7 @@ LOOK_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The account before anything is done; None: could not be read in time. `step` is the contract's."""
+    """The account before anything is done; None: could not be read. `step` is the contract's."""
 
     legs: Legs | None
     wallet: Wallet | None
@@ -34,6 +34,8 @@ class Picture:
     orders: int | None
     spot: Decimal | None
     step: Decimal
+    unread: tuple[str, ...] = ()
+    """Why what is missing could not be read, each reason once."""
 
     def left_by(self, verb: Verb) -> Left | None:
         """What the verb will leave; None where it cannot be told."""
@@ -60,7 +62,8 @@ def look(desk: Desk, fixed_spot: Decimal | None, pool: Executor) -> Picture:
     asks = (desk.legs, desk.wallet, desk.pledge, desk.mark, desk.open_orders, desk.learn_filters)
     asked = [pool.submit(ask) for ask in asks]
     until_s = elapsed_s() + LOOK_S
-    legs, wallet, pledge, mark, orders, _ = (_answer(future, until_s) for future in asked)
+    unread: list[str] = []
+    legs, wallet, pledge, mark, orders, _ = [_answer(future, until_s, unread) for future in asked]
     held = None if wallet is None or pledge is None else wallet.btc + pledge.btc
     return Picture(
         legs=legs,
@@ -70,28 +73,32 @@ def look(desk: Desk, fixed_spot: Decimal | None, pool: Executor) -> Picture:
         orders=None if orders is None else len(orders),
         spot=fixed_spot if fixed_spot is not None else held,
         step=desk.filters.qty_step,
+        unread=tuple(dict.fromkeys(unread)),
     )
 
 
 def words(picture: Picture, verb: Verb, left: Left | None) -> list[str]:
     """The lines a person reads before anything is done."""
-    lines = []
+    lines = [f"unread: {why}" for why in picture.unread]
     if picture.legs is not None:
         now = picture.with_closed({})
         lines.append(
             f"now:    {now.words()}" if now else f"now:    long {picture.legs.long}, short {picture.legs.short}"
         )
     if left is None:
-        return [*lines, "leaves: cannot be told, the account could not be read in time"]
+        return [*lines, "leaves: cannot be told, the account could not be read"]
     lines.append(f"leaves: {left.words()}")
     if verb is Verb.FLATTEN and picture.spot:
         lines.append(f"        {picture.spot} BTC stand without a hedge, beside whatever loan there is")
     return lines
 
 
-def _answer(future: Future[Any], until_s: float) -> Any:
+def _answer(future: Future[Any], until_s: float, unread: list[str]) -> Any:
     try:
         return future.result(max(0.0, until_s - elapsed_s()))
-    except (*NO_LUCK, TimeoutError):
+    except NO_LUCK as error:
+        unread.append(str(error))
+    except TimeoutError:
         future.cancel()
-        return None
+        unread.append(f"no answer within {LOOK_S:.0f} s")
+    return None

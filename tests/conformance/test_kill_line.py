@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,9 +16,10 @@ from typing import Any
 import pytest
 
 from bot.domain.clock import elapsed_s
-from scripts.kill import desk, line, world
+from scripts.kill import desk, line, look, world
 from scripts.kill.books import NotAnObservation
 from scripts.kill.line import Line, NoAnswer
+from scripts.kill.plan import Verb
 
 
 @contextmanager
@@ -177,6 +179,40 @@ def test_a_ban_is_kept_silence_for_and_met_again_at_another_time() -> None:
 
         assert (5, True) == (len(asked), kill.banned)
         assert waits[0] <= 0.3 < max(waits[1:]) <= 0.9
+
+
+def looked(url: str) -> str:
+    pool = ThreadPoolExecutor(6)
+    picture = look.look(desk.Desk(Line((url,), "key-of-ours", "secret-of-ours"), "BTCUSDT"), None, pool)
+    pool.shutdown()
+    words = "\n".join(look.words(picture, Verb.FLATTEN, picture.left_by(Verb.FLATTEN)))
+    assert "leaves: cannot be told, the account could not be read" in words
+    assert not any(what in words for what in ("key-of-ours", "secret-of-ours", "/v5/"))
+    return words
+
+
+def test_the_first_look_tells_why_it_saw_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ "Could not be read in time" was said of every trouble; a wrong key, a ban and a cable want different hands."""
+    nobody = json.dumps(
+        {"retCode": 10004, "retMsg": "error sign! origin_string[1key-of-ours3000]", "result": {}}
+    ).encode()
+
+    assert "unread: http://127.0.0.1:1 does not answer (Connection refused)" in looked("http://127.0.0.1:1")
+    assert "does not answer (Name or service not known)" in looked("http://nowhere.invalid").replace(
+        "Temporary failure in name resolution",
+        "Name or service not known",  # without any name server
+    )
+    with a_host(403, b"<html>") as (url, _):
+        assert "unread: HTTP 403: banned or blocked" in looked(url)
+    with a_host(200, nobody) as (url, _):
+        assert "unread: 10004: error sign!" in looked(url)
+    monkeypatch.setattr(look, "LOOK_S", 1.0)
+    monkeypatch.setattr(line, "ANSWER_S", 2.0)
+    with a_silent_host() as url:
+        assert "unread: no answer within 1 s" in looked(url)
+    monkeypatch.setattr(line, "ANSWER_S", 0.2)
+    with a_silent_host() as url:
+        assert f"unread: {url} does not answer (not in time)" in looked(url)
 
 
 @pytest.mark.parametrize(("ip_version", "arrives"), [("4", True), ("any", True), ("6", False)])
