@@ -37,14 +37,12 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 _ROOT = Path(__file__).resolve().parents[1]
-_HOME = (
-    _ROOT.parents[1] if _ROOT.parts[-2:] == ("share", "hedgelock") else _ROOT / ".venv"
-)  # a wheel's environment, or the clone's
-_PYTHON = _HOME / "bin" / "python"
+# The environment of the wheel that brought this file, or the clone's.
+_ENVIRONMENT = _ROOT.parents[1] if _ROOT.parts[-2:] == ("share", "hedgelock") else _ROOT / ".venv"
+_PYTHON = _ENVIRONMENT / "bin" / "python"
+# Called with the machine's own Python: take the one that has what it needs.
 if find_spec("pybit") is None and _PYTHON.exists() and Path(sys.executable) != _PYTHON:
-    os.execv(
-        _PYTHON, [str(_PYTHON), *sys.argv]
-    )  # called with the machine's own Python: take the one that has what it needs
+    os.execv(_PYTHON, [str(_PYTHON), *sys.argv])
 sys.path.insert(0, str(_ROOT))
 
 from bot.domain.clock import wall_ms  # noqa: E402
