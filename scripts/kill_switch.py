@@ -33,8 +33,9 @@ from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from urllib.parse import urlsplit
 
 _ROOT = Path(__file__).resolve().parents[1]
 # The environment of the wheel that brought this file, or the clone's.
@@ -210,17 +211,35 @@ def _options() -> argparse.Namespace:
         "--mode", help="which account, where the settings cannot be read: paper, testnet, demo, mainnet"
     )
     parser.add_argument(
-        "--host", action="append", default=[], metavar="URL", help="a host to try first; may be repeated"
+        "--host", type=_host, action="append", default=[], metavar="URL", help="a host to try first; may be repeated"
     )
     home = Path(text) if (text := os.environ.get("HEDGELOCK_HOME", "")) else None
     parser.add_argument("--home", type=Path, default=home, metavar="DIR", help="the folder the daemon runs in")
     parser.add_argument("--env-file", type=Path, help="read this instead of its .env")
     parser.add_argument("--latch", type=Path, help="the latch's file, where it is not beside the journal")
     parser.add_argument(
-        "--give-up", type=float, default=0.0, metavar="S", help="stop trying after S seconds; 0 = never"
+        "--give-up", type=_seconds, default=0.0, metavar="S", help="stop trying after S seconds (default: 0, never)"
     )
-    parser.add_argument("--ban-wait", type=float, metavar="S", help="silence kept after HTTP 403 (600)")
+    parser.add_argument("--ban-wait", type=_seconds, metavar="S", help="silence kept after HTTP 403 (default: 600)")
     return parser.parse_args()
+
+
+def _seconds(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= (seconds := float(text)) <= TIMEOUT_MAX:
+            return seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds, 0 or more")
+
+
+def _host(text: str) -> str:
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text)
+        is_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+        if parts.scheme in ("https", "http") and parts.hostname and parts.port != 0 and not is_more:
+            return text
+    raise argparse.ArgumentTypeError(
+        "a host is https://NAME or http://NAME, with :PORT where it has one, and nothing more"
+    )
 
 
 def _latch(paths: tuple[Path, ...], verb: Verb, options: argparse.Namespace, tell: Teller) -> list[str]:
