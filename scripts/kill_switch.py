@@ -128,8 +128,7 @@ def main() -> int:
         )
     except CannotKnow as error:
         latched = _latch(error.latches, verb, options, tell) if acts_at_once and not options.drill else []
-        words = f"{error}. Type: {shlex.join(sys.argv)} {error.again}" if error.again else str(error)
-        return _end(options, CANNOT_TELL, {"error": str(error), "latches": latched}, tell, words)
+        return _end(options, CANNOT_TELL, {"error": str(error), "latches": latched}, tell, _mended(error))
     if options.drill and world.mode == "mainnet":
         return _end(options, CANNOT_TELL, {}, tell, "a drill is for paper, testnet and demo; this is the real account")
     for warning in world.warnings:
@@ -240,6 +239,22 @@ def _host(text: str) -> str:
     raise argparse.ArgumentTypeError(
         "a host is https://NAME or http://NAME, with :PORT where it has one, and nothing more"
     )
+
+
+def _mended(error: CannotKnow) -> str:
+    """What is wrong, and the commands that would do, each with the word that it lacks or had wrong."""
+    commands = []
+    for word in error.again:
+        option, kept = word.partition(" ")[0], list[str]()
+        typed = iter(sys.argv)
+        for one in typed:
+            name, _, has_text = one.partition("=")
+            if len(name) < len("--h") or not option.startswith(name):
+                kept.append(one)
+            elif not has_text:
+                next(typed, "")
+        commands.append(f"{shlex.join(kept)} {word}")
+    return str(error) if not commands else f"{error}. Type: " + "\n  or: ".join(commands)
 
 
 def _latch(paths: tuple[Path, ...], verb: Verb, options: argparse.Namespace, tell: Teller) -> list[str]:

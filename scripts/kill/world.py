@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -37,12 +38,12 @@ _BROKEN_LINE = "cannot be read and is skipped"
 class CannotKnow(Exception):
     """The account cannot be told, or its key is not to be had. `latches` are the daemon's, where at least that is known.
 
-    `again` is what to add to the command, "" where nothing would help.
+    `again` is what to add to the command, each another way; empty where nothing would help.
     """
 
-    def __init__(self, words: str, *, again: str = "", latches: Iterable[Path] = ()) -> None:
+    def __init__(self, words: str, *, again: Iterable[str] = (), latches: Iterable[Path] = ()) -> None:
         super().__init__(words)
-        self.again = again
+        self.again = tuple(again)
         self.latches = tuple(path.absolute() for path in latches)
 
 
@@ -87,7 +88,7 @@ def find(
     try:
         chosen = _mode(mode, texts, told, warnings)
     except CannotKnow as error:
-        raise CannotKnow(str(error), again="--mode MODE", latches=[each.folder / LATCH_NAME for each in here]) from None
+        raise CannotKnow(str(error), again=error.again, latches=[each.folder / LATCH_NAME for each in here]) from None
     warnings += [
         f"a daemon of {each.mode} runs here, and this acts on {chosen}. That account: --mode {each.mode}"
         for each in here
@@ -105,7 +106,7 @@ def find(
     try:
         key, secret = _credentials(home, chosen, texts, warnings)
     except CannotKnow as error:
-        raise CannotKnow(str(error), again="--env-file FILE", latches=[latch or folder / LATCH_NAME]) from None
+        raise CannotKnow(str(error), again=["--env-file FILE"], latches=[latch or folder / LATCH_NAME]) from None
     accounts = [hashlib.sha256(f"{host.rstrip('/')} {key}".encode()).hexdigest()[:16] for host in found]
     if daemon and (held := daemons.accounts(daemon)) and not held & set(accounts):
         warnings.append(
@@ -216,14 +217,19 @@ def _mode(asked: str | None, texts: Mapping[str, str], told: Mapping[str, str], 
         if is_broken or len(told) > 1 or not set(keyed) <= set(told):
             facts = [*warnings, *(f"a {mode} key is here" for mode in keyed)]
             facts += [f"{who} says {its}" for its, who in told.items()]
-            raise CannotKnow(f"no mode can be read ({'; '.join(facts)}); {_SAY_WHICH}")
+            raise CannotKnow(f"no mode can be read ({'; '.join(facts)}); {_SAY_WHICH}", again=_modes([*told, *keyed]))
         word = next(iter(told), Mode.PAPER)
         if word != Mode.PAPER:
             warnings.append(f"no setting says which account; {told[word]} says {word}, and this acts on {word}")
     try:
         return Mode(word.strip().lower())
     except ValueError:
-        raise CannotKnow(f"{word!r} is no mode; {_SAY_WHICH}") from None
+        raise CannotKnow(f"{word!r} is no mode; {_SAY_WHICH}", again=_modes([])) from None
+
+
+def _modes(known: list[str]) -> list[str]:
+    """The ways to say which: of those that are known, else of all."""
+    return [f"--mode {mode}" for mode in Mode if mode in known or not known]
 
 
 def _no_venue(home: Path, everywhere: list[daemons.Daemon], latches: Iterable[Path]) -> CannotKnow:
@@ -232,12 +238,14 @@ def _no_venue(home: Path, everywhere: list[daemons.Daemon], latches: Iterable[Pa
     words = [f"a daemon of {each.mode} runs in {each.home}" for each in others]
     if words:
         return CannotKnow(
-            f"no daemon is known in {home}; {'; '.join(words)}", again=f"--home {others[0].home}", latches=latches
+            f"no daemon is known in {home}; {'; '.join(words)}",
+            again=[f"--home {shlex.quote(str(others[0].home))}"],
+            latches=latches,
         )
     return CannotKnow(
         f"no paper venue is known in {home}, and no setting there says another account: name the folder the daemon runs in "
         "(--home DIR), its settings (--env-file FILE) or a paper venue (--host URL)",
-        again="--home DIR",
+        again=["--home DIR"],
         latches=latches,
     )
 

@@ -372,7 +372,7 @@ def test_a_number_in_a_lock_file_is_not_believed(home: Path) -> None:
             seek(home)
 
     assert (home / "var/mainnet/halt.latch",) == failed.value.latches
-    assert "--env-file FILE" == failed.value.again
+    assert ("--env-file FILE",) == failed.value.again
 
 
 def test_the_last_daemon_is_believed_and_of_two_none_is_chosen(home: Path) -> None:
@@ -393,7 +393,9 @@ def test_of_two_that_run_both_are_halted_and_the_command_is_told(home: Path) -> 
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert 2 == ended.returncode
-    assert ended.stdout.rstrip().endswith(f"Type: {SCRIPT} --yes --home {home} --mode MODE")
+    assert ended.stdout.rstrip().endswith(
+        "Type: " + "\n  or: ".join(f"{SCRIPT} --yes --home {home} --mode {mode}" for mode in ("testnet", "mainnet"))
+    )
     assert (home / "var/testnet/halt.latch").exists()
     assert (home / "var/mainnet/halt.latch").exists()
 

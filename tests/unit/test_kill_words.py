@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,12 @@ SCRIPT = ROOT / "scripts" / "kill_switch.py"
 NOWHERE = "http://127.0.0.1:9"
 
 
-def typed(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def typed(home: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *words, "--home", str(home)]
-    return subprocess.run(command, env={"TMPDIR": str(home)}, capture_output=True, text=True, timeout=60, check=False)
+    set_ = {f"HEDGELOCK__{name}": text for name, text in settings.items()}
+    return subprocess.run(
+        command, env={"TMPDIR": str(home), **set_}, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,25 @@ def test_the_help_tells_how_long_it_tries(tmp_path: Path) -> None:
     told = " ".join(typed(tmp_path, "--help").stdout.split())
 
     assert "stop trying after S seconds (default: 0, never)" in told
+
+
+def typeable(said: str) -> list[list[str]]:
+    """The commands that are suggested, as a shell would take them apart."""
+    return [shlex.split(command) for command in said.rstrip().partition("Type: ")[2].split("\n  or: ")]
+
+
+@pytest.mark.parametrize("wrong", [("--mode", "nosuch"), ("--mode=nosuch",), ("--mod", "nosuch"), ()])
+def test_who_must_say_which_account_gets_commands_to_type(wrong: tuple[str, ...], tmp_path: Path) -> None:
+    """ "--mode nosuch --mode MODE" was suggested: typed, it was refused again."""
+    (home := tmp_path / "a b").mkdir()
+    (home / ".env").write_text("HEDGELOCK__MODE=wrong\n")
+
+    commands = typeable(typed(home, "freeze", *wrong, "--dry-run", "--host", NOWHERE).stdout)
+
+    assert ["paper", "testnet", "demo", "mainnet"] == [command[-1] for command in commands]
+    for command in commands:
+        assert [str(SCRIPT), "freeze", "--dry-run", "--host", NOWHERE, "--home", str(home), "--mode"] == command[:-1]
+    again = subprocess.run(
+        [sys.executable, *commands[0]], env={}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "freeze on paper" in again.stdout
