@@ -33,6 +33,7 @@ MODE, ENV_FILE = PREFIX + "MODE", PREFIX + "ENV_FILE"
 _ANY_OF_KIND = {"4": "0.0.0.0", "6": "::"}
 _SAY_WHICH = "say which account with --mode paper, testnet, demo or mainnet"
 _BROKEN_LINE = "cannot be read and is skipped"
+_UNREAD = "what is set there is not read"
 
 
 class CannotKnow(Exception):
@@ -184,13 +185,17 @@ def _variables(
     if env_file:
         return {**daemons_own, **_file(env_file, warnings, is_named=True), **own}
     name = own.get(ENV_FILE) or daemons_own.get(ENV_FILE) or ".env"
-    return {**_file(home / name, warnings, is_named=False), **daemons_own, **own}
+    return {**_file(home / name, warnings, is_named=name != ".env"), **daemons_own, **own}
 
 
 def _file(path: Path, warnings: list[str], *, is_named: bool) -> dict[str, str]:
-    """No line, however broken, stops the others."""
+    """No line, however broken, stops the others; a file that is none is told."""
     texts: dict[str, str] = {}
     try:
+        if not is_named and not path.is_file():  # one that was named may be a pipe
+            if os.path.lexists(path):
+                warnings.append(f"{path} is there and no file: {_UNREAD}")
+            return texts
         with path.open(encoding="utf-8-sig", errors="replace") as stream:
             for binding in parse_stream(stream):
                 if binding.error:
@@ -198,23 +203,23 @@ def _file(path: Path, warnings: list[str], *, is_named: bool) -> dict[str, str]:
                 elif binding.key and binding.value:
                     texts[binding.key.strip()] = binding.value.strip()
     except FileNotFoundError:
-        if is_named:
-            warnings.append(f"{path} is not there")
+        warnings.append(f"{path} is not there: {_UNREAD}")
     except OSError as error:
-        warnings.append(f"{path} {_BROKEN_LINE} ({error.strerror})")
+        warnings.append(f"{path} cannot be read ({error.strerror}): {_UNREAD}")
     return texts
 
 
 def _mode(asked: str | None, texts: Mapping[str, str], told: Mapping[str, str], warnings: list[str]) -> Mode:
     """The world meant. To take another one for it would be to report a paper account flat and leave the real one as it is.
 
-    What a daemon tells of itself (`told`) is believed where no setting says anything else.
+    What a daemon tells of itself (`told`) is believed where no setting says anything else, and where the settings are not to be read.
     """
     word = asked or texts.get(MODE, "")
     if not word:
         keyed = [str(mode) for mode in ENDPOINTS if any(f"__{mode.upper()}_API_KEY" in name for name in texts)]
         is_broken = any(_BROKEN_LINE in warning for warning in warnings)
-        if is_broken or len(told) > 1 or not set(keyed) <= set(told):
+        is_unread = any(_UNREAD in warning for warning in warnings)
+        if is_broken or (is_unread and not told) or len(told) > 1 or not set(keyed) <= set(told):
             facts = [*warnings, *(f"a {mode} key is here" for mode in keyed)]
             facts += [f"{who} says {its}" for its, who in told.items()]
             raise CannotKnow(f"no mode can be read ({'; '.join(facts)}); {_SAY_WHICH}", again=_modes([*told, *keyed]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bot.premises import tell_whereabouts
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "kill_switch.py"
@@ -77,3 +80,42 @@ def test_who_must_say_which_account_gets_commands_to_type(wrong: tuple[str, ...]
         [sys.executable, *commands[0]], env={}, capture_output=True, text=True, timeout=60, check=False
     )
     assert "freeze on paper" in again.stdout
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_an_env_that_is_no_file_is_told_and_stops_nothing(kind: str, tmp_path: Path) -> None:
+    """The daemon refuses it. Here what else is known is enough, or what is missing is said; a link was no .env, and paper was taken."""
+    env = tmp_path / ".env"
+    match kind:
+        case "folder":
+            env.mkdir()
+        case "link":
+            env.symlink_to("nowhere")
+        case _:
+            os.mkfifo(env)
+    said = f"{env} is there and no file: what is set there is not read"
+    go = ("freeze", "--yes", "--host", NOWHERE, "--give-up", "0.1")
+
+    unknown = typed(tmp_path, *go)
+    keyless = typed(tmp_path, *go, "--mode", "testnet")
+    asked = typed(tmp_path, *go, "--mode", "paper")
+
+    for ended in (unknown, keyless, asked):
+        assert (2, True) == (ended.returncode, said in ended.stdout), ended
+    assert "no mode can be read" in unknown.stdout
+    assert "TESTNET_API_KEY is not to be had" in keyless.stdout
+    assert "freeze on paper" in asked.stdout
+    assert {"paper", "testnet"} == {latch.parent.name for latch in tmp_path.glob("var/*/halt.latch")}
+
+    journal = tmp_path / "var" / "paper" / "journal.sqlite"
+    tell_whereabouts(journal, NOWHERE, "paper", journal.with_name("halt.latch"))
+    assert f"freeze on paper, {NOWHERE}" in (by_the_daemon := typed(tmp_path, *go)).stdout
+    assert said in by_the_daemon.stdout
+
+
+def test_a_file_that_is_named_and_not_there_is_told(tmp_path: Path) -> None:
+    """The daemon refuses that name; here nothing was said, and paper was taken."""
+    ended = typed(tmp_path, "freeze", "--yes", "--host", NOWHERE, "--give-up", "0.1", ENV_FILE="keys.env")
+
+    assert 2 == ended.returncode
+    assert f"no mode can be read ({tmp_path}/keys.env is not there: what is set there is not read)" in ended.stdout
