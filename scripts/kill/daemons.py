@@ -42,9 +42,7 @@ class Daemon:
 def running(journals: Iterable[Path]) -> list[Daemon]:
     """The daemons that write one of these journals, and every other of this user on this machine: each once."""
     places = [(journal.parent, journal.with_suffix(".lock")) for journal in journals]
-    places += [
-        (latch.parent, lock) for lock, latch in _account_locks() if _is_held(lock)
-    ]  # of all that ever ran, few still do
+    places += [(latch.parent, lock) for lock, latch in _account_locks()]
     found: dict[str, Daemon] = {}
     for folder, lock in places:
         if _is_held(lock) and (mode := whereabouts(folder).get("mode")):  # the lock first: most are of daemons long gone
