@@ -45,7 +45,8 @@ def running(journals: Iterable[Path]) -> list[Daemon]:
     places += [(latch.parent, lock) for lock, latch in _account_locks()]
     found: dict[str, Daemon] = {}
     for folder, lock in places:
-        if _is_held(lock) and (mode := whereabouts(folder).get("mode")):  # the lock first: most are of daemons long gone
+        # The lock first: most are of daemons long gone, and each look at a file is a process.
+        if _is_held(lock) and (mode := whereabouts(folder).get("mode")):
             home = in_time(partial(_home, lock), None)
             found.setdefault(os.path.realpath(folder), Daemon(mode=mode, folder=folder, lock=lock, home=home))
     return list(found.values())
