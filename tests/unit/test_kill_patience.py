@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,13 +24,23 @@ from scripts.kill.plan import Verb
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@contextmanager
+def a_disk_that_hangs(path: Path) -> Iterator[None]:
+    """A pipe of that name; at the end both its ends are there for a moment, and whoever waits for one goes on, and ends."""
+    os.mkfifo(path)
+    try:
+        yield
+    finally:
+        os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+
+
 def test_a_latch_on_a_disk_that_hangs_is_a_complaint_and_the_others_are_closed(tmp_path: Path) -> None:
     """The legs stood open for as long as the daemon's disk had nothing to say."""
     hangs = tmp_path / ("x" * 250)  # no room for a draft's name: it is opened itself
-    os.mkfifo(hangs)
     began_s = elapsed_s()
 
-    closed, complaints = latch.close([hangs, tmp_path / "halt.latch"], Verb.FLATTEN, "why")
+    with a_disk_that_hangs(hangs):
+        closed, complaints = latch.close([hangs, tmp_path / "halt.latch"], Verb.FLATTEN, "why")
 
     assert elapsed_s() - began_s < 2 * latch.PATIENCE_S
     assert [str(tmp_path / "halt.latch")] == closed
@@ -57,9 +69,8 @@ def test_a_latch_by_two_names_is_closed_by_both(tmp_path: Path) -> None:
 
 
 def test_a_daemons_folder_that_hangs_tells_nothing(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "daemon.json")
-
-    assert {} == daemons.whereabouts(tmp_path)
+    with a_disk_that_hangs(tmp_path / "daemon.json"):
+        assert {} == daemons.whereabouts(tmp_path)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root writes into another user's folder")
@@ -83,13 +94,11 @@ def test_without_room_for_another_process_the_latch_is_closed_and_a_hung_one_not
 ) -> None:
     """It was written in the kill's own thread then, and the kill stood with the disk."""
     hangs = tmp_path / ("x" * 250)
-    os.mkfifo(hangs)
     monkeypatch.setattr(os, call, refuse)
     began_s = elapsed_s()
-    try:
+
+    with a_disk_that_hangs(hangs):
         closed, complaints = latch.close([hangs, tmp_path / "halt.latch"], Verb.FLATTEN, "why")
-    finally:
-        os.close(os.open(hangs, os.O_RDONLY | os.O_NONBLOCK))  # its writer goes on, and ends
 
     assert elapsed_s() - began_s < 2 * latch.PATIENCE_S
     assert ([str(tmp_path / "halt.latch")], 1) == (closed, len(complaints))
